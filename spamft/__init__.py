@@ -1,0 +1,20 @@
+"""spamft: finetune a GPT to classify text, one readable file per step.
+
+    data.py        the messages: download, read, balance, encode, split, save
+    tokenizer.py   text        -> token ids
+    batches.py     messages    -> padded batches
+    gpt.py         ids         -> hidden states, next-token logits, text
+    pretrained.py  GPT-2's published weights <-> gpt.GPT
+    classifier.py  a GPT       -> a classifier: class head, what trains, save, load
+    evaluate.py    model + batches -> a Report
+    train.py       model + batches -> a finetuned model and its history
+    plots.py       history, Report -> figures
+    job.py         all of it in one call; cli.py: from the command line
+
+    fetch.py and formats.py are the plumbing of downloads and of message files,
+    pretrain.py makes a small GPT from texts.
+
+Import from the file you want to read: `from spamft.data import random_split`.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,8 @@
+"""`python -m spamft`."""
+
+import sys
+
+from spamft.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""`python -m spamft`: the whole job, and its parts, from the command line."""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import tee
+from pathlib import Path
+from typing import TextIO
+
+from spamft import __version__
+
+__all__ = ["main"]
+
+# What the user can mend: said in one line, without a traceback
+EXPECTED = (ValueError, TypeError, OSError, FloatingPointError)
+
+FINETUNE_EXAMPLES = """\
+examples:
+  python -m spamft finetune --data uci --model gpt2 --output runs/gpt2
+      download the SMS Spam Collection and GPT-2, train the last block
+  python -m spamft finetune --data uci --model gpt2 --lecture --output runs/lecture
+      the same as the lecture does it, to the row and to the step
+  python -m spamft finetune --data tickets.csv --text body --label team \\
+      --model gpt2 --output runs/tickets
+      your own messages, with any number of classes
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise ValueError(f"{message}; `{self.prog} --help` lists the options")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0, or 2 for an error."""
+    from spamft.fetch import DownloadError
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        args = _parser().parse_args(arguments)
+        args.run(args)
+    except BrokenPipeError:  # the reader, say `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (*EXPECTED, DownloadError) as error:
+        if "--debug" in arguments:
+            raise
+        line = " | ".join(filter(None, map(str.strip, str(error).splitlines())))
+        print(f"spamft: {line or type(error).__name__}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m spamft", description="Finetune a GPT to classify text messages."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_finetune(commands)
+    _add_evaluate(commands)
+    _add_classify(commands)
+    for command in commands.choices.values():
+        command.add_argument(
+            "--debug", action="store_true", help="show the traceback of an error"
+        )
+    return parser
+
+
+def _add_finetune(commands) -> None:
+    command = commands.add_parser(
+        "finetune",
+        help="messages and a GPT in, a finetuned classifier and its figures out",
+        description="Open messages, balance, split, train, evaluate, and save it all.",
+        epilog=FINETUNE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=_finetune)
+    option = command.add_argument
+    _add_data_options(
+        command, "'uci' downloads the SMS Spam Collection; or its zip, or"
+    )
+    option(
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="gpt2, gpt2-medium, gpt2-large or gpt2-xl, downloaded; a folder with a "
+        "GPT-2 in Hugging Face's layout; or scratch: a small GPT from random weights",
+    )
+    option("--output", required=True, type=Path, metavar="DIR", help="for the results")
+    option("--overwrite", action="store_true", help="replace a run that DIR holds")
+    option(
+        "--lecture", action="store_true", help="--split lecture and --recipe lecture"
+    )
+    option(
+        "--split",
+        choices=["leak-free", "lecture"],
+        help="leak-free (default) keeps equal messages in one part; lecture makes "
+        "the lecture's parts to the row, lost rows and leaks included",
+    )
+    option(
+        "--recipe",
+        choices=["default", "lecture"],
+        help="lecture: messages padded to the longest, the last column read, batches "
+        "of 8, AdamW at 5e-5, 5 epochs; default: the last real token read",
+    )
+    option(
+        "--train",
+        metavar="SCOPE",
+        help="head, last_block (default), last_two_blocks, a number of last blocks, "
+        "or all (default with scratch)",
+    )
+    option("--no-balance", action="store_true", help="use all rows, weigh rare classes")
+    option("--seed", type=int, default=123, help="of weights and batches (default 123)")
+    option("--split-seed", type=int, default=123, help="of the split (default 123)")
+    option("--epochs", type=int, help="passes over the training messages")
+    option("--lr", type=float, help="AdamW's learning rate")
+    option("--batch-size", type=int, help="messages per step (default 8)")
+    option("--patience", type=int, help="epochs without a better validation loss")
+    option("--bf16", action="store_true", help="train in bfloat16 arithmetic")
+
+
+def _add_evaluate(commands) -> None:
+    command = commands.add_parser(
+        "evaluate",
+        help="a saved classifier and labelled messages in, its scores out",
+        description="Measure a saved classifier on messages with labels.",
+    )
+    command.set_defaults(run=_evaluate)
+    _add_model_option(command)
+    _add_data_options(command, "'uci', the UCI zip, a CSV that finetune left, or")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_classify(commands) -> None:
+    command = commands.add_parser(
+        "classify",
+        help="a saved classifier and texts in, a label for each out",
+        description="Label texts: as arguments, in a CSV, or a line each on standard "
+        "input.",
+    )
+    command.set_defaults(run=_classify)
+    _add_model_option(command)
+    option = command.add_argument
+    option("texts", nargs="*", metavar="TEXT", help="a message")
+    option("--file", type=Path, metavar="CSV", help="with a column of texts")
+    option("--text", default="Text", metavar="NAME", help="its name (default Text)")
+    option(
+        "--output",
+        type=Path,
+        metavar="CSV",
+        help="for the file's columns with label and probabilities",
+    )
+    option("--overwrite", action="store_true", help="replace the output file")
+
+
+def _add_data_options(command, kinds: str) -> None:
+    command.add_argument(
+        "--data",
+        required=True,
+        metavar="DATA",
+        help=f"{kinds} any CSV or TSV with a header",
+    )
+    for name in ("text", "label"):
+        command.add_argument(
+            f"--{name}",
+            metavar="NAME",
+            help=f"the {name} column of a CSV or TSV (default {name.capitalize()})",
+        )
+
+
+def _add_model_option(command) -> None:
+    command.add_argument(
+        "--model",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="the folder named model that finetune left",
+    )
+
+
+def _finetune(args: argparse.Namespace) -> None:
+    from spamft.job import Job, default_recipe, finetune, lecture_recipe
+
+    lecture = args.lecture or args.recipe == "lecture"
+    if args.lecture and (args.recipe or args.split):
+        raise ValueError("--lecture already chooses split and recipe: drop the others")
+    recipe = lecture_recipe() if lecture else default_recipe(args.model)
+    changes = {
+        name: getattr(args, name)
+        for name in ("epochs", "lr", "patience")
+        if getattr(args, name) is not None
+    }
+    recipe = replace(recipe, train=replace(recipe.train, bf16=args.bf16, **changes))
+    if args.batch_size is not None:
+        recipe = replace(recipe, batch_size=args.batch_size)
+    scope = args.train
+    finetune(
+        Job(
+            data=args.data,
+            model=args.model,
+            output=args.output,
+            split="lecture" if args.lecture else args.split or "leak-free",
+            recipe=recipe,
+            train=int(scope) if scope and scope.isdecimal() else scope,
+            balanced=not args.no_balance,
+            seed=args.seed,
+            split_seed=args.split_seed,
+            text=args.text,
+            label=args.label,
+            overwrite=args.overwrite,
+            say=lambda line: print(line, flush=True),
+            progress=sys.stderr.isatty(),
+        )
+    )
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+    from spamft.classifier import load
+    from spamft.data import encode_labels
+    from spamft.evaluate import evaluate
+    from spamft.job import open_data, report_dict
+    from spamft.tokenizer import load_tokenizer
+
+    model = load(args.model)
+    df, _ = open_data(args.data, text=args.text, label=args.label)
+    names = model.label_names
+    if df["Label"].str.fullmatch(r"\d+").all() and not set(df["Label"]) <= set(names):
+        df = df.astype({"Label": "int64"})  # class ids, as finetune's CSVs have them
+    dataset = SpamDataset(
+        encode_labels(df, names), load_tokenizer(model.tokenizer_name), model.max_length
+    )
+    if model.pooling == "last":
+        loader = make_loader(dataset, 32, width=model.max_length)
+    else:
+        loader = make_bucketed_loader(dataset)
+    report = evaluate(model, loader)
+    if args.json:
+        print(json.dumps(report_dict(report, names), indent=2))
+    else:
+        print(report.describe(names))
+
+
+def _classify(args: argparse.Namespace) -> None:
+    from spamft.classifier import classify_stream, load
+    from spamft.tokenizer import load_tokenizer
+
+    if bool(args.texts) and bool(args.file):
+        raise ValueError("give texts or --file, not both")
+    if args.output and not args.file:
+        raise ValueError("--output goes with --file")
+    if args.output and args.output.exists() and not args.overwrite:
+        raise ValueError(f"{args.output} exists: choose another name or --overwrite")
+    model = load(args.model)
+    tokenizer = load_tokenizer(model.tokenizer_name)
+    if args.file:
+        return _classify_file(args, model, tokenizer)
+    typed = sys.stdin.isatty() and not args.texts  # then answer line by line
+    texts, kept = tee(args.texts or (line.rstrip("\r\n") for line in sys.stdin))
+    verdicts = classify_stream(model, tokenizer, texts, chunk_size=1 if typed else 8192)
+    for text, (label, chances) in zip(kept, verdicts, strict=False):
+        print(f"{label}\t{chances[label]:.4f}\t{text}", flush=typed)
+
+
+def _classify_file(args: argparse.Namespace, model, tokenizer) -> None:
+    from spamft.classifier import classify_stream
+    from spamft.formats import stream_rows
+
+    names = model.label_names
+    rows = stream_rows(args.file, args.text)
+    header, place = next(rows)
+    added = ["predicted", *(f"probability_{name}" for name in names)]
+    if taken := set(added) & set(header):
+        raise ValueError(f"{args.file} already has the column {min(taken)!r}")
+    rows, texts = tee(rows)
+    verdicts = classify_stream(model, tokenizer, (row[place] for row in texts))
+    with _whole_file(args.output) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*header, *added])
+        for row, (label, chances) in zip(rows, verdicts, strict=True):
+            writer.writerow([*row, label, *(f"{chances[name]:.6f}" for name in names)])
+
+
+@contextmanager
+def _whole_file(path: Path | None) -> Iterator[TextIO]:
+    """A file that gets its name only when all is written; None is standard output."""
+    if path is None:
+        yield sys.stdout
+        return
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

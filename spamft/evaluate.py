@@ -1,0 +1,129 @@
+"""A model and batches -> what its answers are worth.
+
+Nothing here knows about spam or GPT: a batch is a tuple of what the model takes
+and, last, the labels; the model gives (B, K) logits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from scipy.stats import binomtest
+from sklearn import metrics
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ClassReport", "Report", "evaluate", "predict", "report"]
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """How one class fares; shares in 0..1, and 0 where nothing can be counted."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int  # examples that truly are of this class
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model's answers to N examples of K classes, measured."""
+
+    loss: float  # nats per example
+    accuracy: float  # 0..1
+    interval: tuple[float, float]  # Wilson's 95 % interval of the accuracy
+    mcc: float  # Matthews' correlation, -1..1, 0 for guessing
+    average_precision: float | None  # of class 1, or of all classes on average if K > 2
+    classes: tuple[ClassReport, ...]
+    confusion: tuple[tuple[int, ...], ...]  # [true class][said class] -> examples
+
+    @property
+    def examples(self) -> int:
+        return sum(map(sum, self.confusion))
+
+    def __str__(self) -> str:
+        return self.describe([f"class {k}" for k in range(len(self.classes))])
+
+    def describe(self, names: Sequence[str]) -> str:
+        """The figures as lines of text, with the classes' `names`."""
+        low, high = self.interval
+        lines = [
+            f"accuracy {self.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%}, "
+            f"{self.examples} examples)  loss {self.loss:.4f}  MCC {self.mcc:.3f}"
+        ]
+        for name, each, row in zip(names, self.classes, self.confusion, strict=True):
+            lines.append(
+                f"{name}: precision {each.precision:.3f}  "
+                f"recall {each.recall:.3f}  F1 {each.f1:.3f}  said "
+                + " ".join(f"{count:5d}" for count in row)
+            )
+        return "\n".join(lines)
+
+
+def evaluate(model: nn.Module, loader: Iterable) -> Report:
+    """Measure `model` on every batch of `loader`; its mode stays as it was."""
+    return report(*predict(model, loader))
+
+
+@torch.no_grad()
+def predict(model: nn.Module, loader: Iterable) -> tuple[Tensor, Tensor]:
+    """(N, K) float32 logits and (N,) labels of all batches, in their order, on the CPU.
+
+    The model's mode stays as it was. Raises ValueError if there is no batch.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    logits, labels = [], []
+    for *inputs, batch_labels in loader:
+        logits.append(model(*(tensor.to(device) for tensor in inputs)).float())
+        labels.append(batch_labels)
+    model.train(was_training)
+    if not logits:
+        raise ValueError("nothing to evaluate: the loader has no batch")
+    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+
+
+def report(logits: Tensor, labels: Tensor) -> Report:
+    """Measure (N, K) logits against (N,) labels.
+
+    Sums run over examples, so batches of unequal size weigh what they hold. Raises
+    FloatingPointError for logits that are not finite.
+    """
+    if not logits.isfinite().all():
+        raise FloatingPointError("the model's logits are not finite")
+    said, true = logits.argmax(-1).numpy(), labels.numpy()
+    classes = list(range(logits.shape[1]))
+    correct = int((said == true).sum())
+    interval = binomtest(correct, len(true)).proportion_ci(method="wilson")
+    columns = metrics.precision_recall_fscore_support(
+        true, said, labels=classes, zero_division=0
+    )
+    confusion = metrics.confusion_matrix(true, said, labels=classes)
+    several = len({*true.tolist(), *said.tolist()}) > 1
+    return Report(
+        loss=F.cross_entropy(logits.double(), labels).item(),
+        accuracy=correct / len(true),
+        interval=(float(interval.low), float(interval.high)),
+        # one label everywhere is no correlation; scikit-learn would warn of it
+        mcc=float(metrics.matthews_corrcoef(true, said)) if several else 0.0,
+        average_precision=_average_precision(logits, labels),
+        classes=tuple(
+            ClassReport(float(p), float(r), float(f), int(n))
+            for p, r, f, n in zip(*columns, strict=True)
+        ),
+        confusion=tuple(tuple(map(int, row)) for row in confusion),
+    )
+
+
+def _average_precision(logits: Tensor, labels: Tensor) -> float | None:
+    """Area under precision over recall; None where no positive example exists."""
+    chances = logits.double().softmax(-1)
+    positives = [1] if logits.shape[1] == 2 else range(logits.shape[1])
+    scores = [
+        metrics.average_precision_score((labels == k).numpy(), chances[:, k].numpy())
+        for k in positives
+        if (labels == k).any()
+    ]
+    return float(sum(scores) / len(scores)) if scores else None

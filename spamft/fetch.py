@@ -1,0 +1,148 @@
+"""An address -> a whole, checked file, or one error that says what to do."""
+
+import hashlib
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import requests
+from tqdm.auto import tqdm
+
+__all__ = ["DownloadError", "fetch", "reason", "sha256"]
+
+
+class DownloadError(Exception):
+    """Something could not be had: what failed, what was tried, what to do."""
+
+
+class _Gone(Exception):
+    """This address will not do better on a second try."""
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def fetch(
+    urls: Sequence[str],
+    target: Path,
+    *,
+    size: int,
+    digest: str,
+    remedy: str,
+    timeout: float = 10.0,
+    retries: int = 2,
+    progress: bool = True,
+) -> str:
+    """Put the file of `size` bytes and SHA-256 `digest` at `target`; return its URL.
+
+    The addresses are tried in order. `timeout` is in seconds, for an address to
+    answer and for each wait after that. Time-outs, broken transfers and server
+    errors are tried again up to `retries` times, after 1, 2, 4 ... seconds.
+    `target` appears whole or not at all. Raises DownloadError, which ends with
+    `remedy`: how to get the file by hand.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")  # beside it: renaming is atomic
+    failures = []
+    try:
+        for url in urls:
+            try:
+                _persist(url, part, size, timeout, retries, progress)
+                _check(part, size, digest)
+            except (_Gone, OSError) as error:  # requests' errors are OSErrors
+                failures.append(f"  {url}\n    {reason(error)}")
+            else:
+                part.replace(target)
+                return url
+    finally:
+        part.unlink(missing_ok=True)
+    tried = "\n".join(failures)
+    raise DownloadError(f"could not download {target.name}\n{tried}\n{remedy}")
+
+
+def _persist(
+    url: str, part: Path, size: int, timeout: float, retries: int, progress: bool
+) -> None:
+    """Stream `url` into `part`, trying again where that can help."""
+    for attempt in range(retries + 1):
+        try:
+            return _stream(url, part, size, timeout, progress)
+        except requests.RequestException:
+            if attempt == retries:
+                raise
+            time.sleep(2**attempt)
+
+
+def _stream(url: str, part: Path, size: int, timeout: float, progress: bool) -> None:
+    with (
+        _open(url, timeout) as response,
+        part.open("wb") as file,
+        tqdm(
+            total=size,
+            unit="B",
+            unit_scale=True,
+            desc=url.rsplit("/", 1)[-1],
+            leave=False,
+            disable=not progress,
+        ) as bar,
+    ):
+        if 400 <= response.status_code < 500 and response.status_code != 429:
+            raise _Gone(f"answered {response.status_code} {response.reason}")
+        response.raise_for_status()
+        for chunk in response.iter_content(1 << 16):
+            file.write(chunk)
+            bar.update(len(chunk))
+            if file.tell() > size:
+                raise _Gone(f"sends more than the {size:,} bytes of the real file")
+        if file.tell() < size and "Content-Length" not in response.headers:
+            raise _Gone(f"sent {file.tell():,} bytes, the real file has {size:,}")
+
+
+def _open(url: str, timeout: float) -> requests.Response:
+    """Ask for `url`; raise if no answer has come after `timeout` seconds.
+
+    requests' own time-outs do not cover the look-up of the name, which can hang
+    for a minute on a broken network. So a thread asks, and we stop waiting.
+    """
+    answers: queue.Queue = queue.Queue()
+
+    def ask() -> None:
+        try:
+            answers.put(requests.get(url, stream=True, timeout=timeout))
+        except Exception as error:  # raised again below, where someone listens
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout + 0.5)
+    except queue.Empty:
+        raise requests.Timeout(f"no answer in {timeout:g} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _check(part: Path, size: int, digest: str) -> None:
+    got = part.stat().st_size
+    if got != size:
+        raise _Gone(f"sent {got:,} bytes, the real file has {size:,}")
+    if sha256(part) != digest:
+        raise _Gone(f"sent {size:,} bytes with a wrong SHA-256")
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause in one line: requests wraps its errors in several coats."""
+    while isinstance(error.__cause__ or error.__context__, Exception):
+        inner = error.__cause__ or error.__context__
+        if not str(inner):
+            break
+        error = inner
+    return " ".join(str(error).split()) or type(error).__name__

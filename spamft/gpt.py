@@ -1,0 +1,249 @@
+"""GPT-2, small enough to read in one sitting: ids -> hidden states, logits, text.
+
+Shapes in comments use one letter per axis:
+B batch, T tokens, C channels (emb_dim), H heads, D = C / H, V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["GPT", "MLP", "Block", "CausalSelfAttention", "GPTConfig", "generate"]
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Size of the network. The defaults are GPT-2 small, 124M parameters."""
+
+    vocab_size: int = 50257
+    context_length: int = 1024  # most tokens one input may have
+    emb_dim: int = 768  # channels per token
+    n_layers: int = 12
+    n_heads: int = 12  # must divide emb_dim
+    dropout: float = 0.0  # a probability; 0 as in the lecture
+
+    def __post_init__(self):
+        for name in ("vocab_size", "context_length", "emb_dim", "n_layers", "n_heads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.emb_dim % self.n_heads:
+            raise ValueError(f"{self.n_heads=} must divide {self.emb_dim=}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"{self.dropout=} must lie in [0, 1)")
+
+
+class CausalSelfAttention(nn.Module):
+    """Every token gathers from itself and the tokens before it."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(config.emb_dim, 3 * config.emb_dim)
+        self.out = nn.Linear(config.emb_dim, config.emb_dim)
+
+    def forward(self, x: Tensor, past: list[Tensor] | None = None) -> Tensor:
+        """(B, T, C) -> (B, T, C).
+
+        `past` collects keys and values between calls: [] before the first call,
+        which may bring many tokens; each later call brings one.
+        """
+        B, T, C = x.shape
+        # (B, T, 3C) -> three of (B, H, T, D)
+        q, k, v = self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        if past is not None:
+            if past:
+                k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+            past[:] = [k, v]
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=k.shape[2] == T,  # one new token may look at all the old ones
+        )
+        return self.out(y.transpose(1, 2).reshape(B, T, C))
+
+    def at(self, x: Tensor, positions: Tensor) -> Tensor:
+        """(B, T, C), (B,) -> (B, C): what one token of each row gathers.
+
+        The same numbers as `forward(x)[rows, positions]`; only keys and values
+        are computed for all tokens, the rest for one.
+        """
+        B, T, C = x.shape
+        one = x[torch.arange(B, device=x.device), positions]
+        q_weight, kv_weight = self.qkv.weight.split([C, 2 * C])
+        q_bias, kv_bias = self.qkv.bias.split([C, 2 * C])
+        q = F.linear(one, q_weight, q_bias).view(B, self.n_heads, 1, -1)
+        # (B, T, 2C) -> two of (B, H, T, D)
+        k, v = (
+            F.linear(x, kv_weight, kv_bias)
+            .view(B, T, 2, self.n_heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
+        seen = torch.arange(T, device=x.device) <= positions[:, None]  # (B, T)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=seen[:, None, None],
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.out(y.reshape(B, C))
+
+
+class MLP(nn.Module):
+    """Each token thinks about what it gathered, on its own."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.up = nn.Linear(config.emb_dim, 4 * config.emb_dim)
+        self.down = nn.Linear(4 * config.emb_dim, config.emb_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        # OpenAI trained with the tanh approximation, so the weights expect it
+        return self.down(F.gelu(self.up(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    """Gather, then think; each adds to the token instead of replacing it."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.norm_1 = nn.LayerNorm(config.emb_dim)
+        self.attention = CausalSelfAttention(config)
+        self.norm_2 = nn.LayerNorm(config.emb_dim)
+        self.mlp = MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, past: list[Tensor] | None = None) -> Tensor:
+        """(B, T, C) -> (B, T, C); `past` as in `CausalSelfAttention.forward`."""
+        x = x + self.dropout(self.attention(self.norm_1(x), past))
+        return x + self.dropout(self.mlp(self.norm_2(x)))
+
+    def at(self, x: Tensor, positions: Tensor) -> Tensor:
+        """(B, T, C), (B,) -> (B, C): `forward(x)[rows, positions]` at less cost."""
+        one = x[torch.arange(len(x), device=x.device), positions]
+        one = one + self.dropout(self.attention.at(self.norm_1(x), positions))
+        return one + self.dropout(self.mlp(self.norm_2(one)))
+
+
+class GPT(nn.Module):
+    """Token and position vectors through a stack of blocks."""
+
+    def __init__(self, config: GPTConfig, *, seed: int = 123):
+        super().__init__()
+        self.config = config
+        self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
+        self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.final_norm = nn.LayerNorm(config.emb_dim)
+        if not self.tok_emb.weight.is_meta:  # a meta model is about to be filled
+            self._initialize(torch.Generator().manual_seed(seed))
+
+    @torch.no_grad()
+    def _initialize(self, generator: torch.Generator) -> None:
+        """GPT-2's: N(0, 0.02), biases 0, what adds to the residual stream smaller."""
+        residual = 0.02 / (2 * self.config.n_layers) ** 0.5
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif parameter.dim() == 2:
+                adds = name.endswith(("attention.out.weight", "mlp.down.weight"))
+                parameter.normal_(0, residual if adds else 0.02, generator=generator)
+
+    def embed(self, ids: Tensor, start: int = 0) -> Tensor:
+        """(B, T) token ids -> (B, T, C); the first one stands at `start`."""
+        end = start + ids.shape[1]
+        if end > self.config.context_length:
+            raise ValueError(
+                f"{end} tokens do not fit into a context of "
+                f"{self.config.context_length}: cut the text or use a larger model"
+            )
+        positions = torch.arange(start, end, device=ids.device)
+        return self.dropout(self.tok_emb(ids) + self.pos_emb(positions))
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """(B, T) token ids -> (B, T, C) one vector per token."""
+        x = self.embed(ids)
+        for block in self.blocks:
+            x = block(x)
+        return self.final_norm(x)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) token ids -> (B, T, V) next-token logits."""
+        return self.logits(self.hidden(ids))
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., C) hidden states -> (..., V); GPT-2 reuses its token vectors."""
+        return F.linear(hidden, self.tok_emb.weight)
+
+
+@torch.no_grad()
+def generate(
+    gpt: GPT,
+    ids: Tensor,
+    max_new_tokens: int,
+    *,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    stop_id: int | None = None,
+    seed: int = 123,
+) -> Tensor:
+    """(B, T) prompts of equal length -> (B, T + new) prompts with their continuation.
+
+    Temperature 0 takes the likeliest token each time; above 0 one is drawn, from
+    the `top_k` likeliest if given. Ends early when every row has said `stop_id`.
+    """
+    _check_generate(gpt, ids, max_new_tokens, temperature, top_k)
+    was_training = gpt.training
+    gpt.eval()
+    generator = torch.Generator(ids.device).manual_seed(seed)
+    pasts: list[list[Tensor]] = [[] for _ in gpt.blocks]
+    stopped = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    new = ids
+    for _ in range(max_new_tokens):
+        x = gpt.embed(new, start=ids.shape[1] - new.shape[1])
+        for block, past in zip(gpt.blocks, pasts, strict=True):
+            x = block(x, past)
+        logits = gpt.logits(gpt.final_norm(x[:, -1]))  # (B, V)
+        new = _pick(logits, temperature, top_k, generator)  # (B, 1)
+        ids = torch.cat([ids, new], dim=1)
+        if stop_id is not None:
+            stopped |= new[:, 0] == stop_id
+            if stopped.all():
+                break
+    gpt.train(was_training)
+    return ids
+
+
+def _pick(
+    logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
+) -> Tensor:
+    """(B, V) logits -> (B, 1) token ids."""
+    if temperature == 0:
+        return logits.argmax(-1, keepdim=True)
+    if top_k is not None:
+        smallest = logits.topk(min(top_k, logits.shape[-1])).values[:, -1:]
+        logits = logits.masked_fill(logits < smallest, -torch.inf)
+    chances = (logits / temperature).softmax(-1)
+    return torch.multinomial(chances, 1, generator=generator)
+
+
+def _check_generate(
+    gpt: GPT, ids: Tensor, new: int, temperature: float, top_k: int | None
+) -> None:
+    total = ids.shape[1] + new
+    if ids.shape[1] == 0:
+        raise ValueError("an empty prompt has no next token: give at least one id")
+    if new < 0 or total > gpt.config.context_length:
+        raise ValueError(
+            f"{ids.shape[1]} prompt tokens + {new} new ones must fit into the "
+            f"context of {gpt.config.context_length}"
+        )
+    if temperature < 0 or (top_k is not None and top_k < 1):
+        raise ValueError(f"{temperature=} must be >= 0 and {top_k=} at least 1")

@@ -1,0 +1,342 @@
+"""The whole job in one call: messages and a model in, a finetuned classifier out.
+
+    open_data -> split -> batches -> model -> fit -> evaluate -> a folder of results
+
+The command line calls this, and so may you.
+"""
+
+import json
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from spamft import __version__
+from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.classifier import GPTClassifier, Pooling, Trainable, save, set_trainable
+from spamft.data import (
+    Splits,
+    balance,
+    count_leaks,
+    download,
+    duplicate_groups,
+    encode_labels,
+    label_names,
+    random_split,
+    read_messages,
+    save_splits,
+)
+from spamft.evaluate import Report, evaluate
+from spamft.gpt import GPT, GPTConfig
+from spamft.plots import plot_accuracy, plot_confusion, plot_loss
+from spamft.pretrained import load_gpt2
+from spamft.tokenizer import load_tokenizer
+from spamft.train import Record, TrainConfig, fit
+
+__all__ = ["Job", "Recipe", "finetune", "lecture_recipe", "open_data", "report_dict"]
+
+# A small GPT from random weights; of a context no SMS overflows
+SCRATCH = GPTConfig(context_length=256, emb_dim=128, n_layers=3, n_heads=4)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How messages become batches, and how the model trains on them."""
+
+    train: TrainConfig
+    pooling: Pooling = "last_real"
+    batch_size: int = 8
+    # The lecture's batches: all as wide as the longest training message, the ragged
+    # last one dropped; and a look at 5 batches, not at all, when it evaluates
+    as_lecture: bool = False
+
+
+def lecture_recipe() -> Recipe:
+    """The lecture's: last column, batches of 8, AdamW at 5e-5, 5 epochs."""
+    return Recipe(TrainConfig(eval_every=50), pooling="last", as_lecture=True)
+
+
+def default_recipe(model: str) -> Recipe:
+    """Ours, by model: random weights need larger steps than pretrained ones."""
+    if model == "scratch":
+        return Recipe(TrainConfig(epochs=5, lr=3e-4, warmup_steps=50, clip_norm=1.0))
+    return Recipe(TrainConfig(epochs=5, lr=5e-5, clip_norm=1.0))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do: the command line's options, by their names."""
+
+    data: str  # "uci", the UCI zip, or a file of messages
+    model: str  # "scratch", a published GPT-2's name, or a folder
+    output: Path
+    split: str = "leak-free"  # or "lecture"
+    recipe: Recipe | None = None  # None: `default_recipe`
+    train: str | int | None = None  # scope; None: all from scratch, else last_block
+    balanced: bool = True  # False: all rows, and rare classes weigh more in the loss
+    seed: int = 123  # of the model's new weights and the order of batches
+    split_seed: int = 123
+    text: str | None = None  # the text column's name
+    label: str | None = None  # the label column's name
+    overwrite: bool = False
+    say: Callable[[str], None] = field(default=lambda line: None)
+    progress: bool = False  # bars
+
+
+class _Watch:
+    """Seconds per stage."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - began, 3)
+
+
+def finetune(job: Job) -> dict:
+    """Do the whole job; return what `metrics.json` in the output folder says.
+
+    The folder gets metrics.json, history.csv, loss.png, accuracy.png, confusion.png,
+    train.csv, validation.csv, test.csv and model/, all at the end and metrics.json
+    last. Raises ValueError if it already holds a run, unless `overwrite`.
+    """
+    if (job.output / "metrics.json").exists() and not job.overwrite:
+        raise ValueError(
+            f"{job.output} already holds a run: choose another or overwrite"
+        )
+    watch, recipe = _Watch(), job.recipe or default_recipe(job.model)
+    with watch("data"):
+        df, source = open_data(
+            job.data, job.split == "lecture", job.text, job.label, job.progress
+        )
+        names = label_names(df)
+        splits = _split(df, names, job)
+        leaks = count_leaks(splits)
+    job.say(_describe_data(source, df, splits, leaks))
+    with watch("model"):
+        if job.model == "scratch":
+            gpt = GPT(SCRATCH, seed=job.seed)
+        else:
+            gpt = load_gpt2(job.model)
+    with watch("tokenize"):
+        tokenizer = load_tokenizer("gpt2")
+        if tokenizer.n_vocab > gpt.config.vocab_size:
+            raise ValueError(
+                f"{job.model} knows {gpt.config.vocab_size:,} tokens, but its "
+                f"tokenizer {tokenizer.name} has {tokenizer.n_vocab:,}"
+            )
+        datasets = _datasets(splits, tokenizer, gpt.config.context_length)
+    model = GPTClassifier(
+        gpt,
+        len(names),
+        recipe.pooling,
+        label_names=names,
+        max_length=datasets[0].max_length,
+        seed=job.seed,
+    )
+    scope = job.train or ("all" if job.model == "scratch" else "last_block")
+    trainable = set_trainable(model, scope)
+    job.say(f"model: {job.model}, {trainable}")
+    config = recipe.train
+    if not job.balanced:
+        config = replace(
+            config, class_weights=_inverse_shares(splits.train, len(names))
+        )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    with watch("train"):
+        train_loader, validation_loader = _training_loaders(datasets, recipe, job.seed)
+        history = fit(
+            model, train_loader, validation_loader, config, lambda r: job.say(str(r))
+        )
+    with watch("evaluate"):
+        reports = {
+            name: evaluate(model, _full_loader(dataset, recipe))
+            for name, dataset in zip(Splits._fields, datasets, strict=True)
+        }
+    metrics = {
+        "data": _data_facts(job, source, df, splits, names),
+        "model": _model_facts(job, model, trainable, tokenizer.name, str(device)),
+        "recipe": _recipe_facts(job, recipe, config, history, len(train_loader)),
+        "leaks": leaks,
+        "seconds": watch.seconds,
+    } | {name: report_dict(report, names) for name, report in reports.items()}
+    _write_run(job, metrics, history, reports["test"], splits, model.cpu(), tokenizer)
+    job.say(f"test: {reports['test'].describe(names)}\nresults in {job.output}")
+    return metrics
+
+
+def open_data(
+    data: str,
+    lecture: bool = False,
+    text: str | None = None,
+    label: str | None = None,
+    progress: bool = False,
+) -> tuple[pd.DataFrame, str]:
+    """Messages from "uci", the UCI zip or a file, and where they came from."""
+    if data == "uci":
+        path = download(progress=progress)
+        return read_messages(path, lecture), f"the UCI SMS Spam Collection, {path}"
+    path = Path(data)
+    if not path.is_file():
+        raise ValueError(f"no file {data!r}: expected 'uci' or a file of messages")
+    if path.suffix == ".zip":
+        with tempfile.TemporaryDirectory() as folder:
+            unzipped = download(folder, archive=path)
+            df = read_messages(unzipped, lecture)
+        return df, f"the UCI SMS Spam Collection, {path.name}"
+    return read_messages(path, lecture, text=text, label=label), path.name
+
+
+def report_dict(report: Report, names: Iterable[str]) -> dict:
+    """A Report as JSON, its classes by name."""
+    entries = asdict(report)
+    classes = entries.pop("classes")
+    return entries | {
+        "examples": report.examples,
+        "classes": dict(zip(names, classes, strict=True)),
+    }
+
+
+def _split(df: pd.DataFrame, names: tuple[str, ...], job: Job) -> Splits:
+    """Balance, number the labels and cut, the lecture's way or free of leaks."""
+    if job.balanced:
+        df = balance(df, seed=job.split_seed)
+    df = encode_labels(df, names)
+    if job.split == "lecture":
+        return random_split(df, seed=job.split_seed)
+    if job.split != "leak-free":
+        raise ValueError(f"split {job.split!r} must be 'leak-free' or 'lecture'")
+    return random_split(df, groups=duplicate_groups(df), seed=job.split_seed)
+
+
+def _datasets(splits: Splits, tokenizer, context: int) -> list[SpamDataset]:
+    """All three cut to the longest training message: no position goes untrained."""
+    train = SpamDataset(splits.train, tokenizer)
+    longest = min(train.max_length, context)
+    return [SpamDataset(part, tokenizer, longest) for part in splits]
+
+
+def _training_loaders(
+    datasets: list[SpamDataset], recipe: Recipe, seed: int
+) -> tuple[Iterable, Iterable]:
+    train, validation, _ = datasets
+    if not recipe.as_lecture:
+        loader = make_loader(train, recipe.batch_size, shuffle=True, seed=seed)
+        return loader, _full_loader(validation, recipe)
+    width = train.max_length
+    looked_at = islice(make_loader(validation, recipe.batch_size, width=width), 5)
+    loader = make_loader(
+        train, recipe.batch_size, width=width, shuffle=True, drop_last=True, seed=seed
+    )
+    return loader, list(looked_at)
+
+
+def _full_loader(dataset: SpamDataset, recipe: Recipe) -> Iterable:
+    """Every message once, for measuring."""
+    if recipe.pooling == "last":  # the last column: only at the width of training
+        return make_loader(dataset, 32, width=dataset.max_length)
+    return make_bucketed_loader(dataset)
+
+
+def _inverse_shares(df: pd.DataFrame, classes: int) -> tuple[float, ...]:
+    """Loss weights that make every class count alike, 1 on average over messages."""
+    counts = df["Label"].value_counts()
+    return tuple(len(df) / (classes * int(counts.get(k, 1))) for k in range(classes))
+
+
+def _describe_data(source: str, df: pd.DataFrame, splits: Splits, leaks: dict) -> str:
+    counts = ", ".join(
+        f"{n:,} {name}" for name, n in df["Label"].value_counts().items()
+    )
+    sizes = " / ".join(f"{len(part):,}" for part in splits)
+    return (
+        f"data: {source}: {len(df):,} messages ({counts}); train / validation / test "
+        f"{sizes}; in train too: {leaks['test']['folded']} of the test messages"
+    )
+
+
+def _data_facts(
+    job: Job, source: str, df: pd.DataFrame, splits: Splits, names: tuple[str, ...]
+) -> dict:
+    counts = df["Label"].value_counts()
+    return {
+        "source": source,
+        "rows": len(df),
+        "classes": {name: int(counts[name]) for name in names},
+        "balanced": job.balanced,
+        "split": job.split,
+        "split_seed": job.split_seed,
+        "parts": {
+            name: len(part) for name, part in zip(Splits._fields, splits, strict=True)
+        },
+    }
+
+
+def _model_facts(
+    job: Job, model: GPTClassifier, trainable: Trainable, tokenizer: str, device: str
+) -> dict:
+    return {
+        "name": job.model,
+        "gpt": asdict(model.gpt.config),
+        "tokenizer": tokenizer,
+        "pooling": model.pooling,
+        "max_length": model.max_length,
+        "parameters": trainable.total,
+        "trained_parameters": trainable.trained,
+        "trained_parts": list(trainable.parts),
+        "device": device,
+        "versions": {
+            "spamft": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _recipe_facts(
+    job: Job, recipe: Recipe, config: TrainConfig, history: list[Record], batches: int
+) -> dict:
+    planned = config.epochs * -(-batches // config.accumulate)
+    return asdict(config) | {
+        "batch_size": recipe.batch_size,
+        "as_lecture": recipe.as_lecture,
+        "seed": job.seed,
+        "planned_steps": planned,
+        "steps": history[-1].step if history else 0,
+    }
+
+
+def _write_run(job, metrics, history, test: Report, splits, model, tokenizer) -> None:
+    """Make everything in a folder of its own, then move it in, metrics.json last."""
+    job.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=job.output) as name:
+        made = Path(name)
+        save_splits(splits, made)
+        save(model, made / "model", tokenizer)
+        records = pd.DataFrame([asdict(record) for record in history])
+        records.to_csv(made / "history.csv", index=False)
+        figures = {"confusion.png": plot_confusion(test, model.label_names)}
+        if history:
+            figures["loss.png"] = plot_loss(history)
+            figures["accuracy.png"] = plot_accuracy(history)
+        for filename, figure in figures.items():
+            figure.savefig(made / filename, dpi=150)
+        (made / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        (job.output / "metrics.json").unlink(missing_ok=True)
+        for item in sorted(made.iterdir(), key=lambda p: p.name == "metrics.json"):
+            target = job.output / item.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            item.replace(target)

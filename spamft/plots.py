@@ -1,0 +1,164 @@
+"""History, report or messages -> a matplotlib figure; the only module that draws."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from spamft.evaluate import Report
+from spamft.train import Record
+
+__all__ = [
+    "plot_accuracy",
+    "plot_class_counts",
+    "plot_confusion",
+    "plot_lengths",
+    "plot_loss",
+]
+
+# Two hues that differ in brightness too, and read on white and on dark paper
+BLUE, ORANGE, GREY = "#3b6fd4", "#e8871e", "#8a8a8a"
+PAPER = "#fbfbf8"  # a card of its own, so that dark pages do not swallow the ink
+
+
+def plot_loss(history: Sequence[Record]) -> Figure:
+    """Training and validation loss over epochs and, on top, examples seen."""
+    return _curves(
+        history,
+        [r.train_loss for r in history],
+        [r.validation_loss for r in history],
+        "loss (nats per message)",
+    )
+
+
+def plot_accuracy(history: Sequence[Record]) -> Figure:
+    """Training and validation accuracy over epochs and, on top, examples seen."""
+    figure = _curves(
+        history,
+        [r.train_accuracy for r in history],
+        [r.validation_accuracy for r in history],
+        "accuracy (% of messages)",
+    )
+    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+    return figure
+
+
+def plot_confusion(report: Report, label_names: Sequence[str]) -> Figure:
+    """How many messages of each class were given to which class."""
+    figure, axes = _paper(1.6 + 0.9 * len(label_names), 1.3 + 0.8 * len(label_names))
+    axes.imshow(_row_shares(report.confusion), cmap="Blues", vmin=0, vmax=1)
+    for true, row in enumerate(report.confusion):
+        for said, count in enumerate(row):
+            dark = count > 0.55 * max(1, sum(row))
+            axes.text(
+                said,
+                true,
+                f"{count:,}",
+                ha="center",
+                va="center",
+                fontsize=12,
+                color="white" if dark else "#222222",
+            )
+    axes.set_xticks(range(len(label_names)), label_names)
+    axes.set_yticks(range(len(label_names)), label_names)
+    axes.set_xlabel("the model's label (messages)")
+    axes.set_ylabel("true label (messages)")
+    axes.grid(False)
+    return figure
+
+
+def plot_lengths(df: pd.DataFrame) -> Figure:
+    """How long the messages of each label are, in characters."""
+    figure, axes = _paper()
+    lengths = df["Text"].str.len()
+    bins = range(0, int(lengths.quantile(0.99)) + 10, 10)
+    names = sorted(df["Label"].unique())
+    for name, color in zip(names, _colors(len(names)), strict=True):
+        chosen = lengths[df["Label"] == name]
+        axes.hist(
+            chosen,
+            bins=bins,
+            weights=[1 / len(chosen)] * len(chosen),
+            histtype="stepfilled",
+            alpha=0.45,
+            edgecolor=color,
+            color=color,
+            linewidth=1.5,
+            label=str(name),
+        )
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+    axes.set_xlabel("length of the message (characters)")
+    axes.set_ylabel("share of the label's messages (%)")
+    axes.legend(frameon=False)
+    return figure
+
+
+def plot_class_counts(df: pd.DataFrame) -> Figure:
+    """How many messages carry each label."""
+    figure, axes = _paper(4.5, 3.2)
+    counts = df["Label"].value_counts().sort_index()
+    bars = axes.bar(
+        [str(name) for name in counts.index],
+        counts.to_numpy(),
+        color=_colors(len(counts)),
+        width=0.6,
+    )
+    axes.bar_label(bars, fmt="{:,.0f}", padding=2)
+    axes.set_xlabel("label")
+    axes.set_ylabel("number of messages")
+    axes.margins(y=0.12)
+    return figure
+
+
+def _curves(
+    history: Sequence[Record],
+    train: Sequence[float],
+    validation: Sequence[float],
+    what: str,
+) -> Figure:
+    if not history:
+        raise ValueError("nothing to draw: the history has no record")
+    figure, axes = _paper()
+    epochs = [record.epoch for record in history]
+    marker = "o" if len(history) < 30 else None
+    axes.plot(epochs, train, color=BLUE, marker=marker, label="training")
+    axes.plot(
+        epochs,
+        validation,
+        color=ORANGE,
+        marker=marker,
+        linestyle="--",
+        label="validation",
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epochs")
+    axes.set_ylabel(what)
+    axes.legend(frameon=False)
+    seen = history[-1].examples / epochs[-1]  # messages an epoch
+    top = axes.secondary_xaxis(
+        "top", functions=(lambda epoch: epoch * seen, lambda count: count / seen)
+    )
+    top.set_xlabel("messages seen")
+    return figure
+
+
+def _paper(width: float = 6.0, height: float = 3.8) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+    axes = figure.add_subplot(facecolor=PAPER)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _colors(count: int) -> list:
+    if count <= 2:
+        return [BLUE, ORANGE][:count]
+    return [colormaps["viridis"](i / (count - 1)) for i in range(count)]
+
+
+def _row_shares(confusion: Sequence[Sequence[int]]) -> list[list[float]]:
+    return [[count / max(1, sum(row)) for count in row] for row in confusion]

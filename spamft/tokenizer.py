@@ -1,0 +1,138 @@
+"""A name -> a tiktoken.Encoding, also behind closed doors.
+
+GPT-2's vocabulary is looked for in tiktoken's cache, in Hugging Face's cache,
+at OpenAI's address and at Hugging Face's, whose two files are byte-identical.
+
+Encode with `encode_ordinary`: a message that contains `<|endoftext|>` is text.
+"""
+
+import base64
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import tiktoken
+
+from spamft.fetch import DownloadError, fetch, sha256
+
+__all__ = ["END_OF_TEXT", "load_tokenizer", "open_bpe", "save_bpe"]
+
+END_OF_TEXT = "<|endoftext|>"
+
+# GPT-2's rule for cutting text into pieces that merges never cross
+PATTERN = (
+    r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++"""
+    r"""|\s++$|\s+(?!\S)|\s"""
+)
+
+HUB_REPOSITORY = "openai-community/gpt2"
+
+
+class _File(NamedTuple):
+    url: str
+    hub_name: str
+    size: int
+    sha256: str
+
+
+GPT2_FILES = (
+    _File(
+        "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe",
+        "merges.txt",
+        456_318,
+        "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+    ),
+    _File(
+        "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/encoder.json",
+        "vocab.json",
+        1_042_301,
+        "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
+    ),
+)
+
+
+def load_tokenizer(name: str = "gpt2") -> tiktoken.Encoding:
+    """The tokenizer of that name, for now "gpt2" (50,257 tokens).
+
+    Raises DownloadError within 10 seconds where it is neither cached nor
+    reachable, ValueError for an unknown name.
+    """
+    if name != "gpt2":
+        raise ValueError(f"unknown tokenizer {name!r}: there is 'gpt2'")
+    for file in GPT2_FILES:
+        _put_into_cache(file)
+    return tiktoken.get_encoding("gpt2")  # reads the cache, checks the hashes again
+
+
+def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
+    """Open a vocabulary in tiktoken's file form: a line `base64(token) rank` each.
+
+    END_OF_TEXT gets the id after the last rank.
+    """
+    ranks = {}
+    for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
+        try:
+            token, rank = line.split()
+            ranks[base64.b64decode(token, validate=True)] = int(rank)
+        except ValueError:
+            raise ValueError(f"{path}:{number}: expected `base64 rank`") from None
+    return tiktoken.Encoding(
+        name,
+        pat_str=PATTERN,
+        mergeable_ranks=ranks,
+        special_tokens={END_OF_TEXT: len(ranks)},
+    )
+
+
+def save_bpe(ranks: dict[bytes, int], path: Path | str) -> None:
+    """Write a vocabulary for `open_bpe`."""
+    lines = (
+        f"{base64.b64encode(token).decode()} {rank}\n"
+        for token, rank in sorted(ranks.items(), key=lambda item: item[1])
+    )
+    Path(path).write_text("".join(lines))
+
+
+def _put_into_cache(file: _File) -> None:
+    """Make sure that tiktoken finds `file` in its cache and asks no network."""
+    target = _cache_folder() / hashlib.sha1(file.url.encode()).hexdigest()
+    if target.exists() and sha256(target) == file.sha256:
+        return
+    # Imported where it is needed: most days the cache has the file
+    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+
+    cached = try_to_load_from_cache(HUB_REPOSITORY, file.hub_name)
+    if isinstance(cached, str) and sha256(Path(cached)) == file.sha256:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        part.write_bytes(Path(cached).read_bytes())
+        part.replace(target)
+        return
+    hub_url = hf_hub_url(HUB_REPOSITORY, file.hub_name)
+    fetch(
+        [] if constants.HF_HUB_OFFLINE else [file.url, hub_url],
+        target,
+        size=file.size,
+        digest=file.sha256,
+        remedy=(
+            f"by hand: save {file.url}\n  (or {hub_url}) as\n  {target}\n"
+            "  or set TIKTOKEN_CACHE_DIR to a folder that has it"
+        ),
+        timeout=2.0,  # two files, two addresses: an answer within 10 seconds
+        retries=0,
+    )
+
+
+def _cache_folder() -> Path:
+    """Where tiktoken keeps its files."""
+    for variable in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
+        if variable in os.environ:
+            if not os.environ[variable]:
+                raise DownloadError(
+                    f"{variable} is set to nothing, which forbids tiktoken its cache: "
+                    "unset it or name a folder"
+                )
+            return Path(os.environ[variable])
+    return Path(tempfile.gettempdir()) / "data-gym-cache"

@@ -1,0 +1,116 @@
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spamft.batches import (
+    SpamDataset,
+    bucket,
+    collate,
+    encode_texts,
+    make_bucketed_loader,
+    make_loader,
+)
+from spamft.data import encode_labels
+
+
+@pytest.fixture
+def dataset(messages, tokenizer):
+    return SpamDataset(encode_labels(messages), tokenizer)
+
+
+def frame(*texts: str) -> pd.DataFrame:
+    return pd.DataFrame({"Label": [0] * len(texts), "Text": texts})
+
+
+def test_the_longest_message_decides_the_length(dataset, messages):
+    assert dataset.max_length == max(map(len, messages["Text"]))
+
+
+def test_long_messages_are_cut_to_max_length(tokenizer):
+    dataset = SpamDataset(frame("abcdefgh", "abc"), tokenizer, max_length=5)
+    assert [bytes(ids) for ids in dataset.ids] == [b"abcde", b"abc"]
+
+
+def test_an_empty_message_is_one_end_token(tokenizer):
+    assert SpamDataset(frame("", "a"), tokenizer).ids == [[256], [97]]
+
+
+def test_an_end_token_in_a_message_is_text(tokenizer):
+    assert encode_texts(["<|endoftext|>"], tokenizer) == [list(b"<|endoftext|>")]
+
+
+def test_labels_must_be_numbers(messages, tokenizer):
+    with pytest.raises(ValueError, match="call encode_labels first"):
+        SpamDataset(messages, tokenizer)
+
+
+def test_no_messages_are_refused(messages, tokenizer):
+    with pytest.raises(ValueError, match="no messages"):
+        SpamDataset(messages[:0], tokenizer)
+
+
+def test_collate_pads_on_the_right_and_counts_what_is_real():
+    batch = collate([([1, 2, 256], 0), ([4], 1)], pad_id=256)
+    assert batch.ids.tolist() == [[1, 2, 256], [4, 256, 256]]
+    assert batch.lengths.tolist() == [3, 1]  # a real end token counts
+    assert batch.labels.tolist() == [0, 1]
+
+
+def test_collate_pads_to_a_width_and_refuses_one_too_small():
+    assert collate([([1], 0)], 9, width=3).ids.tolist() == [[1, 9, 9]]
+    with pytest.raises(ValueError, match="width=2 is less than .* 3"):
+        collate([([1, 2, 3], 0)], 9, width=2)
+
+
+@given(st.lists(st.lists(st.integers(0, 255), min_size=1), min_size=1))
+def test_collate_loses_nothing(ids):
+    batch = collate([(tokens, 0) for tokens in ids], pad_id=256)
+    kept = [row[:n].tolist() for row, n in zip(batch.ids, batch.lengths, strict=True)]
+    assert kept == ids
+    assert (batch.ids != 256).sum() == batch.lengths.sum()
+
+
+@given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 500))
+def test_buckets_are_a_partition_within_the_budget(lengths, budget):
+    groups = bucket(lengths, budget)
+    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
+    for group in groups:
+        longest = max(lengths[i] for i in group)
+        assert len(group) == 1 or len(group) * longest <= budget
+
+
+def test_every_loader_brings_every_message_once(dataset):
+    for loader in (
+        make_loader(dataset, 5),
+        make_loader(dataset, 5, shuffle=True),
+        make_bucketed_loader(dataset, 40),
+        make_bucketed_loader(dataset, 40, shuffle=True),
+    ):
+        rows = [row for b in loader for row in zip(b.ids, b.lengths, strict=True)]
+        texts = sorted(bytes(ids[:n].tolist()).decode() for ids, n in rows)
+        assert texts == sorted(bytes(ids).decode() for ids in dataset.ids)
+
+
+@pytest.mark.parametrize("make", [make_loader, make_bucketed_loader])
+def test_a_shuffled_loader_repeats_for_a_seed_and_changes_by_epoch(dataset, make):
+    first, again = (make(dataset, 40, shuffle=True, seed=1) for _ in range(2))
+    orders = [[batch.labels.tolist() for batch in loader] for loader in (first, again)]
+    assert orders[0] == orders[1]
+    assert [[b.labels.tolist() for b in first] for _ in range(3)] != [orders[0]] * 3
+
+
+def test_the_lecture_drops_the_ragged_batch(dataset):
+    assert len(make_loader(dataset, 5, drop_last=True)) == 3  # of 16 messages
+    assert len(make_loader(dataset, 5)) == 4
+
+
+def test_reading_one_loader_does_not_move_another(dataset):
+    lone = [b.ids for b in make_loader(dataset, 4, shuffle=True)]
+    busy = []
+    for batch in make_loader(dataset, 4, shuffle=True):
+        list(make_loader(dataset, 2, shuffle=True))
+        torch.rand(3)
+        busy.append(batch.ids)
+    assert all(a.equal(b) for a, b in zip(lone, busy, strict=True))

@@ -1,0 +1,189 @@
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from spamft.fetch import DownloadError, fetch, sha256
+
+CONTENT = bytes(range(256)) * 40
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(BaseHTTPRequestHandler):
+    """Misbehaves as the first part of the path says."""
+
+    asked: list[str]
+
+    def do_GET(self):
+        way = self.path.split("/")[1]
+        self.asked.append(way)
+        body = {
+            "wrong": bytes(len(CONTENT)),
+            "html": b"<html>moved</html>",
+            "endless": CONTENT * 50,
+            "short": CONTENT[:-1],
+        }.get(way, CONTENT)
+        if way == "stall":
+            time.sleep(3)
+            return
+        if way.isdecimal():
+            self.send_error(int(way))
+            return
+        if way == "once" and self.asked.count("once") == 1:
+            self.send_error(503)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if way == "stallhalf":
+            self.wfile.write(body[:5000])
+            self.wfile.flush()
+            time.sleep(3)
+        elif way == "cut":
+            self.wfile.write(body[:5000])
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(serve):
+    """(address, the list of what was asked)."""
+    handler = type("Handler", (Server,), {"asked": []})
+    return serve(handler), handler.asked
+
+
+@pytest.fixture
+def get(tmp_path, monkeypatch):
+    """Fetch with short time-outs and no waiting between tries."""
+    monkeypatch.setattr("spamft.fetch.time.sleep", lambda seconds: None)
+
+    def call(*urls: str, **options) -> Path:
+        target = tmp_path / "folder" / "file.bin"
+        options = {"timeout": 0.5, "remedy": "by hand: do it", **options}
+        fetch(urls, target, size=len(CONTENT), digest=DIGEST, progress=False, **options)
+        return target
+
+    return call
+
+
+def refused_port() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/x"
+
+
+def test_a_good_address_gives_the_whole_file(server, get):
+    path = get(server[0] + "/good")
+    assert path.read_bytes() == CONTENT and sha256(path) == DIGEST
+    assert list(path.parent.iterdir()) == [path]
+
+
+WAYS = [
+    "500",
+    "404",
+    "stall",
+    "stallhalf",
+    "cut",
+    "wrong",
+    "short",
+    "html",
+    "endless",
+]
+
+
+@pytest.mark.parametrize("way", [*WAYS, "refused"])
+def test_a_bad_first_address_leads_to_the_backup(server, get, way):
+    address, asked = server
+    first = refused_port() if way == "refused" else f"{address}/{way}"
+    assert get(first, address + "/good").read_bytes() == CONTENT
+    assert asked[-1] == "good"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_when_all_fail_the_error_says_all_and_nothing_is_left(
+    server, get, tmp_path, way
+):
+    address = server[0]
+    with pytest.raises(DownloadError) as error:
+        get(f"{address}/{way}", refused_port())
+    message = str(error.value)
+    assert f"{address}/{way}\n" in message and "refused" in message
+    assert message.endswith("by hand: do it")
+    assert list(tmp_path.glob("folder/*")) == []
+
+
+def test_a_failure_leaves_the_folder_as_it_was(server, tmp_path):
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(DownloadError):
+        fetch(
+            [server[0] + "/404"],
+            target,
+            size=len(CONTENT),
+            digest=DIGEST,
+            remedy="",
+            progress=False,
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
+    assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    "way, tries", [("500", 3), ("429", 3), ("404", 1), ("wrong", 1)]
+)
+def test_only_what_a_retry_can_mend_is_tried_again(server, get, way, tries):
+    with pytest.raises(DownloadError):
+        get(f"{server[0]}/{way}")
+    assert server[1] == [way] * tries
+
+
+def test_a_second_try_can_succeed(server, get):
+    assert get(server[0] + "/once").exists()
+    assert server[1] == ["once", "once"]
+
+
+def test_a_hanging_name_look_up_is_not_waited_for(get, monkeypatch):
+    hang = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: hang.wait(20))
+    began = time.perf_counter()
+    with pytest.raises(DownloadError, match="no answer in 0.2 seconds"):
+        get("http://nowhere.example/x", timeout=0.2, retries=0)
+    assert time.perf_counter() - began < 5
+    hang.set()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from spamft.fetch import fetch
+fetch([sys.argv[1]], Path(sys.argv[2]), size={size}, digest="{digest}", remedy="")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is Unix's")
+def test_killed_in_the_middle_then_whole(server, get, tmp_path):
+    target = tmp_path / "folder" / "file.bin"
+    script = KILLED.format(size=len(CONTENT), digest=DIGEST)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, server[0] + "/stallhalf", str(target)],
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob("folder/.*.part")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not target.exists()
+    path = get(server[0] + "/good")
+    assert path == target and list(target.parent.iterdir()) == [target]

@@ -1,0 +1,116 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from spamft import pretrain as module
+from spamft.gpt import GPT, GPTConfig
+from spamft.pretrain import Corpus, PretrainConfig, pretrain, train_bpe
+from spamft.pretrained import load_gpt2
+from spamft.tokenizer import open_bpe, save_bpe
+
+pytest.importorskip("tokenizers")
+
+SHAPE = GPTConfig(vocab_size=300, context_length=16, emb_dim=16, n_layers=2, n_heads=2)
+CONFIG = PretrainConfig(
+    steps=6, batch_size=4, lr=1e-2, warmup_steps=1, report_every=2, seed=3
+)
+
+
+@pytest.fixture(autouse=True)
+def uncompiled(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """Two files of a few documents each."""
+    paths = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    lines = [f"the cat number {i} sat on the mat\n" for i in range(400)]
+    paths[0].write_text("".join(lines))
+    paths[1].write_text("<|endoftext|>\n".join(f"ünï {i} 👍\n" * 3 for i in range(200)))
+    return paths
+
+
+def weights(folder):
+    return load_gpt2(folder).state_dict()
+
+
+def test_the_vocabulary_holds_all_bytes_and_what_is_frequent(texts, tmp_path):
+    ranks = train_bpe(texts, 300)
+    assert sorted(ranks.values()) == list(range(299))  # the end token is the 300th
+    assert all(bytes([b]) in ranks for b in range(256))
+    assert b" the" in ranks
+    save_bpe(ranks, tmp_path / "v.tiktoken")
+    encoding = open_bpe(tmp_path / "v.tiktoken", "v")
+    for text in (texts[1].read_text(), "不在 training\x00\r\n", ""):
+        assert encoding.decode(encoding.encode_ordinary(text)) == text
+
+
+def test_the_held_out_tail_is_never_trained_on(texts, tmp_path, tokenizer):
+    texts[0].write_text("a\n" * 5000 + "z\n" * 25)
+    corpus = Corpus(texts[:1], tokenizer)
+    assert "z" in corpus.held_out_text and ord("z") not in corpus.train
+    assert ord("z") in corpus.held_out
+
+
+def test_an_end_line_becomes_the_end_token(texts, tokenizer):
+    corpus = Corpus(texts[1:], tokenizer)
+    assert (corpus.train == 256).sum() >= 190
+    assert b"<|endoftext|>" not in bytes(corpus.train[corpus.train < 256].tolist())
+
+
+def test_a_text_named_twice_is_read_twice_as_often(texts, tokenizer):
+    one, two = (len(Corpus([path], tokenizer).train) for path in texts)
+    assert len(Corpus([texts[0], *texts], tokenizer).train) == 2 * one + two
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(texts, tmp_path):
+    straight = pretrain(texts, tmp_path / "straight", CONFIG, SHAPE)
+
+    def die(progress):
+        if progress.step == 4:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        pretrain(texts, tmp_path / "killed", CONFIG, SHAPE, die)
+    resumed = pretrain(texts, tmp_path / "killed", CONFIG, SHAPE)
+    assert [p.step for p in resumed] == [p.step for p in straight] == [2, 4, 6]
+    assert resumed[-1].validation_bits == straight[-1].validation_bits
+    other = weights(tmp_path / "killed")
+    assert all(t.equal(other[n]) for n, t in weights(tmp_path / "straight").items())
+
+
+def test_what_it_leaves_opens_here_and_in_transformers(texts, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "small")
+    ids = torch.randint(0, 300, (2, 9))
+    torch.testing.assert_close(
+        load_gpt2(tmp_path / "small")(ids),
+        theirs.float().eval()(ids).logits,
+        atol=1e-4,
+        rtol=1e-4,
+    )
+    card = (tmp_path / "small" / "README.md").read_text()
+    for part in ("one.txt", "bits per byte", "gzip", "6 steps"):
+        assert part in card
+
+
+def test_it_learns(texts, tmp_path):
+    config = replace(CONFIG, steps=60, report_every=60)
+    history = pretrain(texts, tmp_path / "small", config, SHAPE)
+    encoding = open_bpe(tmp_path / "small" / "vocabulary.tiktoken", "small")
+    corpus = Corpus(texts, encoding)
+    untrained = module._bits_per_byte(GPT(SHAPE), corpus)
+    per_byte = len(corpus.held_out) / len(corpus.held_out_text.encode())
+    assert untrained == pytest.approx(math.log2(300) * per_byte, rel=0.05)
+    assert history[-1].validation_bits < untrained / 2
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing():
+    config = PretrainConfig(steps=100, warmup_steps=10, cooldown=0.2)
+    rates = [module._rate(step, config) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and rates[10:80] == [1.0] * 70
+    assert rates[-1] == pytest.approx(1 / 20)

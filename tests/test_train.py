@@ -1,0 +1,219 @@
+import copy
+import math
+import signal
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from spamft.batches import SpamDataset, make_loader
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.data import encode_labels
+from spamft.train import TrainConfig, fit
+
+
+@pytest.fixture
+def dataset(messages, tokenizer):
+    return SpamDataset(encode_labels(messages), tokenizer, max_length=32)
+
+
+@pytest.fixture
+def loader(dataset):
+    return make_loader(dataset, batch_size=5)  # 16 messages: 5, 5, 5 and a ragged 1
+
+
+def weights_of(model: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def lecture_losses(model, train_loader, evaluation_loader, epochs, eval_freq):
+    """The lecture's train_classifier_simple, told in plain code: an oracle.
+
+    It evaluates on 5 batches of the train and of the validation loader every
+    `eval_freq` steps, in eval mode, as the lecture does.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.1)
+    losses = []
+    for _ in range(epochs):
+        model.train()
+        for ids, lengths, labels in train_loader:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(ids, lengths), labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            if len(losses) % eval_freq == 0:
+                model.eval()
+                with torch.no_grad():
+                    for number, batch in enumerate(evaluation_loader):
+                        if number == 5:
+                            break
+                        nn.functional.cross_entropy(model(*batch[:2]), batch.labels)
+                model.train()
+    return losses
+
+
+def test_the_lectures_losses_come_out_step_by_step(tiny_gpt, dataset):
+    """Padded to one width, last column, ragged batch dropped: equal to 1e-6."""
+
+    def batches():
+        return make_loader(dataset, 3, width=32, shuffle=True, drop_last=True)
+
+    model = GPTClassifier(tiny_gpt, pooling="last")
+    set_trainable(model, "last_block")
+    oracle = copy.deepcopy(model)
+    expected = lecture_losses(oracle, batches(), batches(), epochs=5, eval_freq=2)
+    history = fit(model, batches(), batches(), TrainConfig(eval_every=1))
+    assert len(expected) == 5 * 5
+    losses = [record.train_loss for record in history]
+    assert losses == pytest.approx(expected, abs=1e-6)
+    torch.testing.assert_close(weights_of(model), weights_of(oracle))
+
+
+def test_fit_learns_a_separable_set(tiny_gpt, loader):
+    model = GPTClassifier(tiny_gpt)
+    history = fit(model, loader, loader, TrainConfig(epochs=20, lr=3e-3))
+    assert history[-1].validation_accuracy == 1.0
+    assert history[-1].validation_loss < 0.1 < history[0].validation_loss
+    assert history[-1].epoch == 20 and history[-1].examples == 20 * 16
+
+
+def test_fit_knows_nothing_of_text():
+    x = torch.randn(64, 2)
+    loader = DataLoader(TensorDataset(x, (x.sum(1) > 0).long()), 16)
+    model = nn.Linear(2, 2)
+    assert fit(model, loader, loader, TrainConfig(30, 0.1))[-1].train_accuracy > 0.95
+
+
+def test_frozen_weights_stay(tiny_gpt, loader):
+    model = GPTClassifier(tiny_gpt)
+    set_trainable(model, "head")
+    before = copy.deepcopy(model.gpt.state_dict())
+    fit(model, loader, loader, TrainConfig(epochs=1, lr=1.0))
+    assert all(t.equal(before[n]) for n, t in model.gpt.state_dict().items())
+
+
+def test_measuring_does_not_change_training(tiny_gpt, dataset):
+    weights = []
+    for eval_every in (1, 3, 100):
+        model = GPTClassifier(copy.deepcopy(tiny_gpt))
+        shuffled = make_loader(dataset, 4, shuffle=True)
+        config = TrainConfig(epochs=2, lr=1e-3, eval_every=eval_every)
+        fit(model, shuffled, make_loader(dataset, 3, shuffle=True), config)
+        weights.append(weights_of(model))
+    assert weights[0].equal(weights[1]) and weights[0].equal(weights[2])
+
+
+@pytest.mark.parametrize("class_weights", [None, (0.5, 2.0)])
+def test_accumulated_batches_equal_the_big_one(tiny_gpt, dataset, class_weights):
+    models = []
+    for size, accumulate in ((16, 1), (5, 4)):  # 5 + 5 + 5 + 1: ragged
+        model = GPTClassifier(copy.deepcopy(tiny_gpt))
+        loader = make_loader(dataset, size)
+        config = TrainConfig(
+            epochs=1, lr=1e-3, accumulate=accumulate, class_weights=class_weights
+        )
+        gradients = []
+        history = fit(model, loader, loader, config)
+        gradients = torch.cat([p.grad.flatten() for p in model.parameters()])
+        models.append((gradients, history[-1].train_loss))
+    torch.testing.assert_close(models[0][0], models[1][0], atol=1e-6, rtol=0)
+    assert models[0][1] == pytest.approx(models[1][1], abs=1e-6)
+
+
+def test_class_weights_are_pytorchs():
+    x, labels = torch.randn(8, 3), torch.tensor([0, 0, 0, 0, 0, 1, 1, 0])
+    loader = DataLoader(TensorDataset(x, labels), 8)
+    model = nn.Linear(3, 2)
+    weighted = nn.CrossEntropyLoss(torch.tensor([0.3, 3.0]))(model(x), labels).item()
+    config = TrainConfig(epochs=1, class_weights=(0.3, 3.0))
+    assert fit(model, loader, loader, config)[0].train_loss == pytest.approx(weighted)
+
+
+def test_the_rate_warms_up_and_falls_as_a_cosine(loader):
+    model = nn.Linear(2, 2)
+    config = TrainConfig(epochs=5, lr=1.0, warmup_steps=4, eval_every=1)
+    rates = [r.lr for r in fit(model, loader_of(32), loader_of(32), config)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert rates[4] == 1.0 and rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[12] == pytest.approx(0.5)  # half way down
+    assert rates[-1] < 0.01
+
+
+def loader_of(count: int, value: float = 1.0) -> DataLoader:
+    data = torch.full((count, 2), value)
+    return DataLoader(TensorDataset(data, torch.zeros(count).long()), 8)
+
+
+def test_clipping_limits_the_gradient():
+    model = nn.Linear(2, 2)
+    x = DataLoader(TensorDataset(torch.full((8, 2), 1e6), torch.ones(8).long()), 8)
+    fit(model, x, x, TrainConfig(epochs=1, clip_norm=0.5))
+    norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm().item()
+    assert norm <= 0.5 + 1e-6
+
+
+def test_early_stop_puts_the_best_weights_back():
+    model, seen = nn.Linear(2, 2), []
+    opposite = DataLoader(TensorDataset(torch.ones(8, 2), torch.ones(8).long()), 8)
+
+    def log(record):
+        seen.append((record.validation_loss, weights_of(model)))
+
+    # what helps in training hurts in validation: the first record is the best
+    config = TrainConfig(epochs=50, lr=0.1, patience=3)
+    history = fit(model, loader_of(8), opposite, config, log)
+    assert len(history) == 4
+    assert weights_of(model).equal(min(seen, key=lambda pair: pair[0])[1])
+
+
+def test_ctrl_c_ends_it_with_the_history_so_far():
+    def log(record):
+        if record.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    config = TrainConfig(epochs=50, eval_every=1)
+    history = fit(nn.Linear(2, 2), loader_of(8), loader_of(8), config, log)
+    assert [record.step for record in history] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("eval_every", [1, 10])
+def test_a_loss_that_is_not_finite_names_step_and_rate(eval_every):
+    good, bad = torch.ones(16, 2), torch.full((8, 2), math.nan)
+    data = TensorDataset(torch.cat([good, bad]), torch.zeros(24).long())
+    config = TrainConfig(epochs=1, lr=0.125, eval_every=eval_every)
+    with pytest.raises(FloatingPointError, match="at step 3 with learning rate 0.125"):
+        fit(nn.Linear(2, 2), DataLoader(data, 8), loader_of(8), config)
+
+
+def test_the_mode_stays_as_it_was(tiny_gpt, loader):
+    model = GPTClassifier(tiny_gpt).eval()
+    fit(model, loader, loader, TrainConfig(epochs=1))
+    assert not model.training
+
+
+def test_bfloat16_trains_float32_weights(tiny_gpt, loader):
+    model = GPTClassifier(tiny_gpt)
+    history = fit(model, loader, loader, TrainConfig(epochs=2, lr=1e-3, bf16=True))
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert history[-1].validation_loss < history[0].validation_loss
+
+
+def test_nothing_to_train_is_an_error(tiny_gpt, dataset, loader):
+    model = GPTClassifier(tiny_gpt)
+    empty = make_loader(dataset, 99, drop_last=True)
+    with pytest.raises(ValueError, match="the loader has no batch"):
+        fit(model, empty, loader, TrainConfig())
+    model.requires_grad_(False)
+    with pytest.raises(ValueError, match="every parameter of the model is frozen"):
+        fit(model, loader, loader, TrainConfig())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"lr": 0.0}, {"lr": math.nan}, {"accumulate": 0}, {"clip_norm": 0}],
+)
+def test_impossible_configs_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainConfig(**wrong)
