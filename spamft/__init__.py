@@ -8,6 +8,7 @@
     classifier.py  a GPT       -> a classifier: class head, what trains, save, load
     evaluate.py    model + batches -> a Report
     train.py       model + batches -> a finetuned model and its history
+    trunk.py       the frozen part runs once, the same loop trains what is left
     plots.py       history, Report -> figures
     job.py         all of it in one call; cli.py: from the command line
 

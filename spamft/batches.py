@@ -6,7 +6,7 @@ Padding stands on the right only, and every batch says how long its messages
 truly are: the padding id is also a real token, so it cannot tell.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -53,8 +53,9 @@ class SpamDataset(Dataset):
     """Messages as token ids, cut to `max_length`; `dataset[i]` is (ids, class id).
 
     `max_length=None` takes the longest message; `dataset.max_length` then says it,
-    for validation and test to be cut alike. Labels must be numbers, as
-    `encode_labels` makes them.
+    for validation and test to be cut alike. With `fixed_width` loaders pad every
+    message to `max_length`, as in the lecture, otherwise to the longest of its batch.
+    Labels must be numbers, as `encode_labels` makes them.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class SpamDataset(Dataset):
         df: pd.DataFrame,
         tokenizer: tiktoken.Encoding,
         max_length: int | None = None,
+        *,
+        fixed_width: bool = False,
     ):
         if not len(df):
             raise ValueError("no messages: the frame has no rows")
@@ -72,6 +75,7 @@ class SpamDataset(Dataset):
         self.ids = encode_texts(df["Text"].tolist(), tokenizer, max_length)
         self.labels = df["Label"].tolist()
         self.max_length = max_length or max(map(len, self.ids))
+        self.width = self.max_length if fixed_width else None
         self.pad_id = tokenizer.eot_token  # GPT-2 has no padding token of its own
 
     def __len__(self) -> int:
@@ -100,12 +104,11 @@ def make_loader(
     dataset: SpamDataset,
     batch_size: int = 8,
     *,
-    width: int | None = None,
     shuffle: bool = False,
     drop_last: bool = False,
     seed: int = 123,
 ) -> DataLoader:
-    """Batches of `batch_size` messages, all `width` wide or each as its longest.
+    """Batches of `batch_size` messages.
 
     The loader has its own random generator: reading another one, or this one for
     evaluation, never changes the order in which training sees its batches.
@@ -116,7 +119,7 @@ def make_loader(
         shuffle,
         drop_last=drop_last,
         generator=torch.Generator().manual_seed(seed),
-        collate_fn=partial(collate, pad_id=dataset.pad_id, width=width),
+        collate_fn=_collate_for(dataset),
     )
 
 
@@ -132,13 +135,13 @@ def make_bucketed_loader(
     Almost no padding, so the least work; the order is by length, or with `shuffle`
     a new order of new batches every epoch.
     """
-    lengths = [len(ids) for ids in dataset.ids]
+    lengths = [dataset.width or len(ids) for ids in dataset.ids]
     generator = torch.Generator().manual_seed(seed) if shuffle else None
     return DataLoader(
         dataset,
         batch_sampler=_Buckets(lengths, token_budget, generator),
         generator=torch.Generator().manual_seed(seed),
-        collate_fn=partial(collate, pad_id=dataset.pad_id),
+        collate_fn=_collate_for(dataset),
     )
 
 
@@ -160,6 +163,10 @@ def bucket(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
         else:
             groups.append([place])
     return groups
+
+
+def _collate_for(dataset: SpamDataset) -> Callable[..., Batch]:
+    return partial(collate, pad_id=dataset.pad_id, width=dataset.width)
 
 
 class _Buckets(Sampler[list[int]]):

@@ -124,7 +124,12 @@ def _add_finetune(commands) -> None:
     option("--lr", type=float, help="AdamW's learning rate")
     option("--batch-size", type=int, help="messages per step (default 8)")
     option("--patience", type=int, help="epochs without a better validation loss")
-    option("--bf16", action="store_true", help="train in bfloat16 arithmetic")
+    option("--bf16", action="store_true", help="compute in bfloat16 arithmetic")
+    option(
+        "--no-cache",
+        action="store_true",
+        help="run the frozen blocks again at every step, as the lecture does",
+    )
 
 
 def _add_evaluate(commands) -> None:
@@ -211,6 +216,7 @@ def _finetune(args: argparse.Namespace) -> None:
             recipe=recipe,
             train=int(scope) if scope and scope.isdecimal() else scope,
             balanced=not args.no_balance,
+            cache=not args.no_cache,
             seed=args.seed,
             split_seed=args.split_seed,
             text=args.text,
@@ -223,7 +229,7 @@ def _finetune(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+    from spamft.batches import SpamDataset, make_bucketed_loader
     from spamft.classifier import load
     from spamft.data import encode_labels
     from spamft.evaluate import evaluate
@@ -236,13 +242,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     if df["Label"].str.fullmatch(r"\d+").all() and not set(df["Label"]) <= set(names):
         df = df.astype({"Label": "int64"})  # class ids, as finetune's CSVs have them
     dataset = SpamDataset(
-        encode_labels(df, names), load_tokenizer(model.tokenizer_name), model.max_length
+        encode_labels(df, names),
+        load_tokenizer(model.tokenizer_name),
+        model.max_length,
+        fixed_width=model.pooling == "last",
     )
-    if model.pooling == "last":
-        loader = make_loader(dataset, 32, width=model.max_length)
-    else:
-        loader = make_bucketed_loader(dataset)
-    report = evaluate(model, loader)
+    report = evaluate(model, make_bucketed_loader(dataset))
     if args.json:
         print(json.dumps(report_dict(report, names), indent=2))
     else:

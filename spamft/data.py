@@ -90,7 +90,8 @@ def download(
             digest=ARCHIVE_SHA256,
             remedy=(
                 f"by hand: download {URLS[0]} in a browser, then\n"
-                f"  download(archive='<the zip>'), or unzip {MEMBER} as {target}"
+                "  give its path: --data <the zip>, in Python download(archive=...);\n"
+                f"  or unzip {MEMBER} as {target}"
             ),
             timeout=timeout,
             progress=progress,

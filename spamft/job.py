@@ -11,13 +11,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
+import tiktoken
 import torch
+from torch.utils.data import DataLoader
 
 from spamft import __version__
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
@@ -40,6 +42,7 @@ from spamft.plots import plot_accuracy, plot_confusion, plot_loss
 from spamft.pretrained import load_gpt2
 from spamft.tokenizer import load_tokenizer
 from spamft.train import Record, TrainConfig, fit
+from spamft.trunk import TrunkPlan, plan_trunk, run_trunk
 
 __all__ = ["Job", "Recipe", "finetune", "lecture_recipe", "open_data", "report_dict"]
 
@@ -81,6 +84,7 @@ class Job:
     split: str = "leak-free"  # or "lecture"
     recipe: Recipe | None = None  # None: `default_recipe`
     train: str | int | None = None  # scope; None: all from scratch, else last_block
+    cache: bool = True  # run the frozen blocks once, see trunk.py
     balanced: bool = True  # False: all rows, and rare classes weigh more in the loss
     seed: int = 123  # of the model's new weights and the order of batches
     split_seed: int = 123
@@ -136,7 +140,9 @@ def finetune(job: Job) -> dict:
                 f"{job.model} knows {gpt.config.vocab_size:,} tokens, but its "
                 f"tokenizer {tokenizer.name} has {tokenizer.n_vocab:,}"
             )
-        datasets = _datasets(splits, tokenizer, gpt.config.context_length)
+        datasets = _datasets(
+            splits, tokenizer, gpt.config.context_length, recipe.as_lecture
+        )
     model = GPTClassifier(
         gpt,
         len(names),
@@ -155,21 +161,37 @@ def finetune(job: Job) -> dict:
         )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device)
-    with watch("train"):
-        train_loader, validation_loader = _training_loaders(datasets, recipe, job.seed)
-        history = fit(
-            model, train_loader, validation_loader, config, lambda r: job.say(str(r))
-        )
-    with watch("evaluate"):
-        reports = {
-            name: evaluate(model, _full_loader(dataset, recipe))
-            for name, dataset in zip(Splits._fields, datasets, strict=True)
-        }
+    with ExitStack() as stack:
+        loaders = _loaders(datasets, recipe, job.seed)
+        learner, plan = model, plan_trunk(model, loaders) if job.cache else None
+        with watch("trunk"):
+            if job.cache:
+                learner, loaders = stack.enter_context(
+                    run_trunk(
+                        model,
+                        loaders,
+                        folder=stack.enter_context(tempfile.TemporaryDirectory()),
+                        bf16=config.bf16,
+                        progress=job.progress,
+                        log=job.say,
+                    )
+                )
+        train_loader, looked_at, *full_loaders = loaders
+        with watch("train"):
+            history = fit(
+                learner, train_loader, looked_at, config, lambda r: job.say(str(r))
+            )
+        with watch("evaluate"):
+            reports = {
+                name: evaluate(learner, loader)
+                for name, loader in zip(Splits._fields, full_loaders, strict=True)
+            }
     metrics = {
         "data": _data_facts(job, source, df, splits, names),
         "model": _model_facts(job, model, trainable, tokenizer.name, str(device)),
         "recipe": _recipe_facts(job, recipe, config, history, len(train_loader)),
         "leaks": leaks,
+        "trunk": _trunk_facts(plan, watch.seconds["trunk"]),
         "seconds": watch.seconds,
     } | {name: report_dict(report, names) for name, report in reports.items()}
     _write_run(job, metrics, history, reports["test"], splits, model.cpu(), tokenizer)
@@ -221,33 +243,38 @@ def _split(df: pd.DataFrame, names: tuple[str, ...], job: Job) -> Splits:
     return random_split(df, groups=duplicate_groups(df), seed=job.split_seed)
 
 
-def _datasets(splits: Splits, tokenizer, context: int) -> list[SpamDataset]:
+def _datasets(
+    splits: Splits, tokenizer: tiktoken.Encoding, context: int, as_lecture: bool
+) -> list[SpamDataset]:
     """All three cut to the longest training message: no position goes untrained."""
-    train = SpamDataset(splits.train, tokenizer)
-    longest = min(train.max_length, context)
-    return [SpamDataset(part, tokenizer, longest) for part in splits]
+    longest = min(SpamDataset(splits.train, tokenizer).max_length, context)
+    return [
+        SpamDataset(part, tokenizer, longest, fixed_width=as_lecture) for part in splits
+    ]
 
 
-def _training_loaders(
+def _loaders(
     datasets: list[SpamDataset], recipe: Recipe, seed: int
-) -> tuple[Iterable, Iterable]:
+) -> list[DataLoader]:
+    """Batches to train on and to look at meanwhile, then all three parts whole."""
     train, validation, _ = datasets
-    if not recipe.as_lecture:
-        loader = make_loader(train, recipe.batch_size, shuffle=True, seed=seed)
-        return loader, _full_loader(validation, recipe)
-    width = train.max_length
-    looked_at = islice(make_loader(validation, recipe.batch_size, width=width), 5)
-    loader = make_loader(
-        train, recipe.batch_size, width=width, shuffle=True, drop_last=True, seed=seed
+    whole = [make_bucketed_loader(dataset) for dataset in datasets]
+    training = make_loader(
+        train,
+        recipe.batch_size,
+        shuffle=True,
+        drop_last=recipe.as_lecture,
+        seed=seed,
     )
-    return loader, list(looked_at)
-
-
-def _full_loader(dataset: SpamDataset, recipe: Recipe) -> Iterable:
-    """Every message once, for measuring."""
-    if recipe.pooling == "last":  # the last column: only at the width of training
-        return make_loader(dataset, 32, width=dataset.max_length)
-    return make_bucketed_loader(dataset)
+    if not recipe.as_lecture:
+        return [training, whole[1], *whole]
+    looked_at = make_loader(validation, recipe.batch_size)
+    five = DataLoader(
+        validation,
+        batch_sampler=list(islice(looked_at.batch_sampler, 5)),
+        collate_fn=looked_at.collate_fn,
+    )
+    return [training, five, *whole]
 
 
 def _inverse_shares(df: pd.DataFrame, classes: int) -> tuple[float, ...]:
@@ -302,6 +329,16 @@ def _model_facts(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
+    }
+
+
+def _trunk_facts(plan: TrunkPlan | None, seconds: float) -> dict | None:
+    """What ran once, and how fast; None where nothing did."""
+    if plan is None or not plan.blocks:
+        return None
+    return asdict(plan) | {
+        "padding": 1 - plan.tokens / plan.padded,
+        "gflops_per_second": plan.flops / seconds / 1e9,
     }
 
 

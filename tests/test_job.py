@@ -54,14 +54,15 @@ def test_a_run_leaves_what_it_promises(quick):
     written = json.loads((quick.output / "metrics.json").read_text())
     assert written == json.loads(json.dumps(metrics))
     assert set(written) == {
-        *("data", "model", "recipe", "leaks", "seconds"),
+        *("data", "model", "recipe", "leaks", "trunk", "seconds"),
         *("train", "validation", "test"),
     }
     test = written["test"]
     assert 0 <= test["interval"][0] <= test["accuracy"] <= test["interval"][1] <= 1
     assert set(test["classes"]) == {"ham", "spam"}
     assert sum(map(sum, test["confusion"])) == written["data"]["parts"]["test"]
-    assert set(written["seconds"]) == {"data", "model", "tokenize", "train", "evaluate"}
+    stages = {"data", "model", "tokenize", "trunk", "train", "evaluate"}
+    assert set(written["seconds"]) == stages
     assert len(pd.read_csv(quick.output / "history.csv")) == 2
     assert any("train / validation / test 21 / 3 / 6" in line for line in lines)
 
@@ -82,6 +83,17 @@ def test_the_same_seed_gives_the_same_run(quick):
     again = finetune(replace(quick, overwrite=True))
     other = finetune(replace(quick, overwrite=True, seed=1))
     assert first["test"] == again["test"] != other["test"]
+
+
+def test_with_and_without_the_cache_the_figures_are_the_same(quick):
+    partly = replace(quick, train="last_block")
+    fast = finetune(partly)
+    slow = finetune(replace(partly, cache=False, overwrite=True))
+    assert fast["trunk"]["blocks"] == 1 and slow["trunk"] is None
+    assert fast["trunk"]["tokens"] > 0 <= fast["trunk"]["padding"] < 1
+    for part in ("train", "validation", "test"):
+        assert fast[part]["loss"] == pytest.approx(slow[part]["loss"], abs=1e-4)
+        assert fast[part]["confusion"] == slow[part]["confusion"]
 
 
 def test_a_run_is_not_overwritten_unasked(quick):

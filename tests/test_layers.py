@@ -12,6 +12,7 @@ STAIRS = [
     {"data", "tokenizer", "pretrained", "train"},
     {"batches", "plots", "pretrain"},
     {"classifier"},
+    {"trunk"},
     {"job"},
     {"cli"},
 ]

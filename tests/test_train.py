@@ -54,11 +54,13 @@ def lecture_losses(model, train_loader, evaluation_loader, epochs, eval_freq):
     return losses
 
 
-def test_the_lectures_losses_come_out_step_by_step(tiny_gpt, dataset):
+def test_the_lectures_losses_come_out_step_by_step(tiny_gpt, messages, tokenizer):
     """Padded to one width, last column, ragged batch dropped: equal to 1e-6."""
 
+    dataset = SpamDataset(encode_labels(messages), tokenizer, 32, fixed_width=True)
+
     def batches():
-        return make_loader(dataset, 3, width=32, shuffle=True, drop_last=True)
+        return make_loader(dataset, 3, shuffle=True, drop_last=True)
 
     model = GPTClassifier(tiny_gpt, pooling="last")
     set_trainable(model, "last_block")
