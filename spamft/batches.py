@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 __all__ = [
+    "TOKEN_BUDGET",
     "Batch",
     "SpamDataset",
     "bucket",
@@ -25,6 +26,11 @@ __all__ = [
     "make_bucketed_loader",
     "make_loader",
 ]
+
+
+# Tokens a batch that is only read, not trained on: on a CPU its activations should fit
+# the caches, a GPU wants many rows at once
+TOKEN_BUDGET = {"cpu": 1024, "cuda": 32768}
 
 
 class Batch(NamedTuple):
@@ -125,7 +131,7 @@ def make_loader(
 
 def make_bucketed_loader(
     dataset: SpamDataset,
-    token_budget: int = 4096,
+    token_budget: int = TOKEN_BUDGET["cpu"],
     *,
     shuffle: bool = False,
     seed: int = 123,

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from spamft.batches import bucket, collate, encode_texts
+from spamft.batches import TOKEN_BUDGET, bucket, collate, encode_texts
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import hf_config, to_hf
 
@@ -188,12 +188,12 @@ def classify_stream(
     texts: Iterable[str],
     *,
     chunk_size: int = 8192,
-    token_budget: int = 4096,
+    token_budget: int | None = None,
 ) -> Iterator[Verdict]:
     """Judge texts as they come, holding no more than `chunk_size` of them at a time.
 
     Within a chunk equal texts are judged once, and batches of like length hold at
-    most `token_budget` tokens. Texts are cut after `model.max_length` tokens.
+    most `token_budget` tokens, by default what suits the device. Texts are cut after `model.max_length` tokens.
     """
     texts, read = iter(texts), 0
     while chunk := list(islice(texts, chunk_size)):
@@ -220,7 +220,7 @@ def _probabilities(
     model: GPTClassifier,
     tokenizer: tiktoken.Encoding,
     texts: list[str],
-    token_budget: int,
+    token_budget: int | None,
 ) -> Tensor:
     """(N, K) class probabilities, in the order of `texts`."""
     ids = encode_texts(texts, tokenizer, model.max_length)
@@ -228,6 +228,7 @@ def _probabilities(
     width = model.max_length if model.pooling == "last" else None
     lengths = [width or len(tokens) for tokens in ids]
     device = model.head.weight.device
+    token_budget = token_budget or TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
     was_training = model.training
     model.eval()
     chances = torch.empty(len(texts), len(model.label_names))

@@ -17,7 +17,15 @@ import tiktoken
 
 from spamft.fetch import DownloadError, fetch, sha256
 
-__all__ = ["END_OF_TEXT", "load_tokenizer", "open_bpe", "save_bpe"]
+__all__ = [
+    "END_OF_TEXT",
+    "GPT2_FILES",
+    "VocabularyFile",
+    "cached_file",
+    "load_tokenizer",
+    "open_bpe",
+    "save_bpe",
+]
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -30,7 +38,9 @@ PATTERN = (
 HUB_REPOSITORY = "openai-community/gpt2"
 
 
-class _File(NamedTuple):
+class VocabularyFile(NamedTuple):
+    """One of the two files of GPT-2's vocabulary, at two addresses."""
+
     url: str
     hub_name: str
     size: int
@@ -38,13 +48,13 @@ class _File(NamedTuple):
 
 
 GPT2_FILES = (
-    _File(
+    VocabularyFile(
         "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe",
         "merges.txt",
         456_318,
         "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
     ),
-    _File(
+    VocabularyFile(
         "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/encoder.json",
         "vocab.json",
         1_042_301,
@@ -95,9 +105,14 @@ def save_bpe(ranks: dict[bytes, int], path: Path | str) -> None:
     Path(path).write_text("".join(lines))
 
 
-def _put_into_cache(file: _File) -> None:
+def cached_file(file: VocabularyFile) -> Path:
+    """Where tiktoken keeps this file, if it has it."""
+    return _cache_folder() / hashlib.sha1(file.url.encode()).hexdigest()
+
+
+def _put_into_cache(file: VocabularyFile) -> None:
     """Make sure that tiktoken finds `file` in its cache and asks no network."""
-    target = _cache_folder() / hashlib.sha1(file.url.encode()).hexdigest()
+    target = cached_file(file)
     if target.exists() and sha256(target) == file.sha256:
         return
     # Imported where it is needed: most days the cache has the file

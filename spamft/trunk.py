@@ -23,13 +23,12 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from spamft.batches import SpamDataset, bucket
+from spamft.batches import TOKEN_BUDGET, SpamDataset, bucket
 from spamft.classifier import GPTClassifier
 
 __all__ = ["HiddenBatch", "Top", "TrunkPlan", "find_cut", "plan_trunk", "run_trunk"]
 
 MEMORY_BUDGET = 4 * 2**30  # bytes of hidden states in memory; more go to a file
-TOKEN_BUDGET = 1024  # tokens a batch of the trunk pass: its activations fit the caches
 
 
 class HiddenBatch(NamedTuple):
@@ -100,9 +99,10 @@ def plan_trunk(
     model: GPTClassifier,
     loaders: Sequence[DataLoader],
     dtype: torch.dtype = torch.float32,
+    share_equal: bool = True,
 ) -> TrunkPlan:
     """Count what `run_trunk` would compute and keep for these loaders."""
-    return _Work(model, loaders, dtype).plan
+    return _Work(model, loaders, dtype, share_equal).plan
 
 
 @contextmanager
@@ -158,7 +158,7 @@ class _Work:
         model: GPTClassifier,
         loaders: Sequence[DataLoader],
         dtype: torch.dtype,
-        share_equal: bool = True,
+        share_equal: bool,
     ):
         if dtype not in (torch.float32, torch.bfloat16):
             raise ValueError(f"{dtype=} must be torch.float32 or torch.bfloat16")
@@ -173,7 +173,9 @@ class _Work:
                 for i in range(len(dataset))
             ]
         self.widths = [len(ids) for ids, _ in self.sequences]
-        self.groups = bucket(self.widths, TOKEN_BUDGET)
+        device = model.head.weight.device.type
+        budget = TOKEN_BUDGET.get(device, TOKEN_BUDGET["cpu"])
+        self.groups = bucket(self.widths, budget)
         self.whole = self.cut == len(model.gpt.blocks)  # then one vector a message
         self.plan = self._plan()
 

@@ -1,0 +1,262 @@
+"""The whole finetuning job, 5 epochs of the last block at GPT-2's size: four ways.
+
+(a) the lecture's loop, written plainly; (b) transformers' GPT2ForSequenceClassification
+with dynamic padding; (c) spamft, last real token; (d) spamft in the lecture's mode.
+All in one run, on the same messages and the same random weights. (a) and (b) are
+timed on some steps and extrapolated, or run to the end with --full.
+
+    python benchmarks/finetune.py --data sms+spam+collection.zip
+"""
+
+import argparse
+from collections.abc import Iterable
+from itertools import islice
+
+import torch
+from setting import (
+    GPT2,
+    Clock,
+    datasets,
+    finish,
+    lecture_splits,
+    matrix_rate,
+    model,
+    parser,
+    table,
+)
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from spamft.batches import make_bucketed_loader, make_loader
+from spamft.evaluate import evaluate
+from spamft.train import TrainConfig, fit
+from spamft.trunk import plan_trunk, run_trunk
+
+EPOCHS, EVAL_EVERY, EVAL_BATCHES = 5, 50, 5
+
+
+def main() -> None:
+    args = _arguments()
+    splits = lecture_splits(args.data)
+    padded, ragged = (datasets(splits, as_lecture=x) for x in (True, False))
+    rates = [matrix_rate()]
+    ours = _spamft(ragged, as_lecture=False)
+    rates.append(matrix_rate())
+    lecture_mode = _spamft(padded, as_lecture=True)
+    rates.append(matrix_rate())
+    plain = _lecture(padded, args)
+    theirs = _transformers(ragged, args)
+    rates.append(matrix_rate())
+    differences = [
+        abs(a - b)
+        for a, b in zip(plain["losses"], lecture_mode["losses"], strict=False)
+    ]
+    finish(
+        args,
+        {
+            "matrix_rate": sum(rates) / len(rates),
+            "matrix_rates": rates,
+            "a_lecture": plain,
+            "b_transformers": theirs,
+            "c_spamft": ours,
+            "d_spamft_lecture_mode": lecture_mode,
+            "largest_loss_difference_a_d": max(differences),
+            "compared_steps": len(differences),
+        },
+        _show,
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    made = parser(__doc__.split("\n")[0])
+    made.add_argument("--full", action="store_true", help="run (a) and (b) to the end")
+    made.add_argument("--steps", type=int, default=24, help="to time, without --full")
+    return made.parse_args()
+
+
+def _lecture(parts: list, args: argparse.Namespace) -> dict:
+    """Every message padded, every block at every step, the last column read."""
+    train, validation, test = (
+        make_loader(part, 8, shuffle=i == 0, drop_last=i == 0)
+        for i, part in enumerate(parts)
+    )
+    classifier = model("last")
+    optimizer = torch.optim.AdamW(
+        [p for p in classifier.parameters() if p.requires_grad],
+        lr=5e-5,
+        weight_decay=0.1,
+    )
+
+    def logits_of(ids):
+        return classifier.head(classifier.gpt.hidden(ids)[:, -1])
+
+    def look(loader: Iterable, batches: int | None = None) -> None:
+        """Loss or accuracy on the first batches, as the lecture's two functions do."""
+        with torch.no_grad():
+            for batch in islice(loader, batches):
+                F.cross_entropy(logits_of(batch.ids), batch.labels).item()
+
+    losses, total = [], EPOCHS * len(train)
+    steps = total if args.full else args.steps
+    with Clock() as training:
+        for batch in islice(_forever(train), steps):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(logits_of(batch.ids), batch.labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    looks = 2 * EVAL_BATCHES * (total // EVAL_EVERY + EPOCHS)  # losses, then accuracies
+    final = len(train) + len(validation) + len(test)
+    looked_at = looks + final if args.full else min(args.steps, len(validation))
+    with Clock() as looking:
+        look(_forever(validation), looked_at)
+    seconds = training.seconds * total / steps + looking.seconds * (
+        (looks + final) / looked_at
+    )
+    return {
+        "seconds": seconds,
+        "step": training.seconds / steps,
+        "evaluation_batch": looking.seconds / looked_at,
+        "steps_timed": steps,
+        "evaluation_batches": looks + final,
+        "losses": losses,
+    }
+
+
+def _transformers(parts: list, args: argparse.Namespace) -> dict:
+    """Their classifier: padded to the longest of a batch, all blocks every step."""
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    dropouts = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+    config = GPT2Config(pad_token_id=GPT2.vocab_size - 1, num_labels=2, **dropouts)
+    classifier = GPT2ForSequenceClassification(config)
+    classifier.requires_grad_(False)
+    for part in (
+        classifier.transformer.h[-1],
+        classifier.transformer.ln_f,
+        classifier.score,
+    ):
+        part.requires_grad_(True)
+    optimizer = torch.optim.AdamW(
+        [p for p in classifier.parameters() if p.requires_grad],
+        lr=5e-5,
+        weight_decay=0.1,
+    )
+
+    def answer(batch):
+        mask = torch.arange(batch.ids.shape[1]) < batch.lengths[:, None]
+        return classifier(
+            input_ids=batch.ids, attention_mask=mask.long(), labels=batch.labels
+        )
+
+    train = make_loader(parts[0], 8, shuffle=True)
+    everything = [make_loader(part, 8) for part in parts]
+    total = EPOCHS * len(train)
+    batches = list(islice(_forever(train), total))
+    timed = batches if args.full else batches[: args.steps]
+    classifier.train()
+    with Clock() as training:
+        for batch in timed:
+            optimizer.zero_grad()
+            answer(batch).loss.backward()
+            optimizer.step()
+    # validation after every epoch, all three parts at the end
+    looks = [b for b in everything[1] for _ in range(EPOCHS)]
+    looks += [b for loader in everything for b in loader]
+    looked_at = looks if args.full else looks[:: len(looks) // args.steps]
+    classifier.eval()
+    with Clock() as looking, torch.no_grad():
+        for batch in looked_at:
+            answer(batch)
+    seconds = training.seconds * _tokens(batches) / _tokens(timed)
+    seconds += looking.seconds * _tokens(looks) / _tokens(looked_at)
+    return {
+        "seconds": seconds,
+        "step": training.seconds / len(timed),
+        "steps_timed": len(timed),
+    }
+
+
+def _spamft(parts: list, *, as_lecture: bool) -> dict:
+    """The trunk once, then 5 epochs of the top, then all three parts; run in full."""
+    classifier = model("last" if as_lecture else "last_real")
+    train = make_loader(parts[0], 8, shuffle=True, drop_last=as_lecture)
+    whole = [make_bucketed_loader(part) for part in parts]
+    looked_at = whole[1]
+    if as_lecture:
+        batches = make_loader(parts[1], 8)
+        looked_at = DataLoader(
+            parts[1],
+            batch_sampler=list(islice(batches.batch_sampler, EVAL_BATCHES)),
+            collate_fn=batches.collate_fn,
+        )
+    loaders = [train, looked_at, *whole]
+    plan = plan_trunk(classifier, loaders)
+    config = TrainConfig(epochs=EPOCHS, eval_every=EVAL_EVERY if as_lecture else None)
+    first = TrainConfig(epochs=1, eval_every=1)
+    clocks = {name: Clock() for name in ("whole", "trunk", "train", "evaluate")}
+    with clocks["whole"]:
+        clocks["trunk"].__enter__()
+        with run_trunk(classifier, loaders) as (top, (train, looked_at, *whole)):
+            clocks["trunk"].__exit__()
+            with clocks["train"]:
+                fit(top, train, looked_at, config)
+            with clocks["evaluate"]:
+                for loader in whole:
+                    evaluate(top, loader)
+    losses = []
+    if as_lecture:  # once more, unclocked, with a record a step: the losses
+        again = model("last")
+        loaders[0] = make_loader(parts[0], 8, shuffle=True, drop_last=True)
+        with run_trunk(again, loaders[:2]) as (top, (train, looked_at)):
+            history = fit(top, train, looked_at, first)
+        losses = [record.train_loss for record in history]
+    return {
+        "seconds": clocks["whole"].seconds,
+        "stages": {name: clock.seconds for name, clock in clocks.items()},
+        "tokens": plan.tokens,
+        "padding": 1 - plan.tokens / plan.padded,
+        "trunk_gflops": plan.flops / clocks["trunk"].seconds / 1e9,
+        "losses": losses,
+    }
+
+
+def _forever(loader: Iterable) -> Iterable:
+    while True:
+        yield from loader
+
+
+def _tokens(batches: list) -> int:
+    return sum(batch.ids.numel() for batch in batches)
+
+
+def _show(n: dict) -> str:
+    a, b = n["a_lecture"]["seconds"], n["b_transformers"]["seconds"]
+    names = {
+        "a_lecture": "(a) the lecture's loop",
+        "b_transformers": "(b) transformers, dynamic padding",
+        "c_spamft": "(c) spamft, last real token",
+        "d_spamft_lecture_mode": "(d) spamft, lecture mode",
+    }
+    rows = [
+        [name, f"{n[k]['seconds']:,.0f}"]
+        + [f"{x / n[k]['seconds']:.1f}" for x in (a, b)]
+        for k, name in names.items()
+    ]
+    share = n["c_spamft"]["trunk_gflops"] / n["matrix_rate"]
+    return "\n".join(
+        [
+            table(
+                ["whole job", "seconds", "(a) takes x times", "(b) takes x times"], rows
+            ),
+            "",
+            f"float32 matrix product {n['matrix_rate']:.0f} GFLOP/s, trunk pass of (c) "
+            f"{n['c_spamft']['trunk_gflops']:.0f} GFLOP/s: {share:.0%}",
+            f"largest difference of the losses of (a) and (d) in the first "
+            f"{n['compared_steps']} steps: {n['largest_loss_difference_a_d']:.1e}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Seconds and peak memory of the whole job as the messages grow, at GPT-2's size.
+
+Messages are drawn with replacement, equal ones are not shared, and the budget for
+hidden states is below what most sizes need: cost must grow as the tokens, memory as
+the budget. Each size runs in a process of its own.
+
+    python benchmarks/scale.py --data sms+spam+collection.zip
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from setting import Clock, finish, model, parser, peak_memory, table
+
+from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.data import encode_labels
+from spamft.evaluate import evaluate
+from spamft.job import open_data
+from spamft.tokenizer import load_tokenizer
+from spamft.train import TrainConfig, fit
+from spamft.trunk import plan_trunk, run_trunk
+
+BUDGET = 32 * 2**20  # bytes of hidden states in memory: below all sizes
+
+
+def main() -> None:
+    made = parser(__doc__.split("\n")[0])
+    made.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    made.add_argument("--epochs", type=int, default=1)
+    made.add_argument("--one", type=int, metavar="N", help="this size only, as JSON")
+    args = made.parse_args()
+    if args.one:
+        print(json.dumps(_job(args.data, args.one, args.epochs)))
+        return
+    runs = []
+    for thousands in args.sizes:
+        command = [sys.executable, __file__, "--data", args.data]
+        command += ["--one", str(1000 * thousands), "--epochs", str(args.epochs)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True)
+        runs.append(json.loads(shown.stdout.splitlines()[-1]))
+    finish(args, {"budget": BUDGET, "epochs": args.epochs, "runs": runs}, _show)
+
+
+def _job(data: str, count: int, epochs: int) -> dict:
+    df = encode_labels(open_data(data)[0]).sample(count, replace=True, random_state=1)
+    dataset = SpamDataset(df, load_tokenizer("gpt2"))
+    classifier = model()
+    loaders = [make_loader(dataset, 8, shuffle=True), make_bucketed_loader(dataset)]
+    plan = plan_trunk(classifier, loaders, share_equal=False)
+    with (
+        Clock() as clock,
+        tempfile.TemporaryDirectory() as folder,
+        run_trunk(
+            classifier,
+            loaders,
+            memory_budget=BUDGET,
+            folder=Path(folder),
+            share_equal=False,
+        ) as (top, (train, whole)),
+    ):
+        fit(top, train, whole, TrainConfig(epochs=epochs))
+        evaluate(top, whole)
+    return {
+        "messages": count,
+        "tokens": plan.tokens,
+        "hidden_bytes": plan.bytes,
+        "seconds": clock.seconds,
+        "peak_mb": peak_memory(),
+    }
+
+
+def _show(n: dict) -> str:
+    def per_token(run: dict) -> float:
+        return run["seconds"] / run["tokens"]
+
+    rows = [
+        [
+            f"{run['messages']:,}",
+            f"{run['tokens']:,}",
+            f"{run['hidden_bytes'] / 1e6:,.0f} MB",
+            f"{run['seconds']:,.0f}",
+            f"{per_token(run) / per_token(n['runs'][0]):.2f}",
+            f"{run['peak_mb']:,.0f} MB",
+        ]
+        for run in n["runs"]
+    ]
+    header = ["messages", "tokens", "hidden states", "seconds", "a token, relative"]
+    return table([*header, "peak memory"], rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What all benchmarks share: the machine, the messages, a GPT of GPT-2's shape.
+
+The weights are random: nothing is downloaded, and time does not depend on them.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from spamft.batches import SpamDataset
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.data import Splits, balance, encode_labels, random_split
+from spamft.gpt import GPT, GPTConfig
+from spamft.job import open_data
+from spamft.tokenizer import load_tokenizer
+
+__all__ = ["GPT2", "Clock", "datasets", "finish", "lecture_splits", "machine", "model"]
+__all__ += ["matrix_rate", "parser", "peak_memory", "table"]
+
+GPT2 = GPTConfig()  # 124M parameters
+
+
+class Clock:
+    """Seconds of a `with` block."""
+
+    def __enter__(self) -> "Clock":
+        self.began = time.perf_counter()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.seconds = time.perf_counter() - self.began
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--data", default="uci", help="'uci' or the UCI zip")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
+    return made
+
+
+def lecture_splits(data: str) -> Splits:
+    """The lecture's 1045 / 149 / 300 messages."""
+    df, _ = open_data(data, lecture=True)
+    return random_split(encode_labels(balance(df)))
+
+
+def datasets(splits: Splits, *, as_lecture: bool) -> list[SpamDataset]:
+    tokenizer = load_tokenizer("gpt2")
+    longest = SpamDataset(splits.train, tokenizer).max_length
+    return [
+        SpamDataset(part, tokenizer, longest, fixed_width=as_lecture) for part in splits
+    ]
+
+
+def model(pooling: str = "last_real") -> GPTClassifier:
+    """Fresh, the same each time, with last block, norm and head to train."""
+    made = GPTClassifier(GPT(GPT2, seed=1), pooling=pooling, seed=1)
+    set_trainable(made, "last_block")
+    return made
+
+
+def matrix_rate(seconds: float = 1.0) -> float:
+    """GFLOP/s of a float32 product of the blocks: (1024, 768) by (768, 3072)."""
+    a, b = torch.randn(1024, 768), torch.randn(768, 3072)
+    rates, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or len(rates) < 3:
+        with Clock() as clock:
+            for _ in range(10):
+                a @ b
+        rates.append(10 * 2 * 1024 * 768 * 3072 / clock.seconds / 1e9)
+    return sorted(rates)[len(rates) // 2]
+
+
+def machine() -> str:
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            x for x in cpuinfo.read_text().splitlines() if x.startswith("model na")
+        ]
+        name = names[0].split(":")[1].strip() if names else name
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def peak_memory() -> float:
+    """The most memory this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def finish(
+    args: argparse.Namespace,
+    numbers: dict,
+    show: Callable[[dict], str],
+) -> None:
+    """Print the table, and write the numbers where asked to."""
+    numbers = {"machine": machine()} | numbers
+    print(numbers["machine"], "\n")
+    print(show(numbers))
+    if args.json:
+        args.json.write_text(json.dumps(numbers, indent=2) + "\n")
