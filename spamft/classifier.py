@@ -192,8 +192,9 @@ def classify_stream(
 ) -> Iterator[Verdict]:
     """Judge texts as they come, holding no more than `chunk_size` of them at a time.
 
-    Within a chunk equal texts are judged once, and batches of like length hold at
-    most `token_budget` tokens, by default what suits the device. Texts are cut after `model.max_length` tokens.
+    Within a chunk equal texts are judged once, in batches of like length of at most
+    `token_budget` tokens, by default what suits the device. Texts are cut after
+    `model.max_length` tokens.
     """
     texts, read = iter(texts), 0
     while chunk := list(islice(texts, chunk_size)):
