@@ -7,7 +7,7 @@ import torch
 from setting import GPT2, Clock, finish, model, parser, table
 
 from spamft.classifier import classify
-from spamft.job import open_data
+from spamft.sources import open_messages
 from spamft.tokenizer import GPT2_FILES, cached_file, load_tokenizer
 
 BATCH_SIZES = (1, 4, 8, 16, 32, 64)
@@ -18,7 +18,7 @@ def main() -> None:
     made = parser(__doc__.split("\n")[0])
     made.add_argument("--messages", type=int, default=400, help="to classify")
     args = made.parse_args()
-    df, _ = open_data(args.data)
+    df, _ = open_messages(args.data)
     texts = df["Text"].drop_duplicates().sample(args.messages, random_state=1).tolist()
     tokenizer = load_tokenizer("gpt2")
     classifier = model()

@@ -18,7 +18,7 @@ from setting import Clock, finish, model, parser, peak_memory, table
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.data import encode_labels
 from spamft.evaluate import evaluate
-from spamft.job import open_data
+from spamft.sources import open_messages
 from spamft.tokenizer import load_tokenizer
 from spamft.train import TrainConfig, fit
 from spamft.trunk import plan_trunk, run_trunk
@@ -45,7 +45,9 @@ def main() -> None:
 
 
 def _job(data: str, count: int, epochs: int) -> dict:
-    df = encode_labels(open_data(data)[0]).sample(count, replace=True, random_state=1)
+    df = encode_labels(open_messages(data).df).sample(
+        count, replace=True, random_state=1
+    )
     dataset = SpamDataset(df, load_tokenizer("gpt2"))
     classifier = model()
     loaders = [make_loader(dataset, 8, shuffle=True), make_bucketed_loader(dataset)]

@@ -17,7 +17,7 @@ from spamft.batches import SpamDataset
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import Splits, balance, encode_labels, random_split
 from spamft.gpt import GPT, GPTConfig
-from spamft.job import open_data
+from spamft.sources import open_messages
 from spamft.tokenizer import load_tokenizer
 
 __all__ = ["GPT2", "Clock", "datasets", "finish", "lecture_splits", "machine", "model"]
@@ -46,7 +46,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def lecture_splits(data: str) -> Splits:
     """The lecture's 1045 / 149 / 300 messages."""
-    df, _ = open_data(data, lecture=True)
+    df, _ = open_messages(data, lecture=True)
     return random_split(encode_labels(balance(df)))
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from spamft.batches import TOKEN_BUDGET, bucket, collate, encode_texts
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import hf_config, to_hf
+from spamft.tokenizer import VOCABULARY, save_bpe
 
 __all__ = [
     "GPTClassifier",
@@ -244,15 +245,21 @@ def _probabilities(
 def save(
     model: GPTClassifier, folder: Path | str, tokenizer: tiktoken.Encoding
 ) -> None:
-    """Write all that `load` needs: model.safetensors and classifier.json."""
+    """Write all that `load` needs: model.safetensors and classifier.json.
+
+    And vocabulary.tiktoken, if the tokenizer is neither "gpt2" nor "tiny".
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    known = tokenizer.name in ("gpt2", "tiny")
+    if not known:
+        save_bpe(tokenizer._mergeable_ranks, folder / VOCABULARY)
     card = {
         "gpt": asdict(model.gpt.config),
         "label_names": model.label_names,
         "pooling": model.pooling,
         "max_length": model.max_length,
-        "tokenizer": tokenizer.name,
+        "tokenizer": tokenizer.name if known else VOCABULARY,
         "canary": _canary(model, tokenizer),
     }
     weights = {name: t.contiguous() for name, t in model.state_dict().items()}
@@ -270,7 +277,7 @@ def save(
 def load(folder: Path | str) -> GPTClassifier:
     """The classifier that `save` wrote, in evaluation mode, on the CPU.
 
-    `model.tokenizer_name` says which tokenizer it reads with. Raises ValueError for
+    `load_tokenizer(model.tokenizer)` is what it reads with. Raises ValueError for
     a folder that holds no such model, or whose model does not repeat its canary.
     """
     folder = Path(folder)
@@ -289,7 +296,8 @@ def load(folder: Path | str) -> GPTClassifier:
             )
         model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
         ids, said = card["canary"]["ids"], torch.tensor(card["canary"]["logits"])
-        model.tokenizer_name = card["tokenizer"]
+        known = card["tokenizer"] in ("gpt2", "tiny")
+        model.tokenizer = card["tokenizer"] if known else str(folder)
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{folder}: not a saved classifier: {reason}") from error

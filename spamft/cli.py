@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +20,8 @@ EXPECTED = (ValueError, TypeError, OSError, FloatingPointError)
 
 FINETUNE_EXAMPLES = """\
 examples:
+  python -m spamft finetune --output runs/first
+      the real collection and GPT-2, or with no network the bundled ones
   python -m spamft finetune --data uci --model gpt2 --output runs/gpt2
       download the SMS Spam Collection and GPT-2, train the last block
   python -m spamft finetune --data uci --model gpt2 --lecture --output runs/lecture
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_finetune(commands)
     _add_evaluate(commands)
     _add_classify(commands)
+    _add_pretrain(commands)
     for command in commands.choices.values():
         command.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
@@ -84,15 +86,14 @@ def _add_finetune(commands) -> None:
     )
     command.set_defaults(run=_finetune)
     option = command.add_argument
-    _add_data_options(
-        command, "'uci' downloads the SMS Spam Collection; or its zip, or"
-    )
+    _add_data_options(command, default="auto")
     option(
         "--model",
-        required=True,
+        default="auto",
         metavar="MODEL",
-        help="gpt2, gpt2-medium, gpt2-large or gpt2-xl, downloaded; a folder with a "
-        "GPT-2 in Hugging Face's layout; or scratch: a small GPT from random weights",
+        help="gpt2, gpt2-medium, gpt2-large or gpt2-xl, downloaded; tiny, the small "
+        "pretrained GPT of this package; auto (default), gpt2 or with no network tiny; "
+        "scratch, a small GPT from random weights; or a folder with a GPT-2",
     )
     option("--output", required=True, type=Path, metavar="DIR", help="for the results")
     option("--overwrite", action="store_true", help="replace a run that DIR holds")
@@ -140,7 +141,7 @@ def _add_evaluate(commands) -> None:
     )
     command.set_defaults(run=_evaluate)
     _add_model_option(command)
-    _add_data_options(command, "'uci', the UCI zip, a CSV that finetune left, or")
+    _add_data_options(command)
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -166,12 +167,49 @@ def _add_classify(commands) -> None:
     option("--overwrite", action="store_true", help="replace the output file")
 
 
-def _add_data_options(command, kinds: str) -> None:
+def _add_pretrain(commands) -> None:
+    command = commands.add_parser(
+        "pretrain",
+        help="texts in, a small GPT and its vocabulary out",
+        description="Train a byte-level BPE and a small GPT on texts, from nothing. "
+        "Killed, the same command goes on from the last checkpoint.",
+    )
+    command.set_defaults(run=_pretrain)
+    option = command.add_argument
+    option(
+        "--text",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="UTF-8; documents end in a line <|endoftext|>; named twice, read twice as "
+        "often",
+    )
+    option("--output", required=True, type=Path, metavar="DIR", help="for the model")
+    for name, value, what in (
+        ("steps", 6000, "optimizer steps"),
+        ("batch-size", 32, "windows per step"),
+        ("vocab-size", 4096, "tokens"),
+        ("context", 256, "tokens per window"),
+        ("width", 320, "channels per token"),
+        ("layers", 5, "blocks"),
+        ("heads", 5, "attention heads, must divide the width"),
+        ("report-every", 100, "steps between two reports and checkpoints"),
+        ("seed", 123, "of weights and windows"),
+    ):
+        option(f"--{name}", type=int, default=value, help=f"{what} (default {value})")
+    option("--lr", type=float, default=2e-3, help="at its peak (default 0.002)")
+
+
+def _add_data_options(command, default: str | None = None) -> None:
     command.add_argument(
         "--data",
-        required=True,
+        default=default,
+        required=default is None,
         metavar="DATA",
-        help=f"{kinds} any CSV or TSV with a header",
+        help="uci, the SMS Spam Collection, downloaded; sample, the messages of this "
+        "package; auto (finetune's default), uci or with no network sample; the "
+        "collection's zip; or any CSV or TSV with a header",
     )
     for name in ("text", "label"):
         command.add_argument(
@@ -192,31 +230,26 @@ def _add_model_option(command) -> None:
 
 
 def _finetune(args: argparse.Namespace) -> None:
-    from spamft.job import Job, default_recipe, finetune, lecture_recipe
+    from spamft.job import Job, finetune
 
-    lecture = args.lecture or args.recipe == "lecture"
     if args.lecture and (args.recipe or args.split):
         raise ValueError("--lecture already chooses split and recipe: drop the others")
-    recipe = lecture_recipe() if lecture else default_recipe(args.model)
-    changes = {
-        name: getattr(args, name)
-        for name in ("epochs", "lr", "patience")
-        if getattr(args, name) is not None
-    }
-    recipe = replace(recipe, train=replace(recipe.train, bf16=args.bf16, **changes))
-    if args.batch_size is not None:
-        recipe = replace(recipe, batch_size=args.batch_size)
     scope = args.train
     finetune(
         Job(
+            output=args.output,
             data=args.data,
             model=args.model,
-            output=args.output,
             split="lecture" if args.lecture else args.split or "leak-free",
-            recipe=recipe,
+            recipe="lecture" if args.lecture else args.recipe or "default",
+            epochs=args.epochs,
+            lr=args.lr,
+            batch_size=args.batch_size,
+            patience=args.patience,
+            bf16=args.bf16,
             train=int(scope) if scope and scope.isdecimal() else scope,
-            balanced=not args.no_balance,
             cache=not args.no_cache,
+            balanced=not args.no_balance,
             seed=args.seed,
             split_seed=args.split_seed,
             text=args.text,
@@ -228,22 +261,40 @@ def _finetune(args: argparse.Namespace) -> None:
     )
 
 
+def _pretrain(args: argparse.Namespace) -> None:
+    from spamft.gpt import GPTConfig
+    from spamft.pretrain import PretrainConfig, pretrain
+
+    config = PretrainConfig(
+        steps=args.steps,
+        batch_size=args.batch_size,
+        lr=args.lr,
+        report_every=args.report_every,
+        seed=args.seed,
+    )
+    shape = GPTConfig(
+        args.vocab_size, args.context, args.width, args.layers, args.heads
+    )
+    pretrain(args.text, args.output, config, shape, lambda p: print(p, flush=True))
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     from spamft.batches import SpamDataset, make_bucketed_loader
     from spamft.classifier import load
     from spamft.data import encode_labels
     from spamft.evaluate import evaluate
-    from spamft.job import open_data, report_dict
+    from spamft.job import report_dict
+    from spamft.sources import open_messages
     from spamft.tokenizer import load_tokenizer
 
     model = load(args.model)
-    df, _ = open_data(args.data, text=args.text, label=args.label)
+    df, _ = open_messages(args.data, text=args.text, label=args.label)
     names = model.label_names
     if df["Label"].str.fullmatch(r"\d+").all() and not set(df["Label"]) <= set(names):
         df = df.astype({"Label": "int64"})  # class ids, as finetune's CSVs have them
     dataset = SpamDataset(
         encode_labels(df, names),
-        load_tokenizer(model.tokenizer_name),
+        load_tokenizer(model.tokenizer),
         model.max_length,
         fixed_width=model.pooling == "last",
     )
@@ -265,7 +316,7 @@ def _classify(args: argparse.Namespace) -> None:
     if args.output and args.output.exists() and not args.overwrite:
         raise ValueError(f"{args.output} exists: choose another name or --overwrite")
     model = load(args.model)
-    tokenizer = load_tokenizer(model.tokenizer_name)
+    tokenizer = load_tokenizer(model.tokenizer)
     if args.file:
         return _classify_file(args, model, tokenizer)
     typed = sys.stdin.isatty() and not args.texts  # then answer line by line

@@ -60,13 +60,14 @@ def download(
     archive: Path | str | None = None,
     *,
     timeout: float = 10.0,
+    retries: int = 2,
     progress: bool = True,
 ) -> Path:
     """Have the UCI collection in `folder` as SMSSpamCollection.tsv; return its path.
 
     A valid file already there is kept without touching the network. `archive` is a
     zip at hand, taken instead of URLS. Size and SHA-256 are checked, and the file
-    appears whole or not at all. `timeout` is in seconds, see `fetch`.
+    appears whole or not at all. `timeout` (seconds) and `retries` are `fetch`'s.
 
     Raises DownloadError with every address, why it failed, and the way by hand;
     ValueError if `archive` is not the collection.
@@ -94,6 +95,7 @@ def download(
                 f"  or unzip {MEMBER} as {target}"
             ),
             timeout=timeout,
+            retries=retries,
             progress=progress,
         )
         _write(target, _extract(downloaded))

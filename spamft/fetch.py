@@ -10,7 +10,7 @@ from pathlib import Path
 import requests
 from tqdm.auto import tqdm
 
-__all__ = ["DownloadError", "fetch", "reason", "sha256"]
+__all__ = ["DownloadError", "fetch", "reachable", "reason", "sha256"]
 
 
 class DownloadError(Exception):
@@ -66,6 +66,15 @@ def fetch(
         part.unlink(missing_ok=True)
     tried = "\n".join(failures)
     raise DownloadError(f"could not download {target.name}\n{tried}\n{remedy}")
+
+
+def reachable(url: str, timeout: float) -> bool:
+    """Whether `url` answers, and not with an error, within `timeout` seconds."""
+    try:
+        with _open(url, timeout) as response:
+            return response.ok
+    except OSError:  # requests' errors are OSErrors
+        return False
 
 
 def _persist(

@@ -28,26 +28,20 @@ from spamft.data import (
     Splits,
     balance,
     count_leaks,
-    download,
     duplicate_groups,
     encode_labels,
     label_names,
     random_split,
-    read_messages,
     save_splits,
 )
 from spamft.evaluate import Report, evaluate
-from spamft.gpt import GPT, GPTConfig
 from spamft.plots import plot_accuracy, plot_confusion, plot_loss
-from spamft.pretrained import load_gpt2
-from spamft.tokenizer import load_tokenizer
+from spamft.sources import open_messages, open_model
 from spamft.train import Record, TrainConfig, fit
 from spamft.trunk import TrunkPlan, plan_trunk, run_trunk
 
-__all__ = ["Job", "Recipe", "finetune", "lecture_recipe", "open_data", "report_dict"]
-
-# A small GPT from random weights; of a context no SMS overflows
-SCRATCH = GPTConfig(context_length=256, emb_dim=128, n_layers=3, n_heads=4)
+__all__ = ["Job", "Recipe", "default_recipe", "finetune", "lecture_recipe"]
+__all__ += ["report_dict"]
 
 
 @dataclass(frozen=True)
@@ -78,11 +72,16 @@ def default_recipe(model: str) -> Recipe:
 class Job:
     """What to do: the command line's options, by their names."""
 
-    data: str  # "uci", the UCI zip, or a file of messages
-    model: str  # "scratch", a published GPT-2's name, or a folder
     output: Path
+    data: str = "auto"  # as in `open_messages`
+    model: str = "auto"  # as in `open_model`
     split: str = "leak-free"  # or "lecture"
-    recipe: Recipe | None = None  # None: `default_recipe`
+    recipe: str = "default"  # or "lecture"
+    epochs: int | None = None  # these four: None as in the recipe
+    lr: float | None = None
+    batch_size: int | None = None
+    patience: int | None = None
+    bf16: bool = False
     train: str | int | None = None  # scope; None: all from scratch, else last_block
     cache: bool = True  # run the frozen blocks once, see trunk.py
     balanced: bool = True  # False: all rows, and rare classes weigh more in the loss
@@ -115,31 +114,29 @@ def finetune(job: Job) -> dict:
     train.csv, validation.csv, test.csv and model/, all at the end and metrics.json
     last. Raises ValueError if it already holds a run, unless `overwrite`.
     """
+    if job.split not in ("leak-free", "lecture"):
+        raise ValueError(f"split {job.split!r} must be 'leak-free' or 'lecture'")
     if (job.output / "metrics.json").exists() and not job.overwrite:
         raise ValueError(
             f"{job.output} already holds a run: choose another or overwrite"
         )
-    watch, recipe = _Watch(), job.recipe or default_recipe(job.model)
+    watch = _Watch()
     with watch("data"):
-        df, source = open_data(
-            job.data, job.split == "lecture", job.text, job.label, job.progress
+        df, source = open_messages(
+            job.data,
+            lecture=job.split == "lecture",
+            text=job.text,
+            label=job.label,
+            progress=job.progress,
         )
         names = label_names(df)
         splits = _split(df, names, job)
         leaks = count_leaks(splits)
     job.say(_describe_data(source, df, splits, leaks))
     with watch("model"):
-        if job.model == "scratch":
-            gpt = GPT(SCRATCH, seed=job.seed)
-        else:
-            gpt = load_gpt2(job.model)
+        gpt, tokenizer, name, model_source = open_model(job.model, seed=job.seed)
+    recipe = _recipe(job, name)
     with watch("tokenize"):
-        tokenizer = load_tokenizer("gpt2")
-        if tokenizer.n_vocab > gpt.config.vocab_size:
-            raise ValueError(
-                f"{job.model} knows {gpt.config.vocab_size:,} tokens, but its "
-                f"tokenizer {tokenizer.name} has {tokenizer.n_vocab:,}"
-            )
         datasets = _datasets(
             splits, tokenizer, gpt.config.context_length, recipe.as_lecture
         )
@@ -151,9 +148,9 @@ def finetune(job: Job) -> dict:
         max_length=datasets[0].max_length,
         seed=job.seed,
     )
-    scope = job.train or ("all" if job.model == "scratch" else "last_block")
+    scope = job.train or ("all" if name == "scratch" else "last_block")
     trainable = set_trainable(model, scope)
-    job.say(f"model: {job.model}, {trainable}")
+    job.say(f"model: {model_source}; {trainable}")
     config = recipe.train
     if not job.balanced:
         config = replace(
@@ -188,7 +185,8 @@ def finetune(job: Job) -> dict:
             }
     metrics = {
         "data": _data_facts(job, source, df, splits, names),
-        "model": _model_facts(job, model, trainable, tokenizer.name, str(device)),
+        "model": {"name": name, "source": model_source, "device": device}
+        | _model_facts(model, trainable, tokenizer.name),
         "recipe": _recipe_facts(job, recipe, config, history, len(train_loader)),
         "leaks": leaks,
         "trunk": _trunk_facts(plan, watch.seconds["trunk"]),
@@ -197,28 +195,6 @@ def finetune(job: Job) -> dict:
     _write_run(job, metrics, history, reports["test"], splits, model.cpu(), tokenizer)
     job.say(f"test: {reports['test'].describe(names)}\nresults in {job.output}")
     return metrics
-
-
-def open_data(
-    data: str,
-    lecture: bool = False,
-    text: str | None = None,
-    label: str | None = None,
-    progress: bool = False,
-) -> tuple[pd.DataFrame, str]:
-    """Messages from "uci", the UCI zip or a file, and where they came from."""
-    if data == "uci":
-        path = download(progress=progress)
-        return read_messages(path, lecture), f"the UCI SMS Spam Collection, {path}"
-    path = Path(data)
-    if not path.is_file():
-        raise ValueError(f"no file {data!r}: expected 'uci' or a file of messages")
-    if path.suffix == ".zip":
-        with tempfile.TemporaryDirectory() as folder:
-            unzipped = download(folder, archive=path)
-            df = read_messages(unzipped, lecture)
-        return df, f"the UCI SMS Spam Collection, {path.name}"
-    return read_messages(path, lecture, text=text, label=label), path.name
 
 
 def report_dict(report: Report, names: Iterable[str]) -> dict:
@@ -231,6 +207,21 @@ def report_dict(report: Report, names: Iterable[str]) -> dict:
     }
 
 
+def _recipe(job: Job, model: str) -> Recipe:
+    """The recipe that the job names, with the job's own figures."""
+    known = {"default": lambda: default_recipe(model), "lecture": lecture_recipe}
+    if job.recipe not in known:
+        raise ValueError(f"recipe {job.recipe!r} must be 'default' or 'lecture'")
+    recipe = known[job.recipe]()
+    changes = {"epochs": job.epochs, "lr": job.lr, "patience": job.patience}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(
+        recipe,
+        train=replace(recipe.train, bf16=job.bf16, **given),
+        batch_size=job.batch_size or recipe.batch_size,
+    )
+
+
 def _split(df: pd.DataFrame, names: tuple[str, ...], job: Job) -> Splits:
     """Balance, number the labels and cut, the lecture's way or free of leaks."""
     if job.balanced:
@@ -238,8 +229,6 @@ def _split(df: pd.DataFrame, names: tuple[str, ...], job: Job) -> Splits:
     df = encode_labels(df, names)
     if job.split == "lecture":
         return random_split(df, seed=job.split_seed)
-    if job.split != "leak-free":
-        raise ValueError(f"split {job.split!r} must be 'leak-free' or 'lecture'")
     return random_split(df, groups=duplicate_groups(df), seed=job.split_seed)
 
 
@@ -311,11 +300,8 @@ def _data_facts(
     }
 
 
-def _model_facts(
-    job: Job, model: GPTClassifier, trainable: Trainable, tokenizer: str, device: str
-) -> dict:
+def _model_facts(model: GPTClassifier, trainable: Trainable, tokenizer: str) -> dict:
     return {
-        "name": job.model,
         "gpt": asdict(model.gpt.config),
         "tokenizer": tokenizer,
         "pooling": model.pooling,
@@ -323,7 +309,6 @@ def _model_facts(
         "parameters": trainable.total,
         "trained_parameters": trainable.trained,
         "trained_parts": list(trainable.parts),
-        "device": device,
         "versions": {
             "spamft": __version__,
             "torch": torch.__version__,

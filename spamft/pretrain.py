@@ -25,7 +25,13 @@ from torch.nn import functional as F
 
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import save_gpt2
-from spamft.tokenizer import END_OF_TEXT, PATTERN, open_bpe, save_bpe
+from spamft.tokenizer import (
+    END_OF_TEXT,
+    PATTERN,
+    VOCABULARY,
+    open_bpe,
+    save_bpe,
+)
 
 __all__ = ["Corpus", "PretrainConfig", "Progress", "pretrain", "train_bpe"]
 
@@ -180,7 +186,7 @@ def pretrain(
 
 
 def _vocabulary(texts: list[Path], output: Path, size: int) -> tiktoken.Encoding:
-    path = output / "vocabulary.tiktoken"
+    path = output / VOCABULARY
     if not path.exists():
         part = path.with_suffix(".part")
         save_bpe(train_bpe(texts, size), part)

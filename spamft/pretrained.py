@@ -20,6 +20,7 @@ from spamft.gpt import GPT, GPTConfig
 
 __all__ = [
     "PUBLISHED",
+    "TINY",
     "Published",
     "from_hf",
     "hf_config",
@@ -47,6 +48,8 @@ PUBLISHED = {
     "gpt2-large": Published(GPTConfig(emb_dim=1280, n_layers=36, n_heads=20)),
     "gpt2-xl": Published(GPTConfig(emb_dim=1600, n_layers=48, n_heads=25)),
 }
+
+TINY = Path(__file__).parent / "assets" / "tiny"  # this package's own small GPT
 
 # ours, theirs, transposed? (OpenAI stored its linear layers as input x output)
 _TOP = [
@@ -85,22 +88,23 @@ _SIZES = {  # ours -> theirs
 
 
 def load_gpt2(name_or_folder: str | Path) -> GPT:
-    """OpenAI's GPT-2 by name, or any GPT-2 in a folder of Hugging Face's layout.
+    """OpenAI's GPT-2 by name, "tiny", or a GPT-2 in a folder of Hugging Face's layout.
 
-    A name is one of PUBLISHED and goes through huggingface_hub: its cache, its
-    progress bar, HF_ENDPOINT and HF_HUB_OFFLINE. A folder holds `config.json` and
-    `model.safetensors`, or shards with their index. Dropout is 0 as in the lecture.
-    float32 weights stay memory-mapped: the file is the only copy.
+    "tiny" is the package's own. Other names are those of PUBLISHED and go through
+    huggingface_hub: its cache, its progress bar, HF_ENDPOINT and HF_HUB_OFFLINE. A
+    folder holds `config.json` and `model.safetensors`, or shards with their index.
+    Dropout is 0 as in the lecture. float32 weights stay memory-mapped: the file is
+    the only copy.
 
     Raises DownloadError where the hub has no answer, ValueError for a folder that
     is not a GPT-2, with the file and the tensor.
     """
     if str(name_or_folder) in PUBLISHED:
         return _load_folder(_download(str(name_or_folder)))
-    folder = Path(name_or_folder)
+    folder = TINY if name_or_folder == "tiny" else Path(name_or_folder)
     if not folder.is_dir():
         raise ValueError(
-            f"no model {str(name_or_folder)!r}: expected one of {', '.join(PUBLISHED)} "
+            f"no model {str(name_or_folder)!r}: expected tiny, {', '.join(PUBLISHED)} "
             "or a folder with config.json and model.safetensors"
         )
     return _load_folder(folder)

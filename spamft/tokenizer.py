@@ -1,5 +1,6 @@
 """A name -> a tiktoken.Encoding, also behind closed doors.
 
+The small GPT of this package brings its own vocabulary.
 GPT-2's vocabulary is looked for in tiktoken's cache, in Hugging Face's cache,
 at OpenAI's address and at Hugging Face's, whose two files are byte-identical.
 
@@ -20,6 +21,7 @@ from spamft.fetch import DownloadError, fetch, sha256
 __all__ = [
     "END_OF_TEXT",
     "GPT2_FILES",
+    "VOCABULARY",
     "VocabularyFile",
     "cached_file",
     "load_tokenizer",
@@ -34,6 +36,9 @@ PATTERN = (
     r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++"""
     r"""|\s++$|\s+(?!\S)|\s"""
 )
+
+VOCABULARY = "vocabulary.tiktoken"  # in a model's folder, if it is not GPT-2's
+TINY = Path(__file__).parent / "assets" / "tiny"
 
 HUB_REPOSITORY = "openai-community/gpt2"
 
@@ -63,14 +68,22 @@ GPT2_FILES = (
 )
 
 
-def load_tokenizer(name: str = "gpt2") -> tiktoken.Encoding:
-    """The tokenizer of that name, for now "gpt2" (50,257 tokens).
+def load_tokenizer(name_or_folder: str | Path = "gpt2") -> tiktoken.Encoding:
+    """A tokenizer: "gpt2" (50,257 tokens), "tiny", or of a folder with a VOCABULARY.
 
-    Raises DownloadError within 10 seconds where it is neither cached nor
-    reachable, ValueError for an unknown name.
+    Raises DownloadError within 10 seconds where gpt2 is neither cached nor reachable,
+    ValueError for an unknown name.
     """
-    if name != "gpt2":
-        raise ValueError(f"unknown tokenizer {name!r}: there is 'gpt2'")
+    if name_or_folder == "tiny":
+        return open_bpe(TINY / VOCABULARY, "tiny")
+    if name_or_folder != "gpt2":
+        path = Path(name_or_folder) / VOCABULARY
+        if not path.is_file():
+            raise ValueError(
+                f"unknown tokenizer {str(name_or_folder)!r}: expected gpt2, tiny or a "
+                f"folder that holds {VOCABULARY}"
+            )
+        return open_bpe(path, path.parent.name)
     for file in GPT2_FILES:
         _put_into_cache(file)
     return tiktoken.get_encoding("gpt2")  # reads the cache, checks the hashes again

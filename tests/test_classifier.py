@@ -15,6 +15,7 @@ from spamft.classifier import (
     set_trainable,
 )
 from spamft.gpt import GPT, GPTConfig
+from spamft.tokenizer import load_tokenizer
 
 POOLINGS = ["last_real", "last", "first", "mean"]
 TEXTS = ["see you", "", "WIN " * 20, "see you", "a", "<|endoftext|>", "£ é 👍"]
@@ -167,11 +168,11 @@ def test_saved_and_loaded_says_the_same_bit_for_bit(
     assert loaded(*batch[:2]).equal(model(*batch[:2]))
     assert loaded.label_names == ("a", "b", "ü")
     assert (loaded.pooling, loaded.max_length) == (pooling, 40)
-    assert loaded.tokenizer_name == "bytes"
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "classifier.json",
-        "model.safetensors",
-    ]
+    files = {"classifier.json", "model.safetensors", "vocabulary.tiktoken"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+    text = "its own tokenizer, too: ü"
+    again = load_tokenizer(loaded.tokenizer)
+    assert again.encode_ordinary(text) == tokenizer.encode_ordinary(text)
 
 
 def test_a_loaded_model_that_says_something_else_is_refused(

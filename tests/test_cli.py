@@ -12,10 +12,8 @@ from spamft.gpt import GPTConfig
 
 
 @pytest.fixture(autouse=True)
-def small(tokenizer, monkeypatch):
-    monkeypatch.setattr("spamft.job.load_tokenizer", lambda name: tokenizer)
-    monkeypatch.setattr("spamft.tokenizer.load_tokenizer", lambda name: tokenizer)
-    monkeypatch.setattr("spamft.job.SCRATCH", GPTConfig(257, 64, 16, 2, 2))
+def small(monkeypatch):
+    monkeypatch.setattr("spamft.sources.SCRATCH", GPTConfig(4096, 64, 16, 2, 2))
 
 
 @pytest.fixture
@@ -132,14 +130,14 @@ def test_a_file_that_breaks_half_way_leaves_no_output(run, tmp_path, capsys):
     "arguments, complaint",
     [
         ("", "required: COMMAND"),
-        ("finetune", "the following arguments are required: --data, --model, --output"),
+        ("finetune", "the following arguments are required: --output"),
         ("finetune --data x --model scratch --output o", "no file 'x'"),
         ("finetune --data x --model scratch --output o --lr fast", "invalid float"),
         (
             "finetune --data x --model scratch --output o --lecture --split lecture",
             "--lecture already chooses",
         ),
-        ("finetune --data x --model scratch --output o --epochs 0", "epochs=0 must"),
+        ("finetune --data sample --model tiny --output o --epochs 0", "epochs=0 must"),
         ("classify --model nowhere hello", "nowhere holds no saved classifier"),
         ("classify --model m a --file b", "give texts or --file, not both"),
         ("classify --model m a --output b", "--output goes with --file"),
@@ -158,7 +156,9 @@ def test_debug_shows_the_traceback():
         main("finetune --data x --model scratch --output o --debug".split())  # noqa: SIM905
 
 
-@pytest.mark.parametrize("command", ["", "finetune", "evaluate", "classify"])
+@pytest.mark.parametrize(
+    "command", ["", "finetune", "evaluate", "classify", "pretrain"]
+)
 def test_help_is_there_for_every_command(command):
     shown = subprocess.run(
         [sys.executable, "-m", "spamft", *command.split(), "--help"],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spamft.fetch import DownloadError, fetch, sha256
+from spamft.fetch import DownloadError, fetch, reachable, sha256
 
 CONTENT = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -161,6 +161,15 @@ def test_a_hanging_name_look_up_is_not_waited_for(get, monkeypatch):
         get("http://nowhere.example/x", timeout=0.2, retries=0)
     assert time.perf_counter() - began < 5
     hang.set()
+
+
+@pytest.mark.parametrize(
+    "way, answer", [("good", True), ("404", False), ("500", False), ("stall", False)]
+)
+def test_reachable_asks_once_and_not_for_long(server, way, answer):
+    assert reachable(f"{server[0]}/{way}", timeout=0.3) is answer
+    assert server[1] == [way]
+    assert not reachable(refused_port(), timeout=0.3)
 
 
 KILLED = """

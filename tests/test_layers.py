@@ -12,7 +12,7 @@ STAIRS = [
     {"data", "tokenizer", "pretrained", "train"},
     {"batches", "plots", "pretrain"},
     {"classifier"},
-    {"trunk"},
+    {"trunk", "sources"},
     {"job"},
     {"cli"},
 ]

@@ -178,7 +178,7 @@ def test_a_config_of_another_model_is_refused(folder, changes, complaint):
 
 
 def test_what_is_no_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no model 'gpt5': expected one of gpt2, "):
+    with pytest.raises(ValueError, match="no model 'gpt5': expected tiny, gpt2, "):
         load_gpt2("gpt5")
     with pytest.raises(ValueError, match=r"config.json is missing"):
         load_gpt2(tmp_path)

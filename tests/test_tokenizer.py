@@ -126,8 +126,20 @@ def test_a_forbidden_cache_is_named(monkeypatch):
 
 
 def test_an_unknown_tokenizer_is_refused():
-    with pytest.raises(ValueError, match="unknown tokenizer 'gpt5'"):
+    with pytest.raises(ValueError, match="unknown tokenizer 'gpt5': expected gpt2, ti"):
         load_tokenizer("gpt5")
+
+
+def test_a_folder_with_a_vocabulary_is_a_tokenizer(tmp_path):
+    save_bpe({bytes([b]): b for b in range(256)}, tmp_path / "vocabulary.tiktoken")
+    assert load_tokenizer(tmp_path).n_vocab == 257
+
+
+def test_tiny_opens_with_no_network_and_keeps_any_text():
+    tiny = load_tokenizer("tiny")
+    assert (tiny.name, tiny.n_vocab, tiny.eot_token) == ("tiny", 4096, 4095)
+    for text in ("free entry! 免费 ünï 👍\r\n\x00", "", "<|endoftext|>"):
+        assert tiny.decode(tiny.encode_ordinary(text)) == text
 
 
 @pytest.fixture(scope="module")
