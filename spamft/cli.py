@@ -199,6 +199,12 @@ def _add_pretrain(commands) -> None:
     ):
         option(f"--{name}", type=int, default=value, help=f"{what} (default {value})")
     option("--lr", type=float, default=2e-3, help="at its peak (default 0.002)")
+    option(
+        "--licences",
+        type=Path,
+        metavar="FILE",
+        help="Markdown for the model card, on where the texts come from",
+    )
 
 
 def _add_data_options(command, default: str | None = None) -> None:
@@ -275,7 +281,15 @@ def _pretrain(args: argparse.Namespace) -> None:
     shape = GPTConfig(
         args.vocab_size, args.context, args.width, args.layers, args.heads
     )
-    pretrain(args.text, args.output, config, shape, lambda p: print(p, flush=True))
+    licences = args.licences.read_text(encoding="utf-8") if args.licences else ""
+    pretrain(
+        args.text,
+        args.output,
+        config,
+        shape,
+        lambda progress: print(progress, flush=True),
+        licences,
+    )
 
 
 def _evaluate(args: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """History, report or messages -> a matplotlib figure; the only module that draws."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib import colormaps
@@ -15,6 +15,7 @@ __all__ = [
     "plot_accuracy",
     "plot_class_counts",
     "plot_confusion",
+    "plot_learning_curves",
     "plot_lengths",
     "plot_loss",
 ]
@@ -67,6 +68,35 @@ def plot_confusion(report: Report, label_names: Sequence[str]) -> Figure:
     axes.set_xlabel("the model's label (messages)")
     axes.set_ylabel("true label (messages)")
     axes.grid(False)
+    return figure
+
+
+def plot_learning_curves(
+    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
+) -> Figure:
+    """Accuracy over the number of labelled messages: way -> number -> one per draw."""
+    figure, axes = _paper()
+    markers = "osD^v"
+    for (way, by_size), color, marker in zip(
+        accuracies.items(), (BLUE, ORANGE, GREY), markers, strict=False
+    ):
+        sizes = list(by_size)
+        means = [sum(by_size[n]) / len(by_size[n]) for n in sizes]
+        axes.plot(sizes, means, color=color, marker=marker, label=way)
+        axes.fill_between(
+            sizes,
+            [min(by_size[n]) for n in sizes],
+            [max(by_size[n]) for n in sizes],
+            color=color,
+            alpha=0.12,
+            linewidth=0,
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(n) for n in sizes])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+    axes.set_xlabel("labelled messages to train on")
+    axes.set_ylabel("accuracy on the rest (% of messages)")
+    axes.legend(frameon=False, loc="lower right")
     return figure
 
 

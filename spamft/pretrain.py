@@ -10,6 +10,7 @@ import gzip
 import json
 import math
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -132,12 +133,14 @@ def pretrain(
     config: PretrainConfig,
     shape: GPTConfig,
     log: Callable[[Progress], None] | None = None,
+    licences: str = "",
 ) -> list[Progress]:
     """Train tokenizer and GPT on `texts`, from nothing, into the folder `output`.
 
     Leaves `vocabulary.tiktoken`, `config.json`, `model.safetensors` (float16),
     `history.json` and a model card, README.md. A checkpoint in the folder is gone
-    on from. bfloat16 arithmetic where the processor has it.
+    on from. Computes in bfloat16. `licences` is Markdown for the card, on where the
+    texts come from.
     """
     texts, output = [Path(text) for text in texts], Path(output)
     output.mkdir(parents=True, exist_ok=True)
@@ -147,7 +150,8 @@ def pretrain(
     gpt = GPT(shape, seed=config.seed).to(device)
     optimizers = _optimizers(gpt, config)
     step, history = _resume(output, gpt, optimizers)
-    loss_of = torch.compile(_loss)
+    # a compiler makes it half as fast again, and is not everywhere
+    loss_of = torch.compile(_loss) if shutil.which("c++") else _loss
     began = time.perf_counter() - (history[-1].seconds if history else 0.0)
     losses: list[Tensor] = []
     while step < config.steps:
@@ -181,7 +185,7 @@ def pretrain(
             if log:
                 log(progress)
     save_gpt2(gpt, output, torch.float16)
-    _write_card(output, texts, corpus, config, shape, history)
+    _write_card(output, texts, corpus, config, shape, history, licences)
     return history
 
 
@@ -316,6 +320,7 @@ def _write_card(
     config: PretrainConfig,
     shape: GPTConfig,
     history: list[Progress],
+    licences: str,
 ) -> None:
     """Write README.md: what went in, what came out, and what gzip makes of the text."""
     held_out = corpus.held_out_text.encode()
@@ -345,5 +350,6 @@ minutes on {platform.machine()}, {torch.get_num_threads()} threads.
 | this model | {last.validation_bits:.3f} |
 | gzip -9 | {gzipped:.3f} |
 
+{licences}
 Seed {config.seed}, learning rate {config.lr}, batches of {config.batch_size} windows.
 """)

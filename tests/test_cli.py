@@ -126,6 +126,25 @@ def test_a_file_that_breaks_half_way_leaves_no_output(run, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.glob("*out.csv*")) == []
 
 
+def test_pretrain_makes_a_model_that_finetunes(file, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("tokenizers")
+    monkeypatch.setattr("torch.compile", lambda function: function)
+    text, folder = tmp_path / "text.txt", tmp_path / "small"
+    text.write_text("the cat sat on the mat at number 7\n" * 400)
+    (tmp_path / "licences.md").write_text("All mine.")
+    arguments = (
+        f"pretrain --text {text} --output {folder} --steps 2 --batch-size 2 --width 8 "
+        "--vocab-size 300 --context 64 --layers 1 --heads 1 --report-every 1 "
+        f"--licences {tmp_path / 'licences.md'}"
+    )
+    assert main(arguments.split()) == 0
+    assert "step      2" in capsys.readouterr().out
+    assert "All mine." in (folder / "README.md").read_text()
+    arguments = f"finetune --data {file} --model {folder} --output {tmp_path / 'run'}"
+    assert main([*arguments.split(), "--epochs", "1"]) == 0
+    assert main(["classify", "--model", f"{tmp_path / 'run/model'}", "see you"]) == 0
+
+
 @pytest.mark.parametrize(
     "arguments, complaint",
     [

@@ -9,6 +9,7 @@ from spamft.plots import (
     plot_accuracy,
     plot_class_counts,
     plot_confusion,
+    plot_learning_curves,
     plot_lengths,
     plot_loss,
 )
@@ -61,6 +62,12 @@ def test_lengths_are_shares_of_each_label(messages):
     axes = plot_lengths(messages).axes[0]
     assert {t.get_text() for t in axes.get_legend().get_texts()} == {"ham", "spam"}
     assert "characters" in axes.get_xlabel()
+
+
+def test_learning_curves_run_over_the_numbers_of_labels():
+    axes = plot_learning_curves({"a": {16: [0.5, 0.7], 32: [0.9]}}).axes[0]
+    assert axes.lines[0].get_ydata().tolist() == pytest.approx([0.6, 0.9])
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["16", "32"]
 
 
 def test_every_figure_can_be_written_and_names_its_axes(messages):
