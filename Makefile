@@ -1,13 +1,13 @@
 # Every target makes the environment it needs: .venv, with the versions of constraints.txt.
 PYTHON ?= python3
-DATA ?= uci
+DATA ?= auto
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
 .PHONY: demo test lint
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
-	$(RUN) -m spamft finetune --data "$(DATA)" --model scratch --output runs/demo --overwrite
+	$(RUN) -m spamft finetune --data "$(DATA)" --output runs/demo --overwrite
 
 test: .venv/dev # everything that can be checked without a network
 	$(RUN) -m pytest

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from setting import Clock, finish, model, parser, peak_memory, table
+from setting import Clock, PeakMemory, finish, model, parser, table
 
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.data import encode_labels
@@ -54,6 +54,7 @@ def _job(data: str, count: int, epochs: int) -> dict:
     plan = plan_trunk(classifier, loaders, share_equal=False)
     with (
         Clock() as clock,
+        PeakMemory() as memory,
         tempfile.TemporaryDirectory() as folder,
         run_trunk(
             classifier,
@@ -70,7 +71,7 @@ def _job(data: str, count: int, epochs: int) -> dict:
         "tokens": plan.tokens,
         "hidden_bytes": plan.bytes,
         "seconds": clock.seconds,
-        "peak_mb": peak_memory(),
+        "peak_mb": memory.megabytes,
     }
 
 

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["UCI_LABELS", "read_pairs", "stream_rows"]
+__all__ = ["UCI_LABELS", "has_header", "read_pairs", "stream_rows"]
 
 UCI_LABELS = ("ham", "spam")
 KAGGLE_HEADER = "v1,v2,"  # of the copy named spam.csv
@@ -38,6 +38,13 @@ def read_pairs(
             f"in the header or `ham<TAB>message`, found {header[:80]!r}"
         )
     return list(_read_lines(content, path))
+
+
+def has_header(path: Path, text: str | None = None, label: str | None = None) -> bool:
+    """Whether the first line names a text and a label column."""
+    with path.open("rb") as file:
+        header = file.readline().decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    return _find_columns(header, text, label) is not None
 
 
 def stream_rows(path: Path, text: str) -> Iterator[tuple]:

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
-import tiktoken
 import torch
 from torch.utils.data import DataLoader
 
@@ -36,7 +36,7 @@ from spamft.data import (
 )
 from spamft.evaluate import Report, evaluate
 from spamft.plots import plot_accuracy, plot_confusion, plot_loss
-from spamft.sources import open_messages, open_model
+from spamft.sources import Model, open_messages, open_model
 from spamft.train import Record, TrainConfig, fit
 from spamft.trunk import TrunkPlan, plan_trunk, run_trunk
 
@@ -124,87 +124,128 @@ def finetune(job: Job) -> dict:
     train.csv, validation.csv, test.csv and model/, all at the end and metrics.json
     last. Raises ValueError if it already holds a run, unless `overwrite`.
     """
+    _check(job)
+    watch = _Watch()
+    with watch("data"):
+        data = _open_data(job)
+    job.say(str(data))
+    with watch("model"):
+        opened = open_model(job.model, seed=job.seed)
+    recipe = _recipe(job, opened.name)
+    with watch("tokenize"):
+        datasets = _datasets(data.splits, opened, recipe.as_lecture)
+    model = GPTClassifier(
+        opened.gpt,
+        len(data.names),
+        recipe.pooling,
+        label_names=data.names,
+        max_length=datasets[0].max_length,
+        seed=job.seed,
+    ).to("cuda" if torch.cuda.is_available() else "cpu")
+    trainable = set_trainable(model, job.train or default_scope(opened.name))
+    job.say(f"model: {opened.source}; {trainable}")
+    config = recipe.train
+    if not job.balanced:
+        weights = _inverse_shares(data.splits.train, len(data.names))
+        config = replace(config, class_weights=weights)
+    loaders = _loaders(datasets, recipe, job.seed)
+    history, reports, trunk = _learn(job, model, loaders, config, watch)
+    metrics = {
+        "data": _data_facts(job, data),
+        "model": _model_facts(opened, model, trainable),
+        "recipe": _recipe_facts(job, recipe, config, history, len(loaders[0])),
+        "leaks": data.leaks,
+        "trunk": trunk,
+        "seconds": watch.seconds,
+    } | {name: report_dict(report, data.names) for name, report in reports.items()}
+    test, tokenizer = reports["test"], opened.tokenizer
+    _write_run(job, metrics, history, test, data.splits, model.cpu(), tokenizer)
+    job.say(f"test: {test.describe(data.names)}\nresults in {job.output}")
+    return metrics
+
+
+def _check(job: Job) -> None:
+    """Say what cannot be done before any work."""
     if job.split not in ("leak-free", "lecture"):
         raise ValueError(f"split {job.split!r} must be 'leak-free' or 'lecture'")
     if (job.output / "metrics.json").exists() and not job.overwrite:
         raise ValueError(
             f"{job.output} already holds a run: choose another or overwrite"
         )
-    _recipe(job, job.model)  # a figure that cannot be is said before any work
-    watch = _Watch()
-    with watch("data"):
-        df, source = open_messages(
-            job.data,
-            lecture=job.split == "lecture",
-            text=job.text,
-            label=job.label,
-            progress=job.progress,
+    _recipe(job, job.model)
+
+
+class _Data(NamedTuple):
+    """The messages of a job, before and after the split."""
+
+    df: pd.DataFrame
+    source: str
+    names: tuple[str, ...]  # of the labels, by class id
+    splits: Splits
+    leaks: dict[str, dict[str, int]]
+
+    def __str__(self) -> str:
+        counts = self.df["Label"].value_counts()
+        classes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        sizes = " / ".join(f"{len(part):,}" for part in self.splits)
+        return (
+            f"data: {self.source}: {len(self.df):,} messages ({classes}); "
+            f"train / validation / test {sizes}; in train too: "
+            f"{self.leaks['test']['folded']} of the test messages"
         )
-        names = label_names(df)
-        splits = _split(df, names, job)
-        leaks = count_leaks(splits)
-    job.say(_describe_data(source, df, splits, leaks))
-    with watch("model"):
-        gpt, tokenizer, name, model_source = open_model(job.model, seed=job.seed)
-    recipe = _recipe(job, name)
-    with watch("tokenize"):
-        datasets = _datasets(
-            splits, tokenizer, gpt.config.context_length, recipe.as_lecture
-        )
-    model = GPTClassifier(
-        gpt,
-        len(names),
-        recipe.pooling,
-        label_names=names,
-        max_length=datasets[0].max_length,
-        seed=job.seed,
+
+
+def _open_data(job: Job) -> _Data:
+    """Open, balance, number the labels and cut: the lecture's way or free of leaks."""
+    lecture = job.split == "lecture"
+    df, source = open_messages(
+        job.data,
+        lecture=lecture,
+        text=job.text,
+        label=job.label,
+        progress=job.progress,
     )
-    trainable = set_trainable(model, job.train or default_scope(name))
-    job.say(f"model: {model_source}; {trainable}")
-    config = recipe.train
-    if not job.balanced:
-        config = replace(
-            config, class_weights=_inverse_shares(splits.train, len(names))
-        )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
+    names = label_names(df)
+    used = balance(df, seed=job.split_seed) if job.balanced else df
+    used = encode_labels(used, names)
+    groups = None if lecture else duplicate_groups(used)
+    splits = random_split(used, groups=groups, seed=job.split_seed)
+    return _Data(df, source, names, splits, count_leaks(splits))
+
+
+def _learn(
+    job: Job,
+    model: GPTClassifier,
+    loaders: list[DataLoader],
+    config: TrainConfig,
+    watch: _Watch,
+) -> tuple[list[Record], dict[str, Report], dict | None]:
+    """Train and measure, on the trunk's hidden states unless the job forbids it."""
+    plan = plan_trunk(model, loaders) if job.cache else None
     with ExitStack() as stack:
-        loaders = _loaders(datasets, recipe, job.seed)
-        learner, plan = model, plan_trunk(model, loaders) if job.cache else None
+        learner = model
         with watch("trunk"):
             if job.cache:
-                learner, loaders = stack.enter_context(
-                    run_trunk(
-                        model,
-                        loaders,
-                        folder=stack.enter_context(tempfile.TemporaryDirectory()),
-                        bf16=config.bf16,
-                        progress=job.progress,
-                        log=job.say,
-                    )
+                trunk = run_trunk(
+                    model,
+                    loaders,
+                    folder=stack.enter_context(tempfile.TemporaryDirectory()),
+                    bf16=config.bf16,
+                    progress=job.progress,
+                    log=job.say,
                 )
-        train_loader, looked_at, *full_loaders = loaders
+                learner, loaders = stack.enter_context(trunk)
+        training, looked_at, *whole = loaders
         with watch("train"):
             history = fit(
-                learner, train_loader, looked_at, config, lambda r: job.say(str(r))
+                learner, training, looked_at, config, lambda r: job.say(str(r))
             )
         with watch("evaluate"):
             reports = {
                 name: evaluate(learner, loader)
-                for name, loader in zip(Splits._fields, full_loaders, strict=True)
+                for name, loader in zip(Splits._fields, whole, strict=True)
             }
-    metrics = {
-        "data": _data_facts(job, source, df, splits, names),
-        "model": {"name": name, "source": model_source, "device": device}
-        | _model_facts(model, trainable, tokenizer.name),
-        "recipe": _recipe_facts(job, recipe, config, history, len(train_loader)),
-        "leaks": leaks,
-        "trunk": _trunk_facts(plan, watch.seconds["trunk"]),
-        "seconds": watch.seconds,
-    } | {name: report_dict(report, names) for name, report in reports.items()}
-    _write_run(job, metrics, history, reports["test"], splits, model.cpu(), tokenizer)
-    job.say(f"test: {reports['test'].describe(names)}\nresults in {job.output}")
-    return metrics
+    return history, reports, _trunk_facts(plan, watch.seconds["trunk"])
 
 
 def report_dict(report: Report, names: Iterable[str]) -> dict:
@@ -233,20 +274,9 @@ def _recipe(job: Job, model: str) -> Recipe:
     )
 
 
-def _split(df: pd.DataFrame, names: tuple[str, ...], job: Job) -> Splits:
-    """Balance, number the labels and cut, the lecture's way or free of leaks."""
-    if job.balanced:
-        df = balance(df, seed=job.split_seed)
-    df = encode_labels(df, names)
-    if job.split == "lecture":
-        return random_split(df, seed=job.split_seed)
-    return random_split(df, groups=duplicate_groups(df), seed=job.split_seed)
-
-
-def _datasets(
-    splits: Splits, tokenizer: tiktoken.Encoding, context: int, as_lecture: bool
-) -> list[SpamDataset]:
+def _datasets(splits: Splits, opened: Model, as_lecture: bool) -> list[SpamDataset]:
     """All three cut to the longest training message: no position goes untrained."""
+    tokenizer, context = opened.tokenizer, opened.gpt.config.context_length
     longest = min(SpamDataset(splits.train, tokenizer).max_length, context)
     return [
         SpamDataset(part, tokenizer, longest, fixed_width=as_lecture) for part in splits
@@ -283,43 +313,31 @@ def _inverse_shares(df: pd.DataFrame, classes: int) -> tuple[float, ...]:
     return tuple(len(df) / (classes * int(counts.get(k, 1))) for k in range(classes))
 
 
-def _describe_data(source: str, df: pd.DataFrame, splits: Splits, leaks: dict) -> str:
-    counts = ", ".join(
-        f"{n:,} {name}" for name, n in df["Label"].value_counts().items()
-    )
-    sizes = " / ".join(f"{len(part):,}" for part in splits)
-    return (
-        f"data: {source}: {len(df):,} messages ({counts}); train / validation / test "
-        f"{sizes}; in train too: {leaks['test']['folded']} of the test messages"
-    )
-
-
-def _data_facts(
-    job: Job, source: str, df: pd.DataFrame, splits: Splits, names: tuple[str, ...]
-) -> dict:
-    counts = df["Label"].value_counts()
+def _data_facts(job: Job, data: _Data) -> dict:
+    counts = data.df["Label"].value_counts()
     return {
-        "source": source,
-        "rows": len(df),
-        "classes": {name: int(counts[name]) for name in names},
+        "source": data.source,
+        "rows": len(data.df),
+        "classes": {name: int(counts[name]) for name in data.names},
         "balanced": job.balanced,
         "split": job.split,
         "split_seed": job.split_seed,
-        "parts": {
-            name: len(part) for name, part in zip(Splits._fields, splits, strict=True)
-        },
+        "parts": dict(zip(Splits._fields, map(len, data.splits), strict=True)),
     }
 
 
-def _model_facts(model: GPTClassifier, trainable: Trainable, tokenizer: str) -> dict:
+def _model_facts(opened: Model, model: GPTClassifier, trainable: Trainable) -> dict:
     return {
+        "name": opened.name,
+        "source": opened.source,
         "gpt": asdict(model.gpt.config),
-        "tokenizer": tokenizer,
+        "tokenizer": opened.tokenizer.name,
         "pooling": model.pooling,
         "max_length": model.max_length,
         "parameters": trainable.total,
         "trained_parameters": trainable.trained,
         "trained_parts": list(trainable.parts),
+        "device": model.head.weight.device.type,
         "versions": {
             "spamft": __version__,
             "torch": torch.__version__,

@@ -146,6 +146,11 @@ def pretrain(
     output.mkdir(parents=True, exist_ok=True)
     encoding = _vocabulary(texts, output, shape.vocab_size)
     corpus = Corpus(texts, encoding)
+    if len(corpus.held_out) <= shape.context_length:
+        raise ValueError(
+            f"{len(corpus.held_out)} tokens held out for validation are fewer than a "
+            f"window of {shape.context_length}: give more text or a shorter context"
+        )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     gpt = GPT(shape, seed=config.seed).to(device)
     optimizers = _optimizers(gpt, config)

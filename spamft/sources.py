@@ -14,6 +14,7 @@ from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 
 from spamft.data import download, read_messages
 from spamft.fetch import DownloadError, reachable
+from spamft.formats import has_header
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import PUBLISHED, load_gpt2
 from spamft.tokenizer import VOCABULARY, load_tokenizer
@@ -82,6 +83,7 @@ def open_messages(
         with tempfile.TemporaryDirectory() as unzipped:
             df = read_messages(download(unzipped, archive=path), lecture)
         return Messages(df, f"the SMS Spam Collection, {path.name}")
+    lecture = lecture and not has_header(path, text, label)  # else there is one way
     return Messages(read_messages(path, lecture, text=text, label=label), path.name)
 
 

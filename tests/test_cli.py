@@ -130,11 +130,11 @@ def test_pretrain_makes_a_model_that_finetunes(file, tmp_path, capsys, monkeypat
     pytest.importorskip("tokenizers")
     monkeypatch.setattr("torch.compile", lambda function: function)
     text, folder = tmp_path / "text.txt", tmp_path / "small"
-    text.write_text("the cat sat on the mat at number 7\n" * 400)
+    text.write_text("the cat sat on the mat at number 7\n" * 2000)
     (tmp_path / "licences.md").write_text("All mine.")
     arguments = (
         f"pretrain --text {text} --output {folder} --steps 2 --batch-size 2 --width 8 "
-        "--vocab-size 300 --context 64 --layers 1 --heads 1 --report-every 1 "
+        "--vocab-size 300 --context 32 --layers 1 --heads 1 --report-every 1 "
         f"--licences {tmp_path / 'licences.md'}"
     )
     assert main(arguments.split()) == 0

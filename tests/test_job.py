@@ -125,6 +125,14 @@ def test_the_lectures_way(quick, file):
     assert metrics["model"]["trained_parts"][0] == "block 1"
 
 
+def test_the_lectures_split_of_a_table(quick, tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"{n},{n} {chr(97 + i)}" for i in range(12) for n in ("x", "y")]
+    path.write_text("Label,Text\n" + "\n".join(rows))
+    metrics = finetune(replace(quick, data=str(path), split="lecture"))
+    assert list(metrics["data"]["parts"].values()) == [16, 2, 6]
+
+
 def test_leaks_are_kept_out_or_counted(quick, file):
     file.write_text("\n".join(file.read_text().split("\n") * 2))
     free = finetune(quick)

@@ -98,6 +98,12 @@ def test_what_it_leaves_opens_here_and_in_transformers(texts, tmp_path):
         assert part in card
 
 
+def test_too_little_text_is_refused(texts, tmp_path):
+    texts[0].write_text("too short\n" * 9)
+    with pytest.raises(ValueError, match="fewer than a window of 16: give more text"):
+        pretrain(texts[:1], tmp_path / "small", CONFIG, SHAPE)
+
+
 def test_it_learns(texts, tmp_path):
     config = replace(CONFIG, steps=60, report_every=60)
     history = pretrain(texts, tmp_path / "small", config, SHAPE)
