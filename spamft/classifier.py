@@ -4,6 +4,7 @@ Shapes: B batch, T tokens, C channels, K classes.
 """
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 
 from spamft.batches import TOKEN_BUDGET, bucket, collate, encode_texts
 from spamft.gpt import GPT, GPTConfig
+from spamft.modes import evaluation_mode
 from spamft.pretrained import hf_config, to_hf
-from spamft.tokenizer import VOCABULARY, save_bpe
+from spamft.tokenizer import VOCABULARY, check_bpe, save_bpe
 
 __all__ = [
     "GPTClassifier",
@@ -197,6 +199,8 @@ def classify_stream(
     `token_budget` tokens, by default what suits the device. Texts are cut after
     `model.max_length` tokens.
     """
+    if chunk_size < 1:
+        raise ValueError(f"{chunk_size=} must be at least 1 message")
     texts, read = iter(texts), 0
     while chunk := list(islice(texts, chunk_size)):
         for place, text in enumerate(chunk, start=read):
@@ -231,14 +235,12 @@ def _probabilities(
     lengths = [width or len(tokens) for tokens in ids]
     device = model.head.weight.device
     token_budget = token_budget or TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
-    was_training = model.training
-    model.eval()
     chances = torch.empty(len(texts), len(model.label_names))
-    for places in bucket(lengths, token_budget):
-        batch = collate([(ids[i], 0) for i in places], tokenizer.eot_token, width)
-        logits = model(batch.ids.to(device), batch.lengths.to(device))
-        chances[places] = logits.float().softmax(-1).cpu()
-    model.train(was_training)
+    with evaluation_mode(model):
+        for places in bucket(lengths, token_budget):
+            batch = collate([(ids[i], 0) for i in places], tokenizer.eot_token, width)
+            logits = model(batch.ids.to(device), batch.lengths.to(device))
+            chances[places] = logits.float().softmax(-1).cpu()
     return chances
 
 
@@ -249,11 +251,9 @@ def save(
 
     And vocabulary.tiktoken, if the tokenizer is neither "gpt2" nor "tiny".
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     known = tokenizer.name in ("gpt2", "tiny")
     if not known:
-        save_bpe(tokenizer._mergeable_ranks, folder / VOCABULARY)
+        check_bpe(tokenizer)
     card = {
         "gpt": asdict(model.gpt.config),
         "label_names": model.label_names,
@@ -262,16 +262,20 @@ def save(
         "tokenizer": tokenizer.name if known else VOCABULARY,
         "canary": _canary(model, tokenizer),
     }
+    lines = json.dumps(card, indent=2) + "\n"
     weights = {name: t.contiguous() for name, t in model.state_dict().items()}
-    parts = [folder / ".model.part", folder / ".classifier.part"]
-    try:
-        save_file(weights, parts[0])
-        parts[1].write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-        parts[0].replace(folder / "model.safetensors")
-        parts[1].replace(folder / "classifier.json")
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as name:
+        made = Path(
+            name
+        )  # all is written before anything gets its place, the card last
+        save_file(weights, made / "model.safetensors")
+        if not known:
+            save_bpe(tokenizer._mergeable_ranks, made / VOCABULARY)
+        (made / "classifier.json").write_text(lines, encoding="utf-8")
+        for item in sorted(made.iterdir(), key=lambda path: path.suffix == ".json"):
+            item.replace(folder / item.name)
 
 
 def load(folder: Path | str) -> GPTClassifier:
@@ -297,7 +301,7 @@ def load(folder: Path | str) -> GPTClassifier:
         model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
         ids, said = card["canary"]["ids"], torch.tensor(card["canary"]["logits"])
         known = card["tokenizer"] in ("gpt2", "tiny")
-        model.tokenizer = card["tokenizer"] if known else str(folder)
+        model.tokenizer = card["tokenizer"] if known else str(folder.resolve())
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{folder}: not a saved classifier: {reason}") from error
@@ -316,10 +320,8 @@ def load(folder: Path | str) -> GPTClassifier:
 def _canary(model: GPTClassifier, tokenizer: tiktoken.Encoding) -> dict:
     """One message with its logits: a loaded model must say the same."""
     [ids] = encode_texts([CANARY], tokenizer, model.max_length)
-    was_training = model.training
-    model.eval()
-    logits = model(torch.tensor([ids], device=model.head.weight.device))[0]
-    model.train(was_training)
+    with evaluation_mode(model):
+        logits = model(torch.tensor([ids], device=model.head.weight.device))[0]
     return {"text": CANARY, "ids": ids, "logits": logits.tolist()}
 
 

@@ -124,7 +124,12 @@ def _add_finetune(commands) -> None:
     option("--epochs", type=int, help="passes over the training messages")
     option("--lr", type=float, help="AdamW's learning rate")
     option("--batch-size", type=int, help="messages per step (default 8)")
-    option("--patience", type=int, help="epochs without a better validation loss")
+    option(
+        "--patience",
+        type=int,
+        help="stop after so many records (epochs; with the lecture's recipe 50 steps) "
+        "without a better validation loss, and keep the best weights",
+    )
     option("--bf16", action="store_true", help="compute in bfloat16 arithmetic")
     option(
         "--no-cache",
@@ -301,8 +306,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     from spamft.sources import open_messages
     from spamft.tokenizer import load_tokenizer
 
-    model = load(args.model)
-    df, _ = open_messages(args.data, text=args.text, label=args.label)
+    model = load(args.model).to(_device())
+    df, source = open_messages(args.data, text=args.text, label=args.label)
     names = model.label_names
     if df["Label"].str.fullmatch(r"\d+").all() and not set(df["Label"]) <= set(names):
         df = df.astype({"Label": "int64"})  # class ids, as finetune's CSVs have them
@@ -314,9 +319,16 @@ def _evaluate(args: argparse.Namespace) -> None:
     )
     report = evaluate(model, make_bucketed_loader(dataset))
     if args.json:
-        print(json.dumps(report_dict(report, names), indent=2))
+        facts = {"data": source} | report_dict(report, names)
+        print(json.dumps(facts, indent=2))
     else:
-        print(report.describe(names))
+        print(f"data: {source}\n{report.describe(names)}")
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _classify(args: argparse.Namespace) -> None:
@@ -329,7 +341,7 @@ def _classify(args: argparse.Namespace) -> None:
         raise ValueError("--output goes with --file")
     if args.output and args.output.exists() and not args.overwrite:
         raise ValueError(f"{args.output} exists: choose another name or --overwrite")
-    model = load(args.model)
+    model = load(args.model).to(_device())
     tokenizer = load_tokenizer(model.tokenizer)
     if args.file:
         return _classify_file(args, model, tokenizer)

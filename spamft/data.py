@@ -10,6 +10,7 @@ import csv
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -61,13 +62,15 @@ def download(
     *,
     timeout: float = 10.0,
     retries: int = 2,
+    deadline: float = float("inf"),
     progress: bool = True,
 ) -> Path:
     """Have the UCI collection in `folder` as SMSSpamCollection.tsv; return its path.
 
     A valid file already there is kept without touching the network. `archive` is a
     zip at hand, taken instead of URLS. Size and SHA-256 are checked, and the file
-    appears whole or not at all. `timeout` (seconds) and `retries` are `fetch`'s.
+    appears whole or not at all. `timeout`, `retries` and
+    `deadline` are `fetch`'s.
 
     Raises DownloadError with every address, why it failed, and the way by hand;
     ValueError if `archive` is not the collection.
@@ -96,6 +99,7 @@ def download(
             ),
             timeout=timeout,
             retries=retries,
+            deadline=deadline,
             progress=progress,
         )
         _write(target, _extract(downloaded))
@@ -137,7 +141,11 @@ def label_names(df: pd.DataFrame) -> tuple[str, ...]:
     >>> label_names(pd.DataFrame({"Label": ["spam", "ham", "spam"]}))
     ('ham', 'spam')
     """
-    names = tuple(sorted(df["Label"].unique()))
+    if pd.api.types.is_integer_dtype(df["Label"]):
+        raise ValueError("the labels are class ids already: ask before encode_labels")
+    names = df["Label"].unique()
+    numbers = all(name.isdecimal() for name in names)  # 2 before 10
+    names = tuple(sorted(names, key=int if numbers else str))
     if len(names) < 2:
         raise ValueError(f"expected at least 2 classes, found only {list(names)}")
     return names
@@ -269,7 +277,7 @@ def load_splits(folder: Path | str = ".") -> Splits:
         read_messages(Path(folder) / f"{name}.csv", text="Text", label="Label")
         for name in Splits._fields
     ]
-    if all(part["Label"].str.fullmatch(r"\d+").all() for part in parts):
+    if all(part["Label"].str.fullmatch(r"0|[1-9]\d*").all() for part in parts):
         parts = [part.astype({"Label": "int64"}) for part in parts]
     return Splits(*parts)
 
@@ -286,8 +294,8 @@ def _extract(archive: Path) -> bytes:
             if file.getinfo(MEMBER).file_size > MEMBER_BYTES + MEMBER_LINES:
                 raise ValueError(f"{archive}: its {MEMBER} is larger than the real one")
             content = file.read(MEMBER).replace(b"\r\n", b"\n")
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as error:
-        reason = " ".join(str(error.args[0]).split())
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise ValueError(f"{archive}: not the UCI archive: {reason}") from error
     if not _is_collection(content):
         raise ValueError(
@@ -311,7 +319,14 @@ def _write(target: Path, content: bytes) -> None:
 def _read_as_the_lecture(path: Path) -> pd.DataFrame:
     read_pairs(path)  # its errors name the line, pandas' do not
     try:
-        df = pd.read_csv(path, sep="\t", header=None, names=["Label", "Text"])
+        df = pd.read_csv(
+            path,
+            sep="\t",
+            header=None,
+            names=["Label", "Text"],
+            dtype=str,
+            keep_default_na=False,  # a message "null" is text; the UCI file has none
+        )
     except ValueError as error:  # pandas' ParserError is one
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
     if not df["Label"].isin(UCI_LABELS).all():

@@ -13,6 +13,8 @@ from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spamft.modes import evaluation_mode
+
 __all__ = ["ClassReport", "Report", "evaluate", "predict", "report"]
 
 
@@ -73,13 +75,11 @@ def predict(model: nn.Module, loader: Iterable) -> tuple[Tensor, Tensor]:
     The model's mode stays as it was. Raises ValueError if there is no batch.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     logits, labels = [], []
-    for *inputs, batch_labels in loader:
-        logits.append(model(*(tensor.to(device) for tensor in inputs)).float())
-        labels.append(batch_labels)
-    model.train(was_training)
+    with evaluation_mode(model):
+        for *inputs, batch_labels in loader:
+            logits.append(model(*(tensor.to(device) for tensor in inputs)).float())
+            labels.append(batch_labels)
     if not logits:
         raise ValueError("nothing to evaluate: the loader has no batch")
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()

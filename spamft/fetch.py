@@ -4,10 +4,11 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import requests
+import urllib3
 from tqdm.auto import tqdm
 
 __all__ = ["DownloadError", "fetch", "reachable", "reason", "sha256"]
@@ -39,23 +40,24 @@ def fetch(
     remedy: str,
     timeout: float = 10.0,
     retries: int = 2,
+    deadline: float = float("inf"),
     progress: bool = True,
 ) -> str:
     """Put the file of `size` bytes and SHA-256 `digest` at `target`; return its URL.
 
     The addresses are tried in order. `timeout` is in seconds, for an address to
-    answer and for each wait after that. Time-outs, broken transfers and server
-    errors are tried again up to `retries` times, after 1, 2, 4 ... seconds.
+    answer and for each wait after that, `deadline` for one transfer. Time-outs,
+    broken transfers and server errors are tried again up to `retries` times, after
+    1, 2, 4 ... seconds.
     `target` appears whole or not at all. Raises DownloadError, which ends with
     `remedy`: how to get the file by hand.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")  # beside it: renaming is atomic
     failures = []
     try:
         for url in urls:
             try:
-                _persist(url, part, size, timeout, retries, progress)
+                _persist(url, part, size, timeout, retries, deadline, progress)
                 _check(part, size, digest)
             except (_Gone, OSError) as error:  # requests' errors are OSErrors
                 failures.append(f"  {url}\n    {reason(error)}")
@@ -78,41 +80,60 @@ def reachable(url: str, timeout: float) -> bool:
 
 
 def _persist(
-    url: str, part: Path, size: int, timeout: float, retries: int, progress: bool
+    url: str,
+    part: Path,
+    size: int,
+    timeout: float,
+    retries: int,
+    deadline: float,
+    progress: bool,
 ) -> None:
     """Stream `url` into `part`, trying again where that can help."""
     for attempt in range(retries + 1):
         try:
-            return _stream(url, part, size, timeout, progress)
+            return _stream(url, part, size, timeout, deadline, progress)
         except requests.RequestException:
             if attempt == retries:
                 raise
             time.sleep(2**attempt)
 
 
-def _stream(url: str, part: Path, size: int, timeout: float, progress: bool) -> None:
-    with (
-        _open(url, timeout) as response,
-        part.open("wb") as file,
-        tqdm(
-            total=size,
-            unit="B",
-            unit_scale=True,
-            desc=url.rsplit("/", 1)[-1],
-            leave=False,
-            disable=not progress,
-        ) as bar,
-    ):
+def _stream(
+    url: str, part: Path, size: int, timeout: float, deadline: float, progress: bool
+) -> None:
+    began = time.monotonic()
+    with _open(url, timeout) as response:
         if 400 <= response.status_code < 500 and response.status_code != 429:
             raise _Gone(f"answered {response.status_code} {response.reason}")
         response.raise_for_status()
-        for chunk in response.iter_content(1 << 16):
-            file.write(chunk)
-            bar.update(len(chunk))
-            if file.tell() > size:
-                raise _Gone(f"sends more than the {size:,} bytes of the real file")
-        if file.tell() < size and "Content-Length" not in response.headers:
-            raise _Gone(f"sent {file.tell():,} bytes, the real file has {size:,}")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            part.open("wb") as file,
+            tqdm(
+                total=size,
+                unit="B",
+                unit_scale=True,
+                desc=url.rsplit("/", 1)[-1],
+                leave=False,
+                disable=not progress,
+            ) as bar,
+        ):
+            for chunk in _chunks(response):
+                file.write(chunk)
+                bar.update(len(chunk))
+                if file.tell() > size:
+                    raise _Gone(f"sends more than the {size:,} bytes of the real file")
+                if time.monotonic() - began > deadline:
+                    raise _Gone(f"sends too slowly: not whole in {deadline:g} seconds")
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """What has come, as it comes: a slow sender is seen after every packet."""
+    try:
+        while chunk := response.raw.read1(1 << 16):
+            yield chunk
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
 
 
 def _open(url: str, timeout: float) -> requests.Response:

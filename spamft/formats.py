@@ -28,7 +28,11 @@ def read_pairs(
     content = _decode(raw, path)
     header = content.split("\n", 1)[0].rstrip("\r")
     if columns := _find_columns(header, text, label):
-        pairs = list(_read_table(content, *columns, path))
+        limit = csv.field_size_limit(len(content) + 1)  # a message may be any length
+        try:
+            pairs = list(_read_table(content, *columns, path))
+        finally:
+            csv.field_size_limit(limit)
         if not pairs:
             raise ValueError(f"{path} holds a header and no message")
         return pairs
@@ -97,8 +101,13 @@ def _find_columns(
     header: str, text: str | None, label: str | None
 ) -> tuple[str, int, int] | None:
     """(delimiter, place of the label, place of the text), or None: no such header."""
+    if not (text or label) and header.split("\t")[0] in UCI_LABELS:
+        return None  # a message already, whatever it says
     for delimiter in "\t,;":
-        names = next(csv.reader([header], delimiter=delimiter), [])
+        try:
+            names = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:  # not a header, or not of this delimiter
+            continue
         for known_label, known_text in KNOWN_COLUMNS:
             wanted = (label or known_label, text or known_text)
             if wanted[0] in names and wanted[1] in names:
@@ -119,7 +128,10 @@ def _read_table(
     try:
         for row in reader:
             if kaggle:  # texts that it broke at commas go on in the nameless columns
-                row = [row[0], ",".join(row[1:]).rstrip(",")]
+                cells = row[1:]
+                while len(cells) > 1 and not cells[-1]:
+                    cells.pop()
+                row = [row[0], ",".join(cells)]
             elif row and len(row) != width:
                 raise ValueError(_wrong_width(width, row, delimiter))
             if row:  # an empty line is no row

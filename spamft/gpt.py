@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spamft.modes import evaluation_mode
+
 __all__ = ["GPT", "MLP", "Block", "CausalSelfAttention", "GPTConfig", "generate"]
 
 
@@ -29,9 +31,11 @@ class GPTConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.emb_dim % self.n_heads:
-            raise ValueError(f"{self.n_heads=} must divide {self.emb_dim=}")
+            raise ValueError(
+                f"n_heads={self.n_heads} must divide emb_dim={self.emb_dim}"
+            )
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"{self.dropout=} must lie in [0, 1)")
+            raise ValueError(f"dropout={self.dropout} must lie in [0, 1)")
 
 
 class CausalSelfAttention(nn.Module):
@@ -200,24 +204,22 @@ def generate(
     the `top_k` likeliest if given. Ends early when every row has said `stop_id`.
     """
     _check_generate(gpt, ids, max_new_tokens, temperature, top_k)
-    was_training = gpt.training
-    gpt.eval()
     generator = torch.Generator(ids.device).manual_seed(seed)
     pasts: list[list[Tensor]] = [[] for _ in gpt.blocks]
     stopped = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     new = ids
-    for _ in range(max_new_tokens):
-        x = gpt.embed(new, start=ids.shape[1] - new.shape[1])
-        for block, past in zip(gpt.blocks, pasts, strict=True):
-            x = block(x, past)
-        logits = gpt.logits(gpt.final_norm(x[:, -1]))  # (B, V)
-        new = _pick(logits, temperature, top_k, generator)  # (B, 1)
-        ids = torch.cat([ids, new], dim=1)
-        if stop_id is not None:
-            stopped |= new[:, 0] == stop_id
-            if stopped.all():
-                break
-    gpt.train(was_training)
+    with evaluation_mode(gpt):
+        for _ in range(max_new_tokens):
+            x = gpt.embed(new, start=ids.shape[1] - new.shape[1])
+            for block, past in zip(gpt.blocks, pasts, strict=True):
+                x = block(x, past)
+            logits = gpt.logits(gpt.final_norm(x[:, -1]))  # (B, V)
+            new = _pick(logits, temperature, top_k, generator)  # (B, 1)
+            ids = torch.cat([ids, new], dim=1)
+            if stop_id is not None:
+                stopped |= new[:, 0] == stop_id
+                if stopped.all():
+                    break
     return ids
 
 

@@ -6,23 +6,25 @@ The command line calls this, and so may you.
 """
 
 import json
+import os
 import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import tiktoken
 import torch
 from torch.utils.data import DataLoader
 
 from spamft import __version__
-from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.batches import TOKEN_BUDGET, SpamDataset, make_bucketed_loader, make_loader
 from spamft.classifier import GPTClassifier, Pooling, Trainable, save, set_trainable
 from spamft.data import (
     Splits,
@@ -44,6 +46,19 @@ __all__ = ["Job", "Recipe", "default_recipe", "finetune", "lecture_recipe"]
 __all__ += ["report_dict"]
 
 
+RESULTS = (
+    "train.csv",
+    "validation.csv",
+    "test.csv",
+    "history.csv",
+    "loss.png",
+    "accuracy.png",
+    "confusion.png",
+    "model",
+    "metrics.json",  # comes last: what has it is whole
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How messages become batches, and how the model trains on them."""
@@ -61,13 +76,13 @@ def lecture_recipe() -> Recipe:
     return Recipe(TrainConfig(eval_every=50), pooling="last", as_lecture=True)
 
 
-def default_recipe(model: str, scope: str | int) -> Recipe:
-    """Ours, by model and scope: what is small or random needs larger steps.
+def default_recipe(parameters: int, scope: str | int) -> Recipe:
+    """Ours, by the model's size and what of it trains: what is small takes big steps.
 
     GPT-2's rate is the lecture's; the others were chosen on splits other than the
-    lecture's, see the model card.
+    lecture's, see benchmarks/recipe.py.
     """
-    if model not in ("scratch", "tiny"):
+    if parameters > 50e6:
         return Recipe(TrainConfig(epochs=5, lr=5e-5, clip_norm=1.0))
     lr = 1e-3 if scope != "all" else 3e-4
     return Recipe(TrainConfig(epochs=5, lr=lr, warmup_steps=50, clip_norm=1.0))
@@ -131,7 +146,7 @@ def finetune(job: Job) -> dict:
     job.say(str(data))
     with watch("model"):
         opened = open_model(job.model, seed=job.seed)
-    recipe = _recipe(job, opened.name)
+    recipe = _recipe(job, sum(p.numel() for p in opened.gpt.parameters()), opened.name)
     with watch("tokenize"):
         datasets = _datasets(data.splits, opened, recipe.as_lecture)
     model = GPTClassifier(
@@ -142,7 +157,8 @@ def finetune(job: Job) -> dict:
         max_length=datasets[0].max_length,
         seed=job.seed,
     ).to("cuda" if torch.cuda.is_available() else "cpu")
-    trainable = set_trainable(model, job.train or default_scope(opened.name))
+    scope = default_scope(opened.name) if job.train is None else job.train
+    trainable = set_trainable(model, scope)
     job.say(f"model: {opened.source}; {trainable}")
     config = recipe.train
     if not job.balanced:
@@ -168,11 +184,27 @@ def _check(job: Job) -> None:
     """Say what cannot be done before any work."""
     if job.split not in ("leak-free", "lecture"):
         raise ValueError(f"split {job.split!r} must be 'leak-free' or 'lecture'")
-    if (job.output / "metrics.json").exists() and not job.overwrite:
+    if job.batch_size is not None and job.batch_size < 1:
+        raise ValueError(f"batch_size={job.batch_size} must be at least 1")
+    _recipe(job, 0)
+    there = [name for name in RESULTS if (job.output / name).exists()]
+    if there and not job.overwrite:
         raise ValueError(
-            f"{job.output} already holds a run: choose another or overwrite"
+            f"{job.output} already holds a run or files of its names ({there[0]}): "
+            "choose another folder or overwrite"
         )
-    _recipe(job, job.model)
+    if Path(job.data).resolve() in [(job.output / name).resolve() for name in RESULTS]:
+        raise ValueError(f"{job.data} would be overwritten by the run's own file")
+    model = job.output / "model"
+    if model.exists() and not (model / "classifier.json").exists():
+        raise ValueError(f"{model} is not a run's: choose another output folder")
+    if not os.access(_existing(job.output), os.W_OK) or job.output.is_file():
+        raise ValueError(f"{job.output} cannot be made: not a folder to write in")
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(f for f in [folder, *folder.absolute().parents] if f.is_dir())
 
 
 class _Data(NamedTuple):
@@ -229,7 +261,10 @@ def _learn(
                 trunk = run_trunk(
                     model,
                     loaders,
-                    folder=stack.enter_context(tempfile.TemporaryDirectory()),
+                    folder=stack.enter_context(
+                        # on the disk of the results, which has room for them
+                        tempfile.TemporaryDirectory(dir=_existing(job.output))
+                    ),
                     bf16=config.bf16,
                     progress=job.progress,
                     log=job.say,
@@ -258,13 +293,14 @@ def report_dict(report: Report, names: Iterable[str]) -> dict:
     }
 
 
-def _recipe(job: Job, model: str) -> Recipe:
+def _recipe(job: Job, parameters: int, model: str = "") -> Recipe:
     """The recipe that the job names, with the job's own figures."""
     if job.recipe not in ("default", "lecture"):
         raise ValueError(f"recipe {job.recipe!r} must be 'default' or 'lecture'")
     recipe = lecture_recipe()
     if job.recipe == "default":
-        recipe = default_recipe(model, job.train or default_scope(model))
+        scope = default_scope(model) if job.train is None else job.train
+        recipe = default_recipe(parameters, scope)
     changes = {"epochs": job.epochs, "lr": job.lr, "patience": job.patience}
     given = {name: value for name, value in changes.items() if value is not None}
     return replace(
@@ -288,7 +324,8 @@ def _loaders(
 ) -> list[DataLoader]:
     """Batches to train on and to look at meanwhile, then all three parts whole."""
     train, validation, _ = datasets
-    whole = [make_bucketed_loader(dataset) for dataset in datasets]
+    budget = TOKEN_BUDGET["cuda" if torch.cuda.is_available() else "cpu"]
+    whole = [make_bucketed_loader(dataset, budget) for dataset in datasets]
     training = make_loader(
         train,
         recipe.batch_size,
@@ -302,6 +339,7 @@ def _loaders(
     five = DataLoader(
         validation,
         batch_sampler=list(islice(looked_at.batch_sampler, 5)),
+        generator=looked_at.generator,
         collate_fn=looked_at.collate_fn,
     )
     return [training, five, *whole]
@@ -365,18 +403,27 @@ def _recipe_facts(
         "as_lecture": recipe.as_lecture,
         "seed": job.seed,
         "planned_steps": planned,
-        "steps": history[-1].step if history else 0,
+        "steps": history[-1].step if history else 0,  # of the last record
     }
 
 
-def _write_run(job, metrics, history, test: Report, splits, model, tokenizer) -> None:
+def _write_run(
+    job: Job,
+    metrics: dict,
+    history: list[Record],
+    test: Report,
+    splits: Splits,
+    model: GPTClassifier,
+    tokenizer: tiktoken.Encoding,
+) -> None:
     """Make everything in a folder of its own, then move it in, metrics.json last."""
     job.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=job.output) as name:
         made = Path(name)
-        save_splits(splits, made)
+        save_splits(_as_names(splits, model.label_names), made)
         save(model, made / "model", tokenizer)
-        records = pd.DataFrame([asdict(record) for record in history])
+        columns = [each.name for each in fields(Record)]
+        records = pd.DataFrame(map(asdict, history), columns=columns)
         records.to_csv(made / "history.csv", index=False)
         figures = {"confusion.png": plot_confusion(test, model.label_names)}
         if history:
@@ -385,9 +432,19 @@ def _write_run(job, metrics, history, test: Report, splits, model, tokenizer) ->
         for filename, figure in figures.items():
             figure.savefig(made / filename, dpi=150)
         (made / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        (job.output / "metrics.json").unlink(missing_ok=True)
-        for item in sorted(made.iterdir(), key=lambda p: p.name == "metrics.json"):
-            target = job.output / item.name
-            if target.is_dir():
-                shutil.rmtree(target)
-            item.replace(target)
+        shutil.rmtree(job.output / "model", ignore_errors=True)
+        for result in reversed(RESULTS):  # of an older run, its metrics.json first
+            (job.output / result).unlink(missing_ok=True)
+        for result in RESULTS:
+            if (made / result).exists():
+                (made / result).replace(job.output / result)
+
+
+def _as_names(splits: Splits, names: Sequence[str]) -> Splits:
+    """Class ids as in the lecture's files; but where the labels are other numbers,
+    these, for an id would be taken for one of them."""
+    ids = [str(number) for number in range(len(names))]
+    if not all(name.isdecimal() for name in names) or list(names) == ids:
+        return splits
+    named = dict(enumerate(names))
+    return Splits(*(part.assign(Label=part["Label"].map(named)) for part in splits))

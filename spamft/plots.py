@@ -76,9 +76,9 @@ def plot_learning_curves(
 ) -> Figure:
     """Accuracy over the number of labelled messages: way -> number -> one per draw."""
     figure, axes = _paper()
-    markers = "osD^v"
+    colors = [BLUE, ORANGE, GREY, *_colors(9)]
     for (way, by_size), color, marker in zip(
-        accuracies.items(), (BLUE, ORANGE, GREY), markers, strict=False
+        accuracies.items(), colors, "osD^v<>*pP", strict=False
     ):
         sizes = list(by_size)
         means = [sum(by_size[n]) / len(by_size[n]) for n in sizes]
@@ -101,7 +101,7 @@ def plot_learning_curves(
 
 
 def plot_lengths(df: pd.DataFrame) -> Figure:
-    """How long the messages of each label are, in characters."""
+    """How long the messages of each label are, without the longest 1 %."""
     figure, axes = _paper()
     lengths = df["Text"].str.len()
     bins = range(0, int(lengths.quantile(0.99)) + 10, 10)

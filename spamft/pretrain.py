@@ -52,6 +52,13 @@ class PretrainConfig:
     report_every: int = 100  # steps between two reports and checkpoints
     seed: int = 123
 
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "report_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.lr <= 0:
+            raise ValueError(f"lr={self.lr} must be positive")
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -76,8 +83,12 @@ def train_bpe(texts: Sequence[Path], vocab_size: int) -> dict[bytes, int]:
 
     Needs the `tokenizers` library. Bytes come first, then the merges in order.
     """
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
-
+    try:
+        from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+    except ImportError as error:
+        raise ValueError("pretraining needs: pip install tokenizers") from error
+    if not 257 <= vocab_size <= 65536:
+        raise ValueError(f"{vocab_size=} must lie in 257..65536: bytes, end, uint16")
     tokenizer = Tokenizer(models.BPE())
     # possessive quantifiers only make tiktoken faster; tokenizers does not know them
     pattern = Regex(PATTERN.replace("++", "+").replace("|\\s+$|", "|"))
@@ -138,12 +149,15 @@ def pretrain(
     """Train tokenizer and GPT on `texts`, from nothing, into the folder `output`.
 
     Leaves `vocabulary.tiktoken`, `config.json`, `model.safetensors` (float16),
-    `history.json` and a model card, README.md. A checkpoint in the folder is gone
-    on from. Computes in bfloat16. `licences` is Markdown for the card, on where the
-    texts come from.
+    `history.json` and a model card, README.md, and `checkpoint.safetensors`, which
+    the same call goes on from; one of another call is refused with ValueError.
+    Computes in bfloat16. `licences` is Markdown for the card, on where the texts come
+    from.
     """
     texts, output = [Path(text) for text in texts], Path(output)
     output.mkdir(parents=True, exist_ok=True)
+    of_call = _identity(texts, config, shape)
+    _refuse_other(output, of_call)
     encoding = _vocabulary(texts, output, shape.vocab_size)
     corpus = Corpus(texts, encoding)
     if len(corpus.held_out) <= shape.context_length:
@@ -186,12 +200,32 @@ def pretrain(
             )
             history.append(progress)
             losses.clear()
-            _checkpoint(output, gpt, optimizers, history)
+            _checkpoint(output, gpt, optimizers, history, of_call)
             if log:
                 log(progress)
     save_gpt2(gpt, output, torch.float16)
     _write_card(output, texts, corpus, config, shape, history, licences)
     return history
+
+
+def _identity(texts: list[Path], config: PretrainConfig, shape: GPTConfig) -> str:
+    """What decides the weights at a step; more steps or other reports do not."""
+    settings = asdict(config)
+    for free in ("steps", "report_every", "cooldown"):
+        del settings[free]
+    read = [(path.name, path.stat().st_size) for path in texts]
+    return json.dumps([read, settings, asdict(shape)])
+
+
+def _refuse_other(output: Path, of_call: str) -> None:
+    path = output / "checkpoint.safetensors"
+    if path.exists():
+        with safe_open(path, framework="pt") as file:
+            if file.metadata().get("call") != of_call:
+                raise ValueError(
+                    f"{path} is of another call, with other texts, sizes or settings: "
+                    "choose another output folder"
+                )
 
 
 def _vocabulary(texts: list[Path], output: Path, size: int) -> tiktoken.Encoding:
@@ -200,7 +234,7 @@ def _vocabulary(texts: list[Path], output: Path, size: int) -> tiktoken.Encoding
         part = path.with_suffix(".part")
         save_bpe(train_bpe(texts, size), part)
         part.replace(path)
-    return open_bpe(path, output.name)
+    return open_bpe(path, str(path))
 
 
 def _optimizers(gpt: GPT, config: PretrainConfig) -> list[torch.optim.Optimizer]:
@@ -249,7 +283,10 @@ def _bits_per_byte(gpt: GPT, corpus: Corpus) -> float:
 
 def _documents(path: Path) -> tuple[str, str]:
     """The text of a file, cut at a line's end into what trains and what is held out."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error}") from error
     cut = text.rfind("\n", 0, int(len(text) * (1 - HELD_OUT))) + 1
     return text[:cut], text[cut:]
 
@@ -274,6 +311,7 @@ def _checkpoint(
     gpt: GPT,
     optimizers: list[torch.optim.Optimizer],
     history: list[Progress],
+    of_call: str,
 ) -> None:
     """Write weights, optimizer states and history as one file, whole or not at all."""
     tensors = {f"gpt.{name}": tensor for name, tensor in gpt.state_dict().items()}
@@ -281,7 +319,7 @@ def _checkpoint(
         tensors[f"optimizer.{which}.{number}.{key}"] = torch.as_tensor(value)
     part = output / "checkpoint.part"
     lines = json.dumps([asdict(progress) for progress in history])
-    save_file(tensors, part, metadata={"history": lines})
+    save_file(tensors, part, metadata={"history": lines, "call": of_call})
     part.replace(output / "checkpoint.safetensors")
 
 
@@ -318,6 +356,12 @@ def _resume(
     return history[-1].step, history
 
 
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} threads of a {platform.machine()} processor"
+
+
 def _write_card(
     output: Path,
     texts: list[Path],
@@ -348,7 +392,7 @@ pretrained from random weights by `python -m spamft pretrain`.
 {read}
 
 {last.step:,} steps, {last.tokens / 1e6:.1f} million tokens, {last.seconds / 60:.0f}
-minutes on {platform.machine()}, {torch.get_num_threads()} threads.
+minutes on {_hardware()}.
 
 | held-out text ({len(held_out):,} bytes) | bits per byte |
 |---|---|

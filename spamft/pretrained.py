@@ -212,6 +212,7 @@ def _read_config(path: Path) -> GPTConfig:
     try:
         theirs = json.loads(path.read_text(encoding="utf-8"))
         sizes = {ours: int(theirs[name]) for ours, name in _SIZES.items()}
+        config = GPTConfig(**sizes)
     except KeyError as error:
         raise ValueError(f"{path}: expected the entry {error} of a GPT-2") from None
     except (ValueError, TypeError) as error:
@@ -223,7 +224,7 @@ def _read_config(path: Path) -> GPTConfig:
             raise ValueError(
                 f"{path}: {name} is {found!r}, but spamft's GPT has {value!r}"
             )
-    return GPTConfig(**sizes)
+    return config
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -268,8 +269,10 @@ def _download(name: str) -> Path:
         None,
         digest := sha256(Path(weights)),
     ):
+        for path in (Path(weights).resolve(), Path(weights)):
+            path.unlink(missing_ok=True)  # lest the next call find it in the cache
         raise DownloadError(
-            f"{weights}\n  has SHA-256 {digest},\n  expected {published.sha256}: "
-            "delete it and try again"
+            f"{repository}'s model.safetensors came with SHA-256 {digest},\n"
+            f"  expected {published.sha256}; it is deleted: try again"
         )
     return Path(config).parent

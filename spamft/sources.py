@@ -60,30 +60,38 @@ def open_messages(
     file: the collection's zip, or what `read_messages` opens. `lecture`, `text` and
     `label` as there. Raises DownloadError or ValueError.
     """
-    if str(data) in ("uci", "auto"):
-        quick = {"timeout": PATIENCE, "retries": 0} if data == "auto" else {}
+    data = str(data)
+    named = data in ("auto", "uci", "sample") or data.endswith(".zip")
+    if named and (text or label):
+        raise ValueError(
+            f"text and label name columns of a CSV or TSV, not of {data!r}"
+        )
+    if data in ("uci", "auto"):
+        quick = {"timeout": PATIENCE, "retries": 0, "deadline": PATIENCE}
+        quick = quick if data == "auto" else {}
         try:
             path = download(folder, progress=progress, **quick)
             return Messages(
                 read_messages(path, lecture), f"the SMS Spam Collection, {path}"
             )
-        except DownloadError:
+        except (DownloadError, OSError):  # or the folder cannot be written
             if data == "uci":
                 raise
         why = "the SMS Spam Collection cannot be reached"
         return Messages(read_messages(SAMPLE), f"the bundled sample ({why})")
-    if str(data) == "sample":
+    if data == "sample":
         return Messages(read_messages(SAMPLE), "the bundled sample")
     path = Path(data)
     if not path.is_file():
         raise ValueError(
-            f"no file {str(data)!r}: expected auto, uci, sample or a file of messages"
+            f"no file {data!r}: expected auto, uci, sample or a file of messages"
         )
     if path.suffix == ".zip":
         with tempfile.TemporaryDirectory() as unzipped:
             df = read_messages(download(unzipped, archive=path), lecture)
         return Messages(df, f"the SMS Spam Collection, {path.name}")
-    lecture = lecture and not has_header(path, text, label)  # else there is one way
+    if text or label or has_header(path):
+        lecture = False  # of a table there is one reading
     return Messages(read_messages(path, lecture, text=text, label=label), path.name)
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "VOCABULARY",
     "VocabularyFile",
     "cached_file",
+    "check_bpe",
     "load_tokenizer",
     "open_bpe",
     "save_bpe",
@@ -83,7 +84,7 @@ def load_tokenizer(name_or_folder: str | Path = "gpt2") -> tiktoken.Encoding:
                 f"unknown tokenizer {str(name_or_folder)!r}: expected gpt2, tiny or a "
                 f"folder that holds {VOCABULARY}"
             )
-        return open_bpe(path, path.parent.name)
+        return open_bpe(path, str(path))  # a name that none of ours has
     for file in GPT2_FILES:
         _put_into_cache(file)
     return tiktoken.get_encoding("gpt2")  # reads the cache, checks the hashes again
@@ -92,7 +93,8 @@ def load_tokenizer(name_or_folder: str | Path = "gpt2") -> tiktoken.Encoding:
 def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
     """Open a vocabulary in tiktoken's file form: a line `base64(token) rank` each.
 
-    END_OF_TEXT gets the id after the last rank.
+    END_OF_TEXT gets the id after the last rank. Raises ValueError, with the line, for
+    anything but ranks from 0 on without a gap.
     """
     ranks = {}
     for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
@@ -101,12 +103,28 @@ def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
             ranks[base64.b64decode(token, validate=True)] = int(rank)
         except ValueError:
             raise ValueError(f"{path}:{number}: expected `base64 rank`") from None
+        if len(ranks) != number or ranks.get(base64.b64decode(token)) != number - 1:
+            raise ValueError(f"{path}:{number}: expected rank {number - 1}")
     return tiktoken.Encoding(
         name,
         pat_str=PATTERN,
         mergeable_ranks=ranks,
         special_tokens={END_OF_TEXT: len(ranks)},
     )
+
+
+def check_bpe(encoding: tiktoken.Encoding) -> None:
+    """Raise ValueError unless `open_bpe` would give this tokenizer back."""
+    size = len(encoding._mergeable_ranks)
+    if (
+        encoding._pat_str != PATTERN
+        or encoding._special_tokens != {END_OF_TEXT: size}
+        or sorted(encoding._mergeable_ranks.values()) != list(range(size))
+    ):
+        raise ValueError(
+            f"the tokenizer {encoding.name} cannot be saved: only byte-level ones with "
+            f"GPT-2's pattern and {END_OF_TEXT} as the last token can"
+        )
 
 
 def save_bpe(ranks: dict[bytes, int], path: Path | str) -> None:

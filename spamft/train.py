@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from spamft.evaluate import evaluate
+from spamft.evaluate import Report, evaluate
 
 __all__ = ["Record", "TrainConfig", "fit"]
 
@@ -40,13 +40,11 @@ class TrainConfig:
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value} must be at least 1")
         if not 0 < self.lr < math.inf:
-            raise ValueError(f"{self.lr=} must be a positive number")
+            raise ValueError(f"lr={self.lr} must be a positive number")
         if self.weight_decay < 0 or (self.warmup_steps or 0) < 0:
-            raise ValueError(
-                f"{self.weight_decay=} and {self.warmup_steps=} must not be negative"
-            )
+            raise ValueError("weight_decay and warmup_steps must not be negative")
         if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(f"{self.clip_norm=} must be positive")
+            raise ValueError(f"clip_norm={self.clip_norm} must be positive")
 
 
 @dataclass(frozen=True)
@@ -111,13 +109,13 @@ def fit(
                 step += 1
                 lr = _set_rate(optimizer, config, step, last_step)
                 optimizer.zero_grad()
-                tally.add(*_backward(model, window, weights, config.bf16))
+                tally.add(lr, *_backward(model, window, weights, config.bf16))
                 if config.clip_norm is not None:
                     nn.utils.clip_grad_norm_(trainable, config.clip_norm)
                 optimizer.step()
                 if step % eval_every == 0 or step == last_step:
-                    train = tally.close(step, lr)
-                    validation = evaluate(model, validation_loader)
+                    train = tally.close(step)
+                    validation = _validate(model, validation_loader, step, lr)
                     record = Record(
                         step / steps_per_epoch,
                         step,
@@ -153,13 +151,29 @@ def _trainable(model: nn.Module, config: TrainConfig) -> list[nn.Parameter]:
     return trainable
 
 
+def _validate(model: nn.Module, loader: Iterable, step: int, lr: float) -> Report:
+    """Evaluate, and leave the random numbers that training will draw alone."""
+    try:
+        with torch.random.fork_rng(devices=[]):  # any DataLoader draws a seed
+            return evaluate(model, loader)
+    except FloatingPointError as error:
+        raise FloatingPointError(_not_finite("validation loss", step, lr)) from error
+
+
+def _not_finite(what: str, step: int, lr: float) -> str:
+    return (
+        f"the {what} is not finite at step {step} with learning rate {lr:g}: try a "
+        "smaller one"
+    )
+
+
 def _windows(
     loader: Iterable, size: int, device: torch.device
 ) -> Iterator[list[list[Tensor]]]:
     """The batches that share an optimizer step, `size` at a time, on the device."""
     batches = iter(loader)
     while window := list(islice(batches, size)):
-        yield [[tensor.to(device) for tensor in batch] for batch in window]
+        yield [[t.to(device, non_blocking=True) for t in batch] for batch in window]
 
 
 def _backward(
@@ -179,6 +193,10 @@ def _backward(
     for *inputs, wanted in window:
         with torch.autocast(labels.device.type, torch.bfloat16, enabled=bf16):
             logits = model(*inputs).float()
+        if chosen is not None and len(chosen) != logits.shape[-1]:
+            raise ValueError(
+                f"{len(chosen)} class weights for {logits.shape[-1]} classes"
+            )
         part = F.cross_entropy(logits, wanted, chosen, reduction="sum") / total
         part.backward()
         loss += part.detach()
@@ -208,27 +226,26 @@ class _Tally:
 
     def __init__(self):
         self.examples = 0
-        self.losses, self.corrects, self.counts = [], [], []
+        self.rates, self.losses, self.corrects, self.counts = [], [], [], []
 
-    def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
+    def add(self, lr: float, loss: Tensor, correct: Tensor, count: int) -> None:
+        self.rates.append(lr)
         self.losses.append(loss)
         self.corrects.append(correct)
         self.counts.append(count)
         self.examples += count
 
-    def close(self, step: int, lr: float) -> tuple[float, float]:
-        """(mean loss, accuracy) since the last call."""
+    def close(self, step: int) -> tuple[float, float]:
+        """(mean loss, accuracy) since the last call; `step` is the last one added."""
         losses = torch.stack(self.losses).tolist()
         for back, loss in enumerate(reversed(losses)):
             if not math.isfinite(loss) and all(map(math.isfinite, losses[: -back - 1])):
-                raise FloatingPointError(
-                    f"the loss is {loss} at step {step - back} with learning rate "
-                    f"{lr:g}: try a smaller one"
-                )
+                lr = self.rates[-back - 1]
+                raise FloatingPointError(_not_finite("loss", step - back, lr))
         count = sum(self.counts)
         mean = sum(x * n for x, n in zip(losses, self.counts, strict=True)) / count
         accuracy = torch.stack(self.corrects).sum().item() / count
-        self.losses, self.corrects, self.counts = [], [], []
+        self.rates, self.losses, self.corrects, self.counts = [], [], [], []
         return mean, accuracy
 
 

@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 
 from spamft.batches import TOKEN_BUDGET, SpamDataset, bucket
 from spamft.classifier import GPTClassifier
+from spamft.modes import evaluation_mode
 
 __all__ = ["HiddenBatch", "Top", "TrunkPlan", "find_cut", "plan_trunk", "run_trunk"]
 
@@ -195,23 +196,24 @@ class _Work:
         tokens, channels = sum(self.widths), self.model.gpt.config.emb_dim
         padded = sum(len(g) * self.widths[g[0]] for g in self.groups)
         rows = len(self.widths) if self.whole else tokens
+        # for the head alone the last block computes keys and values, 2 of its 12 C^2
+        full = self.cut - 10 / 12 if self.whole else self.cut
         return TrunkPlan(
             blocks=self.cut,
             messages=len(self.widths),
             tokens=tokens,
             padded=padded,
             bytes=rows * channels * self.dtype.itemsize,
-            flops=padded * self.cut * 24 * channels**2,  # 12 C^2 weights, 2 flops each
+            flops=int(padded * full * 24 * channels**2),  # 12 C^2 weights, 2 flops each
         )
 
     @torch.no_grad()
     def fill(self, store: Tensor, bf16: bool, progress: bool) -> None:
         """Write every sequence's rows into `store` (rows, C)."""
         model, device = self.model, self.model.head.weight.device
-        was_training = model.training
-        model.eval()
         starts = self.starts()
         with (
+            evaluation_mode(model),
             tqdm(
                 total=self.plan.tokens,
                 unit="token",
@@ -237,7 +239,6 @@ class _Work:
                         end = starts[i] + self.widths[i]
                         store[starts[i] : end] = row[: self.widths[i]].to(store)
                 bar.update(sum(self.widths[i] for i in group))
-        model.train(was_training)
 
     def starts(self) -> list[int]:
         """The row of `store` where each sequence begins."""

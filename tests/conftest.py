@@ -11,6 +11,7 @@ import tiktoken
 import torch
 
 from spamft.gpt import GPT, GPTConfig
+from spamft.tokenizer import PATTERN
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the two tests of the hub speak to a loopback
 
@@ -34,7 +35,7 @@ def tokenizer() -> tiktoken.Encoding:
     """One token per byte and an end token: a whole tokenizer, nothing to download."""
     return tiktoken.Encoding(
         "bytes",
-        pat_str=r"[\s\S]",
+        pat_str=PATTERN,
         mergeable_ranks={bytes([b]): b for b in range(256)},
         special_tokens={"<|endoftext|>": 256},
     )

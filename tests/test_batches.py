@@ -101,6 +101,12 @@ def test_a_shuffled_loader_repeats_for_a_seed_and_changes_by_epoch(dataset, make
     assert [[b.labels.tolist() for b in first] for _ in range(3)] != [orders[0]] * 3
 
 
+def test_the_lectures_parts_give_its_130_19_and_38_batches(tokenizer):
+    parts = [SpamDataset(frame(*"a" * n), tokenizer) for n in (1045, 149, 300)]
+    loaders = [make_loader(p, drop_last=i == 0) for i, p in enumerate(parts)]
+    assert [len(loader) for loader in loaders] == [130, 19, 38]
+
+
 def test_the_lecture_drops_the_ragged_batch(dataset):
     assert len(make_loader(dataset, 5, drop_last=True)) == 3  # of 16 messages
     assert len(make_loader(dataset, 5)) == 4

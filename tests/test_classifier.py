@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import tiktoken
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -15,7 +16,7 @@ from spamft.classifier import (
     set_trainable,
 )
 from spamft.gpt import GPT, GPTConfig
-from spamft.tokenizer import load_tokenizer
+from spamft.tokenizer import load_tokenizer, save_bpe
 
 POOLINGS = ["last_real", "last", "first", "mean"]
 TEXTS = ["see you", "", "WIN " * 20, "see you", "a", "<|endoftext|>", "£ é 👍"]
@@ -152,6 +153,11 @@ def test_what_is_no_text_is_named(tiny_gpt, tokenizer):
         classify(GPTClassifier(tiny_gpt), tokenizer, ["a", None])
 
 
+def test_a_chunk_of_nothing_is_refused(tiny_gpt, tokenizer):
+    with pytest.raises(ValueError, match="chunk_size=0 must be at least 1"):
+        classify(GPTClassifier(tiny_gpt), tokenizer, ["a"], chunk_size=0)
+
+
 def test_classify_nothing_gives_nothing(tiny_gpt, tokenizer):
     assert classify(GPTClassifier(tiny_gpt), tokenizer, []) == []
 
@@ -173,6 +179,27 @@ def test_saved_and_loaded_says_the_same_bit_for_bit(
     text = "its own tokenizer, too: ü"
     again = load_tokenizer(loaded.tokenizer)
     assert again.encode_ordinary(text) == tokenizer.encode_ordinary(text)
+
+
+@pytest.mark.parametrize("name", ["tiny", "gpt2"])
+def test_a_vocabulary_in_a_folder_of_a_known_name_is_kept(tiny_gpt, tmp_path, name):
+    (tmp_path / name).mkdir()
+    ranks = {bytes([b]): b for b in range(256)}
+    save_bpe(ranks, tmp_path / name / "vocabulary.tiktoken")
+    save(GPTClassifier(tiny_gpt), tmp_path / "m", load_tokenizer(tmp_path / name))
+    assert load_tokenizer(load(tmp_path / "m").tokenizer).n_vocab == 257
+
+
+def test_a_tokenizer_that_cannot_be_saved_is_refused(tiny_gpt, tokenizer, tmp_path):
+    other = tiktoken.Encoding(
+        "other",
+        pat_str=r"\w+|\W+",
+        mergeable_ranks=tokenizer._mergeable_ranks,
+        special_tokens={"<|endoftext|>": 256},
+    )
+    with pytest.raises(ValueError, match="tokenizer other cannot be saved"):
+        save(GPTClassifier(tiny_gpt), tmp_path / "m", other)
+    assert not (tmp_path / "m").exists()
 
 
 def test_a_loaded_model_that_says_something_else_is_refused(

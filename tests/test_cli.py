@@ -84,6 +84,22 @@ def test_evaluate_takes_labels_by_name(run, file, capsys):
     assert "40 examples" in capsys.readouterr().out
 
 
+def test_numbers_as_labels_stay_what_they_are(tmp_path, capsys):
+    path = tmp_path / "numbers.csv"
+    rows = [f"{2 * n},{chr(97 + n) * 3} {i}" for i in range(12) for n in range(6)]
+    path.write_text("Label,Text\n" + "\n".join(rows))
+    output = tmp_path / "run"
+    arguments = f"finetune --data {path} --model scratch --output {output} --epochs 25"
+    assert main([*arguments.split(), "--lr", "0.01", "--split", "lecture"]) == 0
+    capsys.readouterr()
+    arguments = f"evaluate --model {output / 'model'} --data {output / 'test.csv'}"
+    assert main([*arguments.split(), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    expected = json.loads((output / "metrics.json").read_text())["test"]
+    assert measured["confusion"] == expected["confusion"]
+    assert list(measured["classes"]) == ["0", "2", "4", "6", "8", "10"]
+
+
 def test_classify_texts(run, capsys):
     capsys.readouterr()
     assert (

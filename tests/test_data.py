@@ -80,6 +80,13 @@ def test_unknown_labels_are_named(labels):
         encode_labels(frame("ab", labels))
 
 
+def test_numbers_as_names_are_in_the_order_of_numbers():
+    labels = [str(n) for n in range(12)]
+    assert label_names(frame("abcdefghijkl", labels)) == tuple(labels)
+    with pytest.raises(ValueError, match="class ids already: ask before encode_lab"):
+        label_names(frame("ab", [0, 1]))
+
+
 def test_one_class_is_no_classification():
     with pytest.raises(ValueError, match=r"at least 2 classes, found only \['ham'\]"):
         label_names(frame("ab"))
@@ -191,6 +198,12 @@ def test_csv_files_keep_every_message_to_the_letter(tmp_path_factory, texts):
     splits = Splits(frame(texts), encode := frame(texts, "spam"), encode)
     save_splits(splits, folder)
     assert all(map(pd.DataFrame.equals, load_splits(folder), splits))
+
+
+def test_a_message_of_any_length_is_kept(tmp_path):
+    long = frame(["x" * 200_000])
+    save_splits(Splits(long, long, long), tmp_path)
+    assert load_splits(tmp_path).train.equals(long)
 
 
 def test_number_labels_stay_numbers(messages, tmp_path):
@@ -379,6 +392,12 @@ def test_the_lectures_parser_loses_what_stands_between_quotes(tmp_path):
     path.write_text('ham\t"one\nham\ttwo\nspam\tthree"\nham\tfour\n')
     assert len(read_messages(path)) == 4
     assert len(read_messages(path, lecture=True)) == 2
+
+
+def test_a_message_null_is_text_to_the_lecture_too(tmp_path):
+    path = tmp_path / "file.tsv"
+    path.write_text("ham\tnull\nspam\tNA\n")
+    assert read_messages(path, lecture=True)["Text"].tolist() == ["null", "NA"]
 
 
 def test_lecture_is_for_the_uci_layout(tmp_path):

@@ -153,6 +153,22 @@ def test_a_second_try_can_succeed(server, get):
     assert server[1] == ["once", "once"]
 
 
+def test_a_sender_of_drops_is_not_waited_for(serve, get):
+    class Drops(Server):
+        asked: list[str] = []
+
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            while not stop.wait(0.1):
+                self.wfile.write(b"x")
+
+    stop = threading.Event()
+    with pytest.raises(DownloadError, match="too slowly: not whole in 0.5 seconds"):
+        get(serve(Drops) + "/x", deadline=0.5)
+    stop.set()
+
+
 def test_a_hanging_name_look_up_is_not_waited_for(get, monkeypatch):
     hang = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: hang.wait(20))
@@ -191,6 +207,7 @@ def test_killed_in_the_middle_then_whole(server, get, tmp_path):
     deadline = time.monotonic() + 20
     while not list(tmp_path.glob("folder/.*.part")) and time.monotonic() < deadline:
         time.sleep(0.01)
+    assert list(tmp_path.glob("folder/.*.part"))
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not target.exists()

@@ -55,9 +55,19 @@ def test_kaggles_copy_is_latin_1_with_empty_columns_and_broken_texts(file):
     ]
 
 
+def test_commas_at_the_end_of_kaggles_texts_stay(file):
+    assert read_pairs(file('v1,v2,,,\nham,"wait,,,",,,\n')) == [("ham", "wait,,,")]
+
+
+def test_a_first_message_that_looks_like_no_header_is_a_message(file):
+    assert read_pairs(file('ham\t"id"x,\rLabel\n')) == [("ham", '"id"x,\rLabel')]
+    assert read_pairs(file("ham\t" + "x" * 200_000))[0][0] == "ham"
+
+
 @pytest.mark.parametrize(
     "content, complaint",
     [
+        ("Label,Text\rham,hi\r", ":1: expected columns 'Label' and 'Text'"),
         ("", " is empty: expected a message a line"),
         (" \n\n", " is empty: expected a message a line"),
         ("Label,Text\n", " holds a header and no message"),

@@ -105,9 +105,36 @@ def test_a_run_is_not_overwritten_unasked(quick):
     assert {p.name for p in quick.output.iterdir()} == FILES | {"notes.txt"}
 
 
+def test_files_that_are_not_a_runs_are_not_touched(quick, file, tmp_path):
+    mine = tmp_path / "train.csv"
+    mine.write_text("mine")
+    with pytest.raises(ValueError, match=r"files of its names \(train.csv\)"):
+        finetune(replace(quick, output=tmp_path))
+    mine.rename(tmp_path / "test.csv").write_text(file.read_text())
+    own = replace(
+        quick, output=tmp_path, data=f"{tmp_path / 'test.csv'}", overwrite=True
+    )
+    with pytest.raises(ValueError, match="would be overwritten by the run's own file"):
+        finetune(own)
+    (tmp_path / "model").mkdir()
+    with pytest.raises(ValueError, match="model is not a run's"):
+        finetune(replace(quick, output=tmp_path, overwrite=True))
+    with pytest.raises(ValueError, match="not a folder to write in"):
+        finetune(replace(quick, output=file))
+
+
+def test_an_interrupted_run_replaces_an_older_one_whole(quick, monkeypatch):
+    finetune(quick)
+    monkeypatch.setattr("spamft.job.fit", lambda *args: [])  # Ctrl-C at once
+    metrics = finetune(replace(quick, overwrite=True))
+    assert metrics["recipe"]["steps"] == 0 < metrics["recipe"]["planned_steps"]
+    assert not (quick.output / "loss.png").exists()
+    assert len(pd.read_csv(quick.output / "history.csv")) == 0
+
+
 def test_a_failed_run_leaves_nothing(quick):
     bad = replace(quick, lr=1e30)
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(FloatingPointError, match="not finite at step"):
         finetune(bad)
     assert not quick.output.exists()
 
@@ -166,6 +193,11 @@ def test_many_classes_from_named_columns(quick, tmp_path):
         ({"train": "tail"}, "cannot train 'tail'"),
         ({"split": "other"}, "split 'other' must be"),
         ({"recipe": "other"}, "recipe 'other' must be"),
+        ({"batch_size": 0}, "batch_size=0 must be at least 1"),
+        (
+            {"data": "sample", "text": "body"},
+            "columns of a CSV or TSV, not of 'sample'",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_and_leaves_nothing(quick, change, complaint):

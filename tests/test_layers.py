@@ -8,8 +8,9 @@ import pytest
 import spamft
 
 STAIRS = [
-    {"fetch", "formats", "gpt", "evaluate"},
-    {"data", "tokenizer", "pretrained", "train"},
+    {"fetch", "formats", "modes"},
+    {"data", "tokenizer", "gpt", "evaluate"},
+    {"pretrained", "train"},
     {"batches", "plots", "pretrain"},
     {"classifier"},
     {"trunk", "sources"},

@@ -82,6 +82,28 @@ def test_a_killed_run_goes_on_to_the_same_weights(texts, tmp_path):
     assert all(t.equal(other[n]) for n, t in weights(tmp_path / "straight").items())
 
 
+def test_a_checkpoint_of_another_call_is_refused(texts, tmp_path):
+    pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+    for other in (replace(CONFIG, seed=9), replace(CONFIG, lr=1.0)):
+        with pytest.raises(ValueError, match="of another call"):
+            pretrain(texts, tmp_path / "small", other, SHAPE)
+    with pytest.raises(ValueError, match="of another call"):
+        pretrain(texts[:1], tmp_path / "small", CONFIG, SHAPE)
+    longer = pretrain(texts, tmp_path / "small", replace(CONFIG, steps=8), SHAPE)
+    assert longer[-1].step == 8
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"report_every": 0}, {"lr": 0.0}])
+def test_impossible_figures_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        replace(CONFIG, **wrong)
+
+
+def test_an_impossible_vocabulary_is_refused(texts):
+    with pytest.raises(ValueError, match="must lie in 257..65536"):
+        train_bpe(texts, 100)
+
+
 def test_what_it_leaves_opens_here_and_in_transformers(texts, tmp_path):
     transformers = pytest.importorskip("transformers")
     pretrain(texts, tmp_path / "small", CONFIG, SHAPE)

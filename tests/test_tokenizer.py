@@ -165,3 +165,7 @@ def test_a_broken_vocabulary_file_is_named_with_its_line(tmp_path):
     path.write_text("YQ== 0\nnot a line\n")
     with pytest.raises(ValueError, match=r"broken.tiktoken:2: expected `base64 rank`"):
         open_bpe(path, "broken")
+    for gap in ("YQ== 0\nYg== 2\n", "YQ== 0\nYQ== 1\n"):
+        path.write_text(gap)
+        with pytest.raises(ValueError, match=r"broken.tiktoken:2: expected rank 1"):
+            open_bpe(path, "broken")

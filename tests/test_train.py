@@ -1,6 +1,7 @@
 import copy
 import math
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from spamft.batches import SpamDataset, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import encode_labels
+from spamft.gpt import GPT
 from spamft.train import TrainConfig, fit
 
 
@@ -97,12 +99,15 @@ def test_frozen_weights_stay(tiny_gpt, loader):
 
 
 def test_measuring_does_not_change_training(tiny_gpt, dataset):
+    """With dropout, and a validation loader that draws from the global generator."""
     weights = []
     for eval_every in (1, 3, 100):
-        model = GPTClassifier(copy.deepcopy(tiny_gpt))
+        model = GPTClassifier(GPT(replace(tiny_gpt.config, dropout=0.2)))
         shuffled = make_loader(dataset, 4, shuffle=True)
+        plain = DataLoader(dataset, 3, shuffle=True, collate_fn=shuffled.collate_fn)
         config = TrainConfig(epochs=2, lr=1e-3, eval_every=eval_every)
-        fit(model, shuffled, make_loader(dataset, 3, shuffle=True), config)
+        torch.manual_seed(7)
+        fit(model, shuffled, plain, config)
         weights.append(weights_of(model))
     assert weights[0].equal(weights[1]) and weights[0].equal(weights[2])
 
@@ -170,6 +175,12 @@ def test_early_stop_puts_the_best_weights_back():
     assert weights_of(model).equal(min(seen, key=lambda pair: pair[0])[1])
 
 
+def test_a_weight_for_every_class(tiny_gpt, loader):
+    config = TrainConfig(class_weights=(1.0, 2.0, 3.0))
+    with pytest.raises(ValueError, match="3 class weights for 2 classes"):
+        fit(GPTClassifier(tiny_gpt), loader, loader, config)
+
+
 def test_ctrl_c_ends_it_with_the_history_so_far():
     def log(record):
         if record.step == 3:
@@ -189,6 +200,20 @@ def test_a_loss_that_is_not_finite_names_step_and_rate(eval_every):
         fit(nn.Linear(2, 2), DataLoader(data, 8), loader_of(8), config)
 
 
+def test_the_rate_named_is_that_of_the_broken_step():
+    good, bad = torch.ones(16, 2), torch.full((8, 2), math.nan)
+    data = TensorDataset(torch.cat([bad, good]), torch.zeros(24).long())
+    config = TrainConfig(epochs=1, lr=0.5, warmup_steps=2)
+    with pytest.raises(FloatingPointError, match="at step 1 with learning rate 0.25"):
+        fit(nn.Linear(2, 2), DataLoader(data, 8), loader_of(8), config)
+
+
+def test_weights_that_break_at_the_last_step_are_named_too(tiny_gpt, loader):
+    config = TrainConfig(epochs=1, lr=1e30)
+    with pytest.raises(FloatingPointError, match="not finite at step . with learning"):
+        fit(GPTClassifier(tiny_gpt), loader, loader, config)
+
+
 def test_the_mode_stays_as_it_was(tiny_gpt, loader):
     model = GPTClassifier(tiny_gpt).eval()
     fit(model, loader, loader, TrainConfig(epochs=1))
@@ -196,8 +221,12 @@ def test_the_mode_stays_as_it_was(tiny_gpt, loader):
 
 
 def test_bfloat16_trains_float32_weights(tiny_gpt, loader):
-    model = GPTClassifier(tiny_gpt)
+    model, seen = GPTClassifier(tiny_gpt), set()
+    model.head.register_forward_hook(
+        lambda *call: seen.add((model.training, call[2].dtype))
+    )
     history = fit(model, loader, loader, TrainConfig(epochs=2, lr=1e-3, bf16=True))
+    assert seen == {(True, torch.bfloat16), (False, torch.float32)}
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert history[-1].validation_loss < history[0].validation_loss
 
