@@ -57,7 +57,7 @@ def _split(data: str) -> dict[str, list[float]]:
     for name, make in _models().items():
         for scope in ("last_block", "all"):
             rows[f"{name}, {scope}"] = [
-                _accuracy(make(seed), splits, scope, _config(scope, name), seed)
+                _accuracy(make(seed), splits, scope, _config(scope), seed)
                 for seed in SEEDS
             ]
     rows[TFIDF] = [_tfidf(splits)] * len(SEEDS)
@@ -68,17 +68,22 @@ def _few(args: argparse.Namespace) -> dict[str, dict[int, list[float]]]:
     """Accuracy on the rest, by way and number of labels, one for each draw."""
     lecture = args.data not in ("auto", "sample")
     df = encode_labels(balance(open_messages(args.data, lecture=lecture).df))
-    rows = {name: {n: [] for n in SIZES} for name in (PRETRAINED, RANDOM, TFIDF)}
+    ways = {
+        f"{PRETRAINED}, last block": (PRETRAINED, "last_block"),
+        f"{PRETRAINED}, all": (PRETRAINED, "all"),
+        f"{RANDOM}, all": (RANDOM, "all"),
+    }
+    rows = {name: {n: [] for n in SIZES} for name in (*ways, TFIDF)}
     for draw in range(DRAWS):
         for n in SIZES:
             train = df.groupby("Label").sample(n // 2, random_state=draw)
             rest = df.drop(train.index)
             splits = Splits(train.sample(frac=1, random_state=draw), rest, rest)
             epochs = -(-FEW_STEPS * 8 // n)
-            for name, make in _models().items():
-                scope = "last_block" if name == PRETRAINED else "all"
-                config = replace(_config(scope, name), epochs=epochs, warmup_steps=15)
-                rows[name][n].append(_accuracy(make(draw), splits, scope, config, draw))
+            for way, (name, scope) in ways.items():
+                config = replace(_config(scope), epochs=epochs, warmup_steps=15)
+                gpt = _models()[name](draw)
+                rows[way][n].append(_accuracy(gpt, splits, scope, config, draw))
             rows[TFIDF][n].append(_tfidf(splits))
     return rows
 
@@ -91,17 +96,21 @@ def _models() -> dict[str, Callable[[int], GPT]]:
     }
 
 
-def _config(scope: str, name: str) -> TrainConfig:
-    """The package's own recipe for that model and scope."""
-    return default_recipe("scratch" if name == RANDOM else "tiny", scope).train
+def _config(scope: str) -> TrainConfig:
+    """The package's own recipe for a small model and that scope."""
+    return default_recipe(0, scope).train
 
 
 def _accuracy(
     gpt: GPT, splits: Splits, scope: str, config: TrainConfig, seed: int
 ) -> float:
     tokenizer = open_model("tiny").tokenizer
-    train = SpamDataset(splits.train, tokenizer)
-    test = SpamDataset(splits.test, tokenizer, gpt.config.context_length)
+    longest = min(
+        SpamDataset(splits.train, tokenizer).max_length, gpt.config.context_length
+    )
+    train, test = (
+        SpamDataset(part, tokenizer, longest) for part in (splits.train, splits.test)
+    )
     classifier = GPTClassifier(gpt, seed=seed)
     set_trainable(classifier, scope)
     loaders = [
@@ -138,16 +147,16 @@ def _show_split(n: dict) -> str:
 
 def _show_few(n: dict) -> str:
     ways = n["accuracies"]
-    header = ["labels", *ways, "pretrained - random", "pretrained - TF-IDF"]
+    first, *others = ways
     rows = [
         [str(size)]
         + [_spread(ways[way][size]) for way in ways]
-        + [_paired(ways[PRETRAINED][size], ways[way][size]) for way in (RANDOM, TFIDF)]
+        + [_paired(ways[first][size], ways[way][size]) for way in others[1:]]
         for size in SIZES
     ]
-    return (
-        table(header, rows) + "\n\nmean ± sd; mean difference (95 % interval), points"
-    )
+    header = ["labels", *ways, *(f"first - {way}" for way in others[1:])]
+    note = "mean ± sd; mean difference with its 95 % interval, in points"
+    return f"{table(header, rows)}\n\n{note}"
 
 
 def _spread(values: list[float]) -> str:

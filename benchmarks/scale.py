@@ -1,7 +1,7 @@
 """Seconds and peak memory of the whole job as the messages grow, at GPT-2's size.
 
 Messages are drawn with replacement, equal ones are not shared, and the budget for
-hidden states is below what most sizes need: cost must grow as the tokens, memory as
+hidden states is below what any size needs: cost must grow as the tokens, memory as
 the budget. Each size runs in a process of its own.
 
     python benchmarks/scale.py --data sms+spam+collection.zip
