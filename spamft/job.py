@@ -1,6 +1,6 @@
 """The whole job in one call: messages and a model in, a finetuned classifier out.
 
-    open_data -> split -> batches -> model -> fit -> evaluate -> a folder of results
+    open_splits -> batches -> model -> fit -> evaluate -> a folder of results
 
 The command line calls this, and so may you.
 """
@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import tiktoken
@@ -26,19 +25,10 @@ from torch.utils.data import DataLoader
 from spamft import __version__
 from spamft.batches import TOKEN_BUDGET, SpamDataset, make_bucketed_loader, make_loader
 from spamft.classifier import GPTClassifier, Pooling, Trainable, save, set_trainable
-from spamft.data import (
-    Splits,
-    balance,
-    count_leaks,
-    duplicate_groups,
-    encode_labels,
-    label_names,
-    random_split,
-    save_splits,
-)
+from spamft.data import Splits, save_splits
 from spamft.evaluate import Report, evaluate
 from spamft.plots import plot_accuracy, plot_confusion, plot_loss
-from spamft.sources import Model, open_messages, open_model
+from spamft.sources import Data, Model, open_model, open_splits
 from spamft.train import Record, TrainConfig, fit
 from spamft.trunk import TrunkPlan, plan_trunk, run_trunk
 
@@ -142,8 +132,18 @@ def finetune(job: Job) -> dict:
     _check(job)
     watch = _Watch()
     with watch("data"):
-        data = _open_data(job)
-    job.say(str(data))
+        data = open_splits(
+            job.data,
+            split=job.split,
+            balanced=job.balanced,
+            text=job.text,
+            label=job.label,
+            seed=job.split_seed,
+            progress=job.progress,
+        )
+        leaks = data.leaks
+    in_train = leaks["test"]["folded"]
+    job.say(f"data: {data}; in train too: {in_train} of the test messages")
     with watch("model"):
         opened = open_model(job.model, seed=job.seed)
     recipe = _recipe(job, sum(p.numel() for p in opened.gpt.parameters()), opened.name)
@@ -170,7 +170,7 @@ def finetune(job: Job) -> dict:
         "data": _data_facts(job, data),
         "model": _model_facts(opened, model, trainable),
         "recipe": _recipe_facts(job, recipe, config, history, len(loaders[0])),
-        "leaks": data.leaks,
+        "leaks": leaks,
         "trunk": trunk,
         "seconds": watch.seconds,
     } | {name: report_dict(report, data.names) for name, report in reports.items()}
@@ -205,44 +205,6 @@ def _check(job: Job) -> None:
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     return next(f for f in [folder, *folder.absolute().parents] if f.is_dir())
-
-
-class _Data(NamedTuple):
-    """The messages of a job, before and after the split."""
-
-    df: pd.DataFrame
-    source: str
-    names: tuple[str, ...]  # of the labels, by class id
-    splits: Splits
-    leaks: dict[str, dict[str, int]]
-
-    def __str__(self) -> str:
-        counts = self.df["Label"].value_counts()
-        classes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        sizes = " / ".join(f"{len(part):,}" for part in self.splits)
-        return (
-            f"data: {self.source}: {len(self.df):,} messages ({classes}); "
-            f"train / validation / test {sizes}; in train too: "
-            f"{self.leaks['test']['folded']} of the test messages"
-        )
-
-
-def _open_data(job: Job) -> _Data:
-    """Open, balance, number the labels and cut: the lecture's way or free of leaks."""
-    lecture = job.split == "lecture"
-    df, source = open_messages(
-        job.data,
-        lecture=lecture,
-        text=job.text,
-        label=job.label,
-        progress=job.progress,
-    )
-    names = label_names(df)
-    used = balance(df, seed=job.split_seed) if job.balanced else df
-    used = encode_labels(used, names)
-    groups = None if lecture else duplicate_groups(used)
-    splits = random_split(used, groups=groups, seed=job.split_seed)
-    return _Data(df, source, names, splits, count_leaks(splits))
 
 
 def _learn(
@@ -351,7 +313,7 @@ def _inverse_shares(df: pd.DataFrame, classes: int) -> tuple[float, ...]:
     return tuple(len(df) / (classes * int(counts.get(k, 1))) for k in range(classes))
 
 
-def _data_facts(job: Job, data: _Data) -> dict:
+def _data_facts(job: Job, data: Data) -> dict:
     counts = data.df["Label"].value_counts()
     return {
         "source": data.source,

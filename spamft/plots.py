@@ -1,6 +1,12 @@
-"""History, report or messages -> a matplotlib figure; the only module that draws."""
+"""History, report or messages -> a matplotlib figure; the only module that draws.
 
+Every figure is a `Picture`: a notebook shows it as it is, and its `alt` says in words
+what it shows.
+"""
+
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 
 import pandas as pd
 from matplotlib import colormaps
@@ -12,10 +18,16 @@ from spamft.evaluate import Report
 from spamft.train import Record
 
 __all__ = [
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "Picture",
+    "paper",
     "plot_accuracy",
     "plot_class_counts",
     "plot_confusion",
     "plot_learning_curves",
+    "plot_ledger",
     "plot_lengths",
     "plot_loss",
 ]
@@ -25,31 +37,73 @@ BLUE, ORANGE, GREY = "#3b6fd4", "#e8871e", "#8a8a8a"
 PAPER = "#fbfbf8"  # a card of its own, so that dark pages do not swallow the ink
 
 
-def plot_loss(history: Sequence[Record]) -> Figure:
+class Picture(Figure):
+    """A figure with words for those who cannot see it, shown by Jupyter as a PNG."""
+
+    alt: str = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """What Jupyter asks for: the picture, and the words in its place."""
+        png = BytesIO()
+        self.savefig(png, format="png", dpi=100)
+        bundle = {
+            "image/png": b64encode(png.getvalue()).decode(),
+            "text/plain": self.alt or repr(self),
+        }
+        return bundle, {"image/png": {"alt": self.alt}}
+
+
+def paper(
+    alt: str = "", width: float = 6.0, height: float = 3.8
+) -> tuple[Picture, Axes]:
+    """An empty figure in this package's style, in inches, and its axes to draw on.
+
+    `alt` says in a sentence what will be seen on it.
+    """
+    figure = Picture(figsize=(width, height), layout="constrained", facecolor=PAPER)
+    figure.alt = alt
+    axes = figure.add_subplot(facecolor=PAPER)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def plot_loss(history: Sequence[Record]) -> Picture:
     """Training and validation loss over epochs and, on top, examples seen."""
     return _curves(
         history,
         [r.train_loss for r in history],
         [r.validation_loss for r in history],
         "loss (nats per message)",
+        "{:.3f}",
     )
 
 
-def plot_accuracy(history: Sequence[Record]) -> Figure:
+def plot_accuracy(history: Sequence[Record]) -> Picture:
     """Training and validation accuracy over epochs and, on top, examples seen."""
     figure = _curves(
         history,
         [r.train_accuracy for r in history],
         [r.validation_accuracy for r in history],
         "accuracy (% of messages)",
+        "{:.1%}",
     )
     figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
     return figure
 
 
-def plot_confusion(report: Report, label_names: Sequence[str]) -> Figure:
+def plot_confusion(report: Report, label_names: Sequence[str]) -> Picture:
     """How many messages of each class were given to which class."""
-    figure, axes = _paper(1.6 + 0.9 * len(label_names), 1.3 + 0.8 * len(label_names))
+    said = [
+        f"of {sum(row):,} {name} messages {row[k]:,} were called {name}"
+        for k, (name, row) in enumerate(zip(label_names, report.confusion, strict=True))
+    ]
+    figure, axes = paper(
+        f"Confusion matrix: {'; '.join(said)}.",
+        1.6 + 0.9 * len(label_names),
+        1.3 + 0.8 * len(label_names),
+    )
     axes.imshow(_row_shares(report.confusion), cmap="Blues", vmin=0, vmax=1)
     for true, row in enumerate(report.confusion):
         for said, count in enumerate(row):
@@ -73,9 +127,9 @@ def plot_confusion(report: Report, label_names: Sequence[str]) -> Figure:
 
 def plot_learning_curves(
     accuracies: Mapping[str, Mapping[int, Sequence[float]]],
-) -> Figure:
+) -> Picture:
     """Accuracy over the number of labelled messages: way -> number -> one per draw."""
-    figure, axes = _paper()
+    figure, axes = paper(_curves_in_words(accuracies))
     colors = [BLUE, ORANGE, GREY, *_colors(9)]
     for (way, by_size), color, marker in zip(
         accuracies.items(), colors, "osD^v<>*pP", strict=False
@@ -100,12 +154,14 @@ def plot_learning_curves(
     return figure
 
 
-def plot_lengths(df: pd.DataFrame) -> Figure:
+def plot_lengths(df: pd.DataFrame) -> Picture:
     """How long the messages of each label are, without the longest 1 %."""
-    figure, axes = _paper()
     lengths = df["Text"].str.len()
     bins = range(0, int(lengths.quantile(0.99)) + 10, 10)
-    names = sorted(df["Label"].unique())
+    medians = lengths.groupby(df["Label"]).median()
+    names = list(medians.index)
+    middle = ", ".join(f"{name} {medians[name]:.0f}" for name in names)
+    figure, axes = paper(f"Histogram of message lengths; medians: {middle} characters.")
     for name, color in zip(names, _colors(len(names)), strict=True):
         chosen = lengths[df["Label"] == name]
         axes.hist(
@@ -126,10 +182,11 @@ def plot_lengths(df: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_class_counts(df: pd.DataFrame) -> Figure:
+def plot_class_counts(df: pd.DataFrame) -> Picture:
     """How many messages carry each label."""
-    figure, axes = _paper(4.5, 3.2)
     counts = df["Label"].value_counts().sort_index()
+    each = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    figure, axes = paper(f"Bars: {each} messages.", 4.5, 3.2)
     bars = axes.bar(
         [str(name) for name in counts.index],
         counts.to_numpy(),
@@ -143,16 +200,49 @@ def plot_class_counts(df: pd.DataFrame) -> Figure:
     return figure
 
 
+def plot_ledger(ledger: pd.DataFrame) -> Picture:
+    """Where a model's parameters are: a bar a part, the first one at the bottom.
+
+    `ledger` has the columns `part`, `parameters` and `trains`, in the order in which
+    a message goes through the parts.
+    """
+    trains = ledger["trains"]
+    total, trained = ledger["parameters"].sum(), ledger["parameters"][trains].sum()
+    figure, axes = paper(
+        f"Bars of parameters by part of the model: {total:,} in all, {trained:,} of "
+        f"them train: {', '.join(ledger['part'][trains]) or 'none'}.",
+        height=1.2 + 0.24 * len(ledger),
+    )
+    for train, color, label in ((True, ORANGE, "trains"), (False, BLUE, "frozen")):
+        chosen = ledger["parameters"].where(trains == train, 0)
+        if chosen.any():
+            axes.barh(ledger["part"], chosen, color=color, label=label)
+    for place, count in enumerate(ledger["parameters"]):
+        axes.text(count, place, f" {count:,}", va="center", fontsize=8)
+    axes.xaxis.set_major_formatter(lambda count, _: f"{count / 1e6:g}")
+    axes.set_xlabel("parameters (millions)")
+    axes.set_ylabel("part, first to last upwards")
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.16)
+    axes.legend(frameon=False, loc="best")
+    return figure
+
+
 def _curves(
     history: Sequence[Record],
     train: Sequence[float],
     validation: Sequence[float],
     what: str,
-) -> Figure:
+    form: str,
+) -> Picture:
     if not history:
         raise ValueError("nothing to draw: the history has no record")
-    figure, axes = _paper()
     epochs = [record.epoch for record in history]
+    figure, axes = paper(
+        f"{what.split(' (')[0].capitalize()} over {epochs[-1]:g} epochs: training goes "
+        f"from {form.format(train[0])} to {form.format(train[-1])}, validation from "
+        f"{form.format(validation[0])} to {form.format(validation[-1])}."
+    )
     marker = "o" if len(history) < 30 else None
     axes.plot(epochs, train, color=BLUE, marker=marker, label="training")
     axes.plot(
@@ -175,13 +265,15 @@ def _curves(
     return figure
 
 
-def _paper(width: float = 6.0, height: float = 3.8) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
-    axes = figure.add_subplot(facecolor=PAPER)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
+def _curves_in_words(
+    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
+) -> str:
+    ways = [
+        f"{way} from {sum(by[a]) / len(by[a]):.1%} to {sum(by[b]) / len(by[b]):.1%}"
+        for way, by in accuracies.items()
+        for a, b in [(min(by), max(by))]
+    ]
+    return f"Mean accuracy with more and more labels: {'; '.join(ways)}."
 
 
 def _colors(count: int) -> list:

@@ -12,14 +12,32 @@ import pandas as pd
 import tiktoken
 from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 
-from spamft.data import download, read_messages
+from spamft.data import (
+    Splits,
+    balance,
+    count_leaks,
+    download,
+    duplicate_groups,
+    encode_labels,
+    label_names,
+    random_split,
+    read_messages,
+)
 from spamft.fetch import DownloadError, reachable
 from spamft.formats import has_header
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import PUBLISHED, load_gpt2
 from spamft.tokenizer import VOCABULARY, load_tokenizer
 
-__all__ = ["SAMPLE", "Messages", "Model", "open_messages", "open_model"]
+__all__ = [
+    "SAMPLE",
+    "Data",
+    "Messages",
+    "Model",
+    "open_messages",
+    "open_model",
+    "open_splits",
+]
 
 SAMPLE = Path(__file__).parent / "assets" / "sample" / "messages.tsv"
 SCRATCH = GPTConfig(
@@ -33,6 +51,29 @@ class Messages(NamedTuple):
 
     df: pd.DataFrame
     source: str
+
+
+class Data(NamedTuple):
+    """Messages made ready to train on, and how they were before."""
+
+    df: pd.DataFrame  # as opened, with labels as words
+    source: str
+    names: tuple[str, ...]  # of the labels, by class id
+    splits: Splits  # with class ids
+
+    @property
+    def leaks(self) -> dict[str, dict[str, int]]:
+        """As `count_leaks` counts them."""
+        return count_leaks(self.splits)
+
+    def __str__(self) -> str:
+        counts = self.df["Label"].value_counts()
+        classes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        sizes = " / ".join(f"{len(part):,}" for part in self.splits)
+        return (
+            f"{self.source}: {len(self.df):,} messages ({classes}); "
+            f"train / validation / test {sizes}"
+        )
 
 
 class Model(NamedTuple):
@@ -93,6 +134,40 @@ def open_messages(
     if text or label or has_header(path):
         lecture = False  # of a table there is one reading
     return Messages(read_messages(path, lecture, text=text, label=label), path.name)
+
+
+def open_splits(
+    data: str | Path = "auto",
+    *,
+    split: str = "leak-free",
+    balanced: bool = True,
+    text: str | None = None,
+    label: str | None = None,
+    folder: Path | str = "data",
+    seed: int = 123,
+    progress: bool = False,
+) -> Data:
+    """Open messages, balance them, number their labels and cut them 70 / 10 / 20.
+
+    `split="lecture"` gives the lecture's three parts to the row; "leak-free" keeps
+    equal messages in one part. `balanced=False` keeps all rows. The rest is as in
+    `open_messages`.
+    """
+    if split not in ("leak-free", "lecture"):
+        raise ValueError(f"split {split!r} must be 'leak-free' or 'lecture'")
+    lecture = split == "lecture"
+    df, source = open_messages(
+        data,
+        lecture=lecture,
+        text=text,
+        label=label,
+        folder=folder,
+        progress=progress,
+    )
+    names = label_names(df)
+    used = encode_labels(balance(df, seed=seed) if balanced else df, names)
+    groups = None if lecture else duplicate_groups(used)
+    return Data(df, source, names, random_split(used, groups=groups, seed=seed))
 
 
 def open_model(name: str | Path = "auto", *, seed: int = 123) -> Model:

@@ -1,8 +1,10 @@
 import io
+from base64 import b64decode
 
 import pandas as pd
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 
 from spamft.evaluate import report
 from spamft.plots import (
@@ -10,11 +12,15 @@ from spamft.plots import (
     plot_class_counts,
     plot_confusion,
     plot_learning_curves,
+    plot_ledger,
     plot_lengths,
     plot_loss,
 )
 from spamft.train import Record
 
+LEDGER = pd.DataFrame(
+    {"part": ["body", "head"], "parameters": [100, 10], "trains": [False, True]}
+)
 HISTORY = [Record(i / 2, i, 8 * i, 1e-3, 1 / i, 0.8, 1.5 / i, 0.7) for i in range(1, 7)]
 
 
@@ -78,9 +84,30 @@ def test_every_figure_can_be_written_and_names_its_axes(messages):
         plot_confusion(one, ["ham", "spam"]),
         plot_lengths(messages),
         plot_class_counts(messages),
+        plot_learning_curves({"a": {16: [0.5, 0.7], 32: [0.9]}}),
+        plot_ledger(LEDGER),
     ):
         assert png(figure).startswith(b"\x89PNG")
         assert figure.axes[0].get_xlabel() and figure.axes[0].get_ylabel()
+        assert figure.alt.endswith(".")
+
+
+def test_jupyter_shows_the_picture_and_knows_its_words():
+    figure = plot_ledger(LEDGER)
+    data, metadata = DisplayFormatter().format(figure)
+    assert b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert data["text/plain"] == metadata["image/png"]["alt"] == figure.alt
+
+
+def test_the_words_say_what_the_picture_shows(messages):
+    assert plot_class_counts(messages).alt == "Bars: 12 ham, 4 spam messages."
+    assert (
+        "from 1.000 to 0.167, validation from 1.500 to 0.250" in plot_loss(HISTORY).alt
+    )
+    one = report(torch.eye(2), torch.tensor([0, 1]))
+    confusion = plot_confusion(one, ["ham", "spam"])
+    assert "of 1 spam messages 1 were called spam" in confusion.alt
+    assert "110 in all, 10 of them train: head" in plot_ledger(LEDGER).alt
 
 
 def test_nothing_to_draw_is_an_error():

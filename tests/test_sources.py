@@ -5,6 +5,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -12,7 +13,7 @@ from spamft import sources
 from spamft.fetch import DownloadError
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import TINY, save_gpt2
-from spamft.sources import SAMPLE, open_messages, open_model
+from spamft.sources import SAMPLE, open_messages, open_model, open_splits
 from spamft.tokenizer import save_bpe
 
 ROOT = Path(__file__).parents[1]
@@ -179,3 +180,18 @@ def test_an_installed_wheel_does_the_job_with_no_network(tmp_path):
         env=environment,
     )
     assert where.startswith(str(site))
+
+
+def test_splits_come_ready_to_train_on_by_either_way_of_cutting(tmp_path):
+    lines = [f"ham\tsee you {w}" for w in "abcdefghijkl"] + ["ham\tSee you a!"] * 3
+    path = tmp_path / "messages.tsv"
+    path.write_text("\n".join(lines + [f"spam\tWIN {w}" for w in "mnopqrstuvwxyzABCD"]))
+    for split in ("lecture", "leak-free"):
+        data = open_splits(path, split=split)
+        assert data.names == ("ham", "spam")
+        assert len(data.df) == 33 and sum(map(len, data.splits)) == 30
+        assert {*pd.concat(data.splits)["Label"]} == {0, 1}
+    assert data.leaks["test"]["folded"] == 0  # of the leak-free one
+    assert sum(map(len, open_splits(path, balanced=False).splits)) == 33
+    with pytest.raises(ValueError, match="'leak-free' or 'lecture'"):
+        open_splits(path, split="random")
