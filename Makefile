@@ -1,13 +1,17 @@
 # Every target makes the environment it needs: .venv, with the versions of constraints.txt.
 PYTHON ?= python3
 DATA ?= auto
+NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint
+.PHONY: demo test lint notebooks lab browser
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --output runs/demo --overwrite
+
+lab: .venv/lab # the notebooks, in JupyterLab
+	$(RUN) -m jupyter lab "$(NOTEBOOKS)" $(OPTIONS)
 
 test: .venv/dev # everything that can be checked without a network
 	$(RUN) -m pytest
@@ -15,8 +19,20 @@ test: .venv/dev # everything that can be checked without a network
 lint: .venv/dev
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 
+notebooks: .venv/dev # build notebooks/*.ipynb anew from notebooks/src/*.py
+	$(RUN) notebooks/build.py $(ONLY)
+
+browser: .venv/browser # open every notebook in a headless Chromium, as a new user would
+	$(RUN) tests/browser/trial.py $(ONLY)
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv && $(INSTALL) --editable . && touch $@
 
+.venv/lab: .venv/ready
+	$(INSTALL) --editable ".[notebooks]" && touch $@
+
 .venv/dev: .venv/ready
 	$(INSTALL) --editable ".[dev,notebooks]" && touch $@
+
+.venv/browser: .venv/dev
+	$(INSTALL) --editable ".[browser]" && touch $@

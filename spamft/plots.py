@@ -13,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from PIL import Image  # matplotlib's own dependency
 
 from spamft.evaluate import Report
 from spamft.train import Record
@@ -44,10 +45,12 @@ class Picture(Figure):
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         """What Jupyter asks for: the picture, and the words in its place."""
-        png = BytesIO()
-        self.savefig(png, format="png", dpi=100)
+        full, small = BytesIO(), BytesIO()
+        self.savefig(full, format="png", dpi=100)
+        # few colours are used: a palette makes a notebook's file a third as large
+        Image.open(full).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
         bundle = {
-            "image/png": b64encode(png.getvalue()).decode(),
+            "image/png": b64encode(small.getvalue()).decode(),
             "text/plain": self.alt or repr(self),
         }
         return bundle, {"image/png": {"alt": self.alt}}

@@ -13,6 +13,7 @@ import torch
 from spamft.gpt import GPT, GPTConfig
 from spamft.tokenizer import PATTERN
 
+collect_ignore_glob = ["browser/*"]  # needs a browser: `make browser`
 os.environ["HF_HUB_OFFLINE"] = "1"  # the two tests of the hub speak to a loopback
 
 

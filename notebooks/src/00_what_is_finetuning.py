@@ -1,0 +1,329 @@
+# %% [markdown]
+# # 0 · Ask a GPT, and see what finetuning is for
+#
+# - **You will** let a pretrained GPT continue text, ask it in words whether a message
+#   is spam, watch it fail, and compute what each type of finetuning would cost.
+# - **You need** a little Python. PyTorch helps, but nothing here trains yet.
+# - **It takes** 15 minutes to read, some seconds to run.
+#
+# This is the part of the lecture up to 15:00: *pretraining and finetuning, the types
+# of finetuning*. The notebooks after this one do what this one only counts.
+
+# %%
+import pandas as pd
+import torch
+
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.data import balance
+from spamft.gpt import GPT, GPTConfig, generate
+from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.sources import open_messages, open_model
+
+# %% [markdown]
+# Two knobs. `"auto"` takes the lecture's messages and OpenAI's GPT-2, and where these
+# cannot be downloaded, the sample and the small GPT that come with spamft.
+
+# %% tags=["parameters"]
+DATA = "auto"
+MODEL = "auto"
+
+# %% [markdown]
+# ## A pretrained GPT continues text
+#
+# **Pretraining** showed the model a lot of text with one task: guess the next token
+# (a token is a word or a piece of one). Opening such a model takes one call, which
+# also says where it came from:
+
+# %%
+opened = open_model(MODEL)
+gpt, tokenizer = opened.gpt, opened.tokenizer
+print(opened.source)
+
+# %% [markdown]
+# A model only sees numbers. So: text to token ids, ids through the model, new ids
+# back to text. `generate` takes the likeliest token, appends it, and asks again.
+
+
+# %%
+def continue_text(prompt, tokens=16):
+    ids = torch.tensor([tokenizer.encode_ordinary(prompt)])
+    longer = generate(gpt, ids, tokens)
+    return tokenizer.decode(longer[0, ids.shape[1] :].tolist())
+
+
+continue_text("I will be late tonight, so please")
+
+# %% [markdown]
+# It has learned English, more or less: the small bundled GPT read 58 MB of novels and
+# chat, GPT-2 some 40 GB of the web. Is that enough to sort messages?
+#
+# ## Ask it in words
+#
+# The obvious idea: ask. Here are two messages, one of each class, and the question
+# that Raschka's book puts to GPT-2:
+
+# %%
+question = "Is the following text 'spam'? Answer with 'yes' or 'no': '{}' Answer:"
+ham = "Running late, start without me and save me a slice."
+spam = "You have been chosen as a WINNER! Claim your cash prize now."
+
+for message in (ham, spam):
+    print(repr(continue_text(question.format(message))))
+
+# %% [markdown]
+# > **You should see** no answer: the model goes on with the text instead of obeying
+# > it. GPT-2 does the same. Nothing in "guess the next token" says that a question
+# > wants an answer.
+#
+# One message may be bad luck. Let us ask about forty, half of them spam, and count
+# the answers that start with yes or no:
+
+# %%
+messages, source = open_messages(DATA, folder="../data")
+drawn = balance(messages).groupby("Label").sample(20, random_state=123)
+texts = drawn["Text"].str[:200].tolist()
+print(source)
+
+# %%
+answers = [continue_text(question.format(text), tokens=4) for text in texts]
+obeyed = [a.strip().lower().startswith(("yes", "no")) for a in answers]
+print(f"{sum(obeyed)} of {len(answers)} answers start with yes or no")
+
+# %% [markdown]
+# Maybe it knows, but cannot say it. A fairer exam forces its hand: compare the
+# probability it gives to ` yes` as the next token with that of ` no`, and take the
+# larger.
+
+# %%
+[yes], [no] = (tokenizer.encode_ordinary(word)[:1] for word in (" yes", " no"))
+
+
+@torch.no_grad()
+def says_yes(text):
+    ids = torch.tensor([tokenizer.encode_ordinary(question.format(text))])
+    logits = gpt(ids)[0, -1]  # for the token after the last one
+    return bool(logits[yes] > logits[no])
+
+
+# %%
+said = pd.Series([says_yes(text) for text in texts], index=drawn.index)
+truth = drawn["Label"] == "spam"
+print(f"right: {(said == truth).mean():.0%}, said yes to {said.mean():.0%} of them")
+
+# %% [markdown]
+# A coin is right half of the time. An answer that hardly depends on the message is a
+# coin, too. So the model must be *changed*, and that is the lecture's first
+# definition:
+#
+# > **Finetuning**: adapting a pretrained model to a specific task by training the
+# > model on additional data.
+#
+# ## Two kinds: by what the model is to say
+#
+# The lecture names two. **Classification finetuning** teaches a fixed set of labels.
+# **Instruction finetuning** teaches to follow instructions in words. The same message
+# becomes two different examples to learn from:
+
+# %%
+as_classes = (tokenizer.encode_ordinary(spam), 1)
+as_words = tokenizer.encode_ordinary(f"Is this spam? {spam} Answer: yes")
+print("classification:", len(as_classes[0]), "tokens ->", as_classes[1])
+print("instruction:   ", len(as_words), "tokens, the last ones are the answer")
+
+# %% [markdown]
+# How many different things can each say? The class head has as many outputs as there
+# are classes. An answer in words may be any sequence of tokens; three tokens are
+# enough for:
+
+# %%
+vocabulary = gpt.config.vocab_size
+print(f"class head: 2 answers; three tokens: {vocabulary**3:,} answers")
+
+# %% [markdown]
+# The lecture's summary follows from that. The kinds differ in what can be asked of
+# the model later, and in what teaching it takes:
+#
+# | | instruction finetuning | classification finetuning |
+# |---|---|---|
+# | learns | to answer instructions in words | a set of labels, such as spam and ham |
+# | can do | many tasks, also ones not trained for | this one task |
+# | needs | more data, more computing | a few hundred to thousand labelled texts |
+# | last layer | one output per token of the vocabulary | one output per class |
+#
+# Both begin with the same model, and either can train all of it or a part. Here is
+# the family in one picture:
+
+# %%
+boxes = {  # name: (x, y)
+    "pretrained GPT": (0, 1),
+    "classification": (1, 1.6),
+    "instruction": (1, 0.4),
+    "all parameters (full)": (2.2, 2),
+    "last block, or the head": (2.2, 1.33),
+    "small matrices beside\nfrozen ones (LoRA)": (2.2, 0.67),
+    "the same, frozen ones\nin 4 bits (QLoRA)": (2.2, 0),
+}
+figure, axes = paper(
+    "Tree: a pretrained GPT, two kinds of task, four ways to train.", 7.5
+)
+axes.axis("off")
+for start, end in [(0, 1), (0, 2)] + [(a, b) for a in (1, 2) for b in (3, 4, 5, 6)]:
+    points = [list(boxes.values())[i] for i in (start, end)]
+    axes.plot(*zip(*points, strict=True), color=GREY, linewidth=1)
+for name, (x, y) in boxes.items():
+    style = {"facecolor": "white", "edgecolor": BLUE if x < 2 else ORANGE}
+    axes.text(x, y, name, ha="center", va="center", bbox=style | {"boxstyle": "round"})
+axes.set_xlim(-0.4, 2.8)
+figure
+
+# %% [markdown]
+# From left to right: what you start with, what it shall learn to say (the kind), and
+# how much of it trains (the way). Every line is a choice that works.
+#
+# ## How much trains: count it
+#
+# A parameter that trains costs more than one that does not: beside the number itself
+# (4 bytes) training keeps its gradient (4) and the optimizer's two averages (8). We
+# count on a model of the size of GPT-2. PyTorch's `meta` device builds it without
+# numbers, so this needs neither a download nor memory:
+
+# %%
+with torch.device("meta"):
+    gpt2 = GPTClassifier(GPT(GPTConfig()))
+total = sum(p.numel() for p in gpt2.parameters())
+print(f"{total:,} parameters")
+
+# %% [markdown]
+# > **You should see** 124,441,346: GPT-2's 124,439,808 and 1,538 for a head of two
+# > classes, 768 weights and a bias for each.
+#
+# `set_trainable` freezes everything outside of a scope. Its report, for four of them:
+
+# %%
+trained = {}
+for scope in ("all", "last_two_blocks", "last_block", "head"):
+    result = set_trainable(gpt2, scope)
+    trained[scope] = result.trained
+    print(result)
+
+# %% [markdown]
+# ## LoRA, from the lecture's sentence
+#
+# *"Two smaller matrices that approximate a larger matrix are finetuned."* Take one
+# matrix of GPT-2, 768 by 768. It stays as it is. Beside it stand A and B, thin ones,
+# whose product has the shape of the large one:
+
+# %%
+rank = 16
+A, B = torch.randn(rank, 768), torch.randn(768, rank)
+update = B @ A
+print(update.shape, "rank", torch.linalg.matrix_rank(update).item())
+print(f"{768 * 768:,} numbers replaced by {A.numel() + B.numel():,}")
+
+# %% [markdown]
+# So with A and B one can write any update of rank 16 in a twenty-fourth of the
+# numbers. Do that for every linear layer in the blocks, and train the head as well:
+
+# %%
+linears = [m for m in gpt2.gpt.modules() if isinstance(m, torch.nn.Linear)]
+pairs = sum(rank * (m.in_features + m.out_features) for m in linears)
+trained["LoRA"] = trained["QLoRA"] = pairs + trained["head"]
+print(f"{len(linears)} linear layers, {trained['LoRA']:,} parameters train")
+
+# %% [markdown]
+# **QLoRA** does the same and also stores the frozen matrices in 4 bits a number plus
+# a scale for each 64 of them, about half a byte instead of four. Now the bill, in
+# bytes while training (what a batch needs on top depends on its size):
+
+# %%
+rows = []
+frozen_in_4_bits = sum(m.weight.numel() for m in linears)
+for way, count in trained.items():
+    added = pairs if "LoRA" in way else 0
+    saved = 3.48 * frozen_in_4_bits if way == "QLoRA" else 0
+    rows.append((way, count, 4 * (total + added) - saved + 12 * count))
+bill = pd.DataFrame(rows, columns=["way", "trained", "bytes"]).set_index("way")
+bill.assign(share=(bill["trained"] / total).map("{:.2%}".format))
+
+# %% [markdown]
+# Trained parameters differ by a factor of 80,000, so the picture's scale is
+# logarithmic:
+
+# %%
+words = ", ".join(f"{way} {n / 1e6:.3f} million" for way, n in trained.items())
+figure, axes = paper(f"Bars of trained parameters of GPT-2 by way: {words}.", height=3)
+axes.barh(bill.index[::-1], bill["trained"][::-1], color=ORANGE)
+axes.set_xscale("log")
+axes.set_xlabel("parameters that train (number, each step ten times more)")
+axes.set_ylabel("way of finetuning")
+figure
+
+# %% [markdown]
+# Cheaper is not the same as worse: a later notebook puts all these ways side by side
+# on the same messages. The lecture goes on with the classifier and its last block; so
+# do notebooks 1 to 8.
+#
+# The count by hand must agree with the library's. For the last block that is its 12
+# matrices' worth of numbers, the norm after it and the head:
+
+# %%
+C = 768
+by_hand = 12 * C * C + 13 * C + 2 * C + (2 * C + 2)
+assert by_hand == trained["last_block"]
+
+# %% [markdown]
+# ## What just happened
+#
+# - A pretrained GPT continues text. Asked in words whether a message is spam, it does
+#   not answer, and forced to, it guesses.
+# - Finetuning trains it further: on labels (classification) or on answers in words
+#   (instruction), all of it or a small part.
+# - What a way costs can be counted before anything is downloaded.
+#
+# ## Exercises
+#
+# Predict first, then compute. Replace the `...`; the cell below says nothing if you
+# are right, and gives a hint if not. Solutions:
+# `src/solutions/00_what_is_finetuning.py`.
+#
+# **1.** *Predict:* how many parameters has a head for five classes instead of two, at
+# GPT-2's width of 768?
+
+# %% tags=["exercise-1"]
+head_of_five = ...
+
+# %% tags=["check-1"]
+if head_of_five is not ...:
+    assert head_of_five == sum(
+        p.numel() for p in torch.nn.Linear(768, 5).parameters()
+    ), "Hint: each class has a weight for every channel, and one bias."
+
+# %% [markdown]
+# **2.** *Predict:* from which rank on does LoRA save nothing on a 768 by 768 matrix,
+# because A and B together have as many numbers as the matrix?
+
+# %% tags=["exercise-2"]
+rank_without_gain = ...
+
+# %% tags=["check-2"]
+if rank_without_gain is not ...:
+    assert rank_without_gain * (768 + 768) == 768 * 768, (
+        "Hint: A has rank * 768 numbers, and so has B."
+    )
+
+# %% [markdown]
+# **3.** *Predict:* GPT-2 has larger sisters. `GPTConfig(emb_dim=1600, n_layers=48,
+# n_heads=25)` is the largest. Does its last block hold a larger or a smaller share of
+# all parameters than that of the small one? Compute the share, from 0 to 1.
+
+# %% tags=["exercise-3"]
+share_of_last_block = ...
+
+# %% tags=["check-3"]
+if share_of_last_block is not ...:
+    assert 0.015 < share_of_last_block < trained["last_block"] / total, (
+        "Hint: build it on the meta device as above and divide .trained by .total."
+    )
+
+# %% [markdown]
+# **Next:** [1 · Download and look](01_download_and_look.ipynb).

@@ -1,0 +1,301 @@
+# %% [markdown]
+# # 5 · Swap the head: two outputs instead of a vocabulary
+#
+# - **You will** replace a GPT's last layer, turn its two outputs into probabilities,
+#   freeze what shall not train, and find out at which token to read the answer.
+# - **You need** the GPT of notebook 4 and the batches of notebook 3.
+# - **It takes** 15 minutes to read and some seconds to run.
+#
+# The lecture announces this at 26:15: *we usually fit another neural network at the
+# end, and that will have a softmax output, so that the output is either spam or no
+# spam*.
+
+# %%
+import copy
+import math
+
+import pandas as pd
+import torch
+
+from spamft.batches import SpamDataset, make_loader
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.plots import BLUE, ORANGE, paper, plot_ledger
+from spamft.sources import open_model, open_splits
+
+# %% tags=["parameters"]
+DATA = "auto"
+MODEL = "auto"
+SEED = 123
+
+# %% [markdown]
+# The messages in the lecture's three parts, and the pretrained GPT with its
+# tokenizer:
+
+# %%
+data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+opened = open_model(MODEL)
+gpt, tokenizer = opened.gpt, opened.tokenizer
+print(data, opened.source, sep="\n")
+
+# %% [markdown]
+# ## The swap
+#
+# A GPT ends with a layer that turns a token's vector into one number for every token
+# of the vocabulary. For two classes two numbers are enough. The body, all that came
+# before, stays. By hand: run the body, take the vector of the last token, and put a
+# fresh linear layer on it:
+
+# %%
+ids = torch.tensor([tokenizer.encode_ordinary("You have won! Text CLAIM to 80085 now")])
+C = gpt.config.emb_dim
+torch.manual_seed(SEED)
+head = torch.nn.Linear(C, 2)
+with torch.no_grad():
+    hidden = gpt.hidden(ids)  # (1, tokens, C)
+    logits = head(hidden[:, -1])
+print(tuple(hidden.shape), "->", tuple(logits.shape), logits)
+
+# %% [markdown]
+# `GPTClassifier` is that, as a module: the GPT, and beside it the head. Give it our
+# head's numbers, and it must give our logits:
+
+# %%
+model = GPTClassifier(gpt, num_classes=2, seed=SEED)
+model.head.load_state_dict(head.state_dict())
+model.eval()
+with torch.no_grad():
+    torch.testing.assert_close(model(ids), logits, atol=1e-5, rtol=1e-5)
+
+# %% [markdown]
+# ## Softmax: from two numbers to two probabilities
+#
+# The outputs are called *logits*, any numbers at all. Softmax makes probabilities of
+# them: e to the power of each, divided by the sum, so they are positive and add up to
+# 1.
+
+# %%
+powers = [math.exp(value) for value in logits[0].tolist()]
+by_hand = [power / sum(powers) for power in powers]
+assert abs(logits.softmax(-1)[0, 1].item() - by_hand[1]) < 1e-6
+dict(zip(model.label_names, by_hand, strict=True))
+
+# %% [markdown]
+# To decide, take the larger, and for that softmax is not even needed: it keeps the
+# order. It is needed for a *sure* or *unsure*, and for the loss in notebook 6.
+#
+# ## What it says before training
+#
+# The head is random, so its answers mean nothing yet: nobody has told it what spam
+# is. Look at the logits of some messages of both classes. If one class wins almost
+# everywhere, that is the head's luck, not the messages':
+
+# %%
+dataset = SpamDataset(data.splits.validation, tokenizer, gpt.config.context_length)
+batch = next(iter(make_loader(dataset, 8)))
+model = GPTClassifier(gpt, seed=SEED).eval()
+with torch.no_grad():
+    logits = model(batch.ids, batch.lengths)
+table = pd.DataFrame(logits.numpy().round(2), columns=model.label_names)
+table.assign(said=[model.label_names[i] for i in logits.argmax(-1)], true=batch.labels)
+
+# %% [markdown]
+# ## Freeze: what trains and what stays
+#
+# The lecture trains the last block, the norm after it, and the new head. Everything
+# below knows English already, and the task is small. PyTorch freezes by a flag on
+# every parameter. By hand, as the lecture has it:
+
+# %%
+by_hand = copy.deepcopy(model)
+for parameter in by_hand.parameters():
+    parameter.requires_grad = False
+for part in (by_hand.gpt.blocks[-1], by_hand.gpt.final_norm, by_hand.head):
+    for parameter in part.parameters():
+        parameter.requires_grad = True
+
+# %% [markdown]
+# The library's call, which also says what it did:
+
+# %%
+print(set_trainable(model, "last_block"))
+pairs = zip(model.parameters(), by_hand.parameters(), strict=True)
+assert all(ours.requires_grad == theirs.requires_grad for ours, theirs in pairs)
+
+# %% [markdown]
+# The same as a picture: the ledger of notebook 4, with the head on top, and what
+# trains in another colour. For GPT-2 it is 7,090,946 of 124,441,346 parameters, 5.7
+# %.
+
+# %%
+parts = [("token vectors", gpt.tok_emb), ("position vectors", gpt.pos_emb)]
+parts += [(f"block {i}", block) for i, block in enumerate(gpt.blocks)]
+parts += [("final norm", gpt.final_norm), ("head", model.head)]
+rows = []
+for name, part in parts:
+    numbers = list(part.parameters())
+    rows.append((name, sum(p.numel() for p in numbers), numbers[0].requires_grad))
+plot_ledger(pd.DataFrame(rows, columns=["part", "parameters", "trains"]))
+
+# %% [markdown]
+# ## Which token to read
+#
+# The body gives a vector for *every* token. Which one should the head read? A token
+# gathers only from itself and those before it, so the answer can be drawn: how much
+# does each token of the last block listen to each other, on average over the heads?
+
+
+# %%
+def attention(gpt, ids):
+    """(T, T): row t says how the token at t shares its attention out."""
+    x = gpt.embed(ids)
+    for block in gpt.blocks[:-1]:
+        x = block(x)
+    last, heads = gpt.blocks[-1], gpt.config.n_heads
+    q, k, _ = last.attention.qkv(last.norm_1(x)).split(x.shape[-1], dim=2)
+    q, k = (each.view(1, -1, heads, C // heads).transpose(1, 2) for each in (q, k))
+    scores = q @ k.transpose(2, 3) / math.sqrt(C // heads)
+    future = torch.ones(ids.shape[1], ids.shape[1]).triu(1).bool()
+    return scores.masked_fill(future, -math.inf).softmax(-1).mean(1)[0].detach()
+
+
+# %%
+shares = attention(gpt, ids)
+tokens = [tokenizer.decode([i]).strip() for i in ids[0].tolist()]
+figure, axes = paper(
+    f"Lower triangle: the first of {len(tokens)} tokens listens to itself alone, the "
+    "last one to all.",
+    5.6,
+    4.6,
+)
+drawn = axes.imshow(shares * 100, cmap="Blues")
+axes.set_xticks(range(len(tokens)), tokens, rotation=60, ha="right")
+axes.set_yticks(range(len(tokens)), tokens)
+axes.set_xlabel("listens to this token")
+axes.set_ylabel("this token")
+axes.grid(visible=False)
+figure.colorbar(drawn, label="share of attention (%)")
+figure
+
+# %% [markdown]
+# Everything above the diagonal is empty. The first row has one cell: the first token
+# knows nothing but itself. Only the last row reaches over the whole message. So
+# **read the last token**. The proof for the first: two messages that begin alike have
+# the same vector there, whatever follows.
+
+# %%
+one, two = (
+    torch.tensor([tokenizer.encode_ordinary(text)])
+    for text in ("Hi, you won a prize!", "Hi, what a day I had")
+)
+assert one[0, 0] == two[0, 0]
+with torch.no_grad():
+    torch.testing.assert_close(
+        gpt.hidden(one)[:, 0], gpt.hidden(two)[:, 0], atol=1e-4, rtol=1e-4
+    )
+
+# %% [markdown]
+# ## The last token, or the last column?
+#
+# In a padded batch the last *column* of a short message is padding. The lecture reads
+# that column, `[:, -1]`. The padding has seen the message, too, and training can get
+# used to it. But then the answer depends on how much padding there happens to be. See
+# what the two ways, `pooling="last"` and `"last_real"`, say to one message with more
+# and more of it:
+
+# %%
+lectures = GPTClassifier(gpt, pooling="last", seed=SEED).eval()
+paddings = range(0, 61, 4)
+spam_logit = {"last": [], "last_real": []}
+with torch.no_grad():
+    for padding in paddings:
+        end = torch.full((1, padding), tokenizer.eot_token)
+        padded, length = torch.cat([ids, end], dim=1), torch.tensor([ids.shape[1]])
+        spam_logit["last"].append(lectures(padded, length)[0, 1].item())
+        spam_logit["last_real"].append(model(padded, length)[0, 1].item())
+
+# %%
+moved = max(spam_logit["last"]) - min(spam_logit["last"])
+figure, axes = paper(
+    f"Two lines: read at the last column, the logit moves by {moved:.2f} with the "
+    "padding; read at the last real token, it stays.",
+    height=3.2,
+)
+for (way, values), color in zip(spam_logit.items(), (BLUE, ORANGE), strict=True):
+    axes.plot(paddings, values, marker="o", color=color, label=f'pooling="{way}"')
+axes.set_xlabel("padding behind the message (tokens)")
+axes.set_ylabel("logit of spam")
+axes.legend(frameon=False)
+figure
+
+# %% [markdown]
+# > **You should see** one level line, `last_real`, and one that starts at the same
+# > point and leaves it. From here on we read the last real token; the collate
+# > function brought its place along as `batch.lengths`. Raschka's experiments have
+# > the same change in his table: 95.00 % to 98.33 % (one run each).
+#
+# Attention looks left and padding stands right, so a real token never sees any. That
+# is why it is exact:
+
+# %%
+level = torch.tensor(spam_logit["last_real"])
+assert (level - level[0]).abs().max() < 1e-3
+
+# %% [markdown]
+# ## What just happened
+#
+# - The layer for 50,257 tokens gave way to one for 2 classes; the body stayed.
+# - `requires_grad` decides what trains: here the last block, the final norm and the
+#   head.
+# - Attention is causal, so the last real token is the one that has read everything,
+#   and what it says does not depend on padding.
+#
+# ## Exercises
+#
+# Predict first, then compute. Replace the `...`; the cell below says nothing if you
+# are right, and gives a hint if not. Solutions:
+# `src/solutions/05_classification_head.py`.
+#
+# **1.** *Predict:* what does softmax make of two logits if 10 is added to both?
+# Compute the probability of the second class for the logits 11 and 12.
+
+# %% tags=["exercise-1"]
+probability = ...
+
+# %% tags=["check-1"]
+if probability is not ...:
+    expected = torch.tensor([1.0, 2.0]).softmax(-1)[1].item()
+    assert abs(probability - expected) < 1e-6, (
+        "Hint: e^12 / (e^11 + e^12); e^10 is a factor of all and cancels."
+    )
+
+# %% [markdown]
+# **2.** *Predict:* how many parameters does the head have for twelve classes, on the
+# model that you opened?
+
+# %% tags=["exercise-2"]
+head_of_twelve = ...
+
+# %% tags=["check-2"]
+if head_of_twelve is not ...:
+    twelve = GPTClassifier(gpt, num_classes=12).head
+    assert head_of_twelve == sum(p.numel() for p in twelve.parameters()), (
+        "Hint: C weights and one bias for each class."
+    )
+
+# %% [markdown]
+# **3.** *Predict:* what does a classifier with `pooling="first"` say to two messages
+# that begin with the same token? Put into `difference` the largest difference of its
+# logits for `one` and `two` above.
+
+# %% tags=["exercise-3"]
+difference = ...
+
+# %% tags=["check-3"]
+if difference is not ...:
+    assert 0 <= difference < 1e-3, (
+        "Hint: GPTClassifier(gpt, pooling='first'), both through it, subtract."
+    )
+
+# %% [markdown]
+# **Next:** [6 · Loss and accuracy](06_loss_and_accuracy.ipynb): how wrong is it, in
+# numbers?

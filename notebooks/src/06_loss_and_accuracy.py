@@ -1,0 +1,287 @@
+# %% [markdown]
+# # 6 · Measure how wrong it is: loss and accuracy
+#
+# - **You will** compute cross-entropy and accuracy by hand, read a report and a
+#   confusion matrix, and learn what an untrained classifier scores, so that you know
+#   what training has to beat.
+# - **You need** logits and softmax (notebook 5).
+# - **It takes** 15 minutes to read and some seconds to run.
+#
+# In the lecture series this is the step before training: *calculating the
+# classification loss and accuracy*.
+
+# %%
+import math
+
+import torch
+from torch.nn import functional as F
+
+from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.classifier import GPTClassifier
+from spamft.evaluate import evaluate, predict, report
+from spamft.plots import BLUE, ORANGE, paper, plot_confusion
+from spamft.sources import open_model, open_splits
+
+# %% tags=["parameters"]
+DATA = "auto"
+MODEL = "auto"
+SEED = 123
+
+# %% [markdown]
+# What the notebooks before made, in five lines: the three parts as datasets, all cut
+# to the longest training message, and a classifier whose head nobody has trained.
+
+# %%
+data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+opened = open_model(MODEL)
+longest = SpamDataset(data.splits.train, opened.tokenizer).max_length
+datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits]
+model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
+print(data, opened.source, sep="\n")
+
+# %% [markdown]
+# ## One message
+#
+# The model gives two logits, softmax makes probabilities. How wrong is the model
+# about a message? It depends on the probability that it gave to the *true* class: 1
+# is perfect, 0 is as wrong as can be. The loss is minus its logarithm:
+
+# %%
+for chance in (0.99, 0.9, 0.5, 0.1, 0.01):
+    print(f"the true class had {chance:4.0%}: loss {-math.log(chance):.3f}")
+
+# %% [markdown]
+# Being right and sure costs next to nothing, and being wrong and sure costs without
+# limit. That is what makes it a good teacher: it punishes false certainty.
+
+# %%
+chances = torch.linspace(0.005, 1, 200)
+figure, axes = paper(
+    "Falling curve: loss over the true class's probability, from 5 near 0 to 0 at 1.",
+    height=3,
+)
+axes.plot(chances * 100, -chances.log(), color=BLUE)
+axes.plot([50], [math.log(2)], "o", color=ORANGE, label="a coin: ln 2 = 0.693")
+axes.set_xlabel("probability given to the true class (%)")
+axes.set_ylabel("loss (nats)")
+axes.legend(frameon=False)
+figure
+
+# %% [markdown]
+# ## Many messages
+#
+# Ask the model about all validation messages. `predict` gives every message's logits
+# and true class, in batches, without gradients:
+
+# %%
+loader = make_bucketed_loader(datasets[1])
+logits, labels = predict(model, loader)
+logits.shape, labels.shape
+
+# %% [markdown]
+# The loss of many is the mean of their losses. By hand: softmax, pick the true
+# class's probability, minus logarithm, mean. PyTorch's `cross_entropy` does it in
+# one, and more exactly, because it never computes the probability itself:
+
+# %%
+probabilities = logits.softmax(-1)
+of_the_true = probabilities[range(len(labels)), labels]
+by_hand = -of_the_true.log().mean()
+torch.testing.assert_close(by_hand, F.cross_entropy(logits, labels))
+print(f"loss {by_hand:.3f}")
+
+# %% [markdown]
+# Accuracy is simpler: how often is the larger logit that of the true class?
+
+# %%
+said = logits.argmax(-1)
+accuracy = (said == labels).float().mean().item()
+print(f"accuracy {accuracy:.1%}")
+
+# %% [markdown]
+# `evaluate` runs over a loader and gives both, and more, as a `Report`:
+
+# %%
+before = evaluate(model, loader)
+assert abs(before.accuracy - accuracy) < 1e-6
+assert abs(before.loss - by_hand.item()) < 1e-4
+print(before.describe(data.names))
+
+# %% [markdown]
+# > **You should see** about half, because classes are equal and the head knows
+# > nothing. The book that the lecture follows reports, for GPT-2 before training,
+# > 46.25 %, 45.00 % and 48.75 % on training, validation and test (10 batches of
+# > each), and losses of 2.453, 2.583 and 2.322.
+#
+# ## Why is the first loss not ln 2?
+#
+# A coin pays ln 2 = 0.693. The book's model pays more than 2 before training: it is
+# not ignorant, it is *wrong and sure*. A random head on large numbers gives large
+# logits, the same for every message. A head of zeros says 50 : 50 to everything, and
+# pays exactly ln 2:
+
+# %%
+with torch.no_grad():
+    model.head.weight.zero_()
+    model.head.bias.zero_()
+coin = evaluate(model, loader)
+assert abs(coin.loss - math.log(2)) < 1e-6
+print(f"loss {coin.loss:.6f}, ln 2 = {math.log(2):.6f}")
+
+# %% [markdown]
+# Does the start matter? One random head is one draw. The body is the same for all, so
+# run it once, and try a thousand heads on what it said:
+
+# %%
+with torch.no_grad():
+    vectors = torch.cat([model.pool(model.gpt.embed(b.ids), b.lengths) for b in loader])
+    truth = torch.cat([b.labels for b in loader])
+    generator = torch.Generator().manual_seed(SEED)
+    C = vectors.shape[1]
+    heads = (torch.rand(1000, C, 2, generator=generator) * 2 - 1) * C**-0.5
+    right = ((vectors @ heads).argmax(-1) == truth).float().mean(1)  # (1000,)
+
+# %%
+figure, axes = paper(
+    f"Histogram: a thousand random heads score from {right.min():.0%} to "
+    f"{right.max():.0%}, {right.mean():.0%} on average.",
+    height=3,
+)
+axes.hist(right * 100, bins=30, color=BLUE)
+axes.axvline(50, color=ORANGE)
+axes.set_xlabel("accuracy before training (% of validation messages)")
+axes.set_ylabel("heads (number)")
+figure
+
+# %% [markdown]
+# The average is a coin's, single heads are luckier or less so. An untrained "46 %" or
+# "55 %" is the head's luck.
+#
+# ## Sums, not means of means
+#
+# Many training programs average the batches' accuracies. If the last batch is
+# smaller, its messages count more than the others. Nine messages, all right but the
+# last, in batches of eight:
+
+# %%
+right_or_not = torch.tensor([1.0] * 8 + [0.0])
+parts = right_or_not.split(8)
+of_batches = sum(part.mean() for part in parts) / len(parts)
+print(f"{right_or_not.mean():.1%} of the messages, but {of_batches:.1%} of the batches")
+
+# %% [markdown]
+# `evaluate` sums over messages, so the batch size cannot change a result:
+
+# %%
+one_by_one = evaluate(model, make_loader(datasets[1], 1))
+by_sevens = evaluate(model, make_loader(datasets[1], 7))
+assert one_by_one.accuracy == by_sevens.accuracy
+assert abs(one_by_one.loss - by_sevens.loss) < 1e-5
+
+# %% [markdown]
+# ## Which mistakes? The confusion matrix
+#
+# Accuracy hides *which* class suffers. Count for each true class what the model said.
+# By hand for one random head, then drawn:
+
+# %%
+model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED + 1)
+result = evaluate(model, make_bucketed_loader(datasets[2]))
+logits, labels = predict(model, make_bucketed_loader(datasets[2]))
+said = logits.argmax(-1)
+matrix = [
+    [((labels == true) & (said == called)).sum().item() for called in (0, 1)]
+    for true in (0, 1)
+]
+assert matrix == [list(row) for row in result.confusion]
+
+# %%
+plot_confusion(result, data.names)
+
+# %% [markdown]
+# Two numbers are read off for a class. **Precision**: of the messages called spam,
+# how many are? **Recall**: of the spam, how much was called spam? A filter that loses
+# your mail has low precision, and one that lets spam through low recall.
+
+# %%
+called, true, both = matrix[0][1] + matrix[1][1], sum(matrix[1]), matrix[1][1]
+spam = result.classes[1]
+assert abs(spam.recall - both / true) < 1e-9
+assert abs(spam.precision - both / max(called, 1)) < 1e-9
+print(f"precision {spam.precision:.1%}, recall {spam.recall:.1%}")
+
+# %% [markdown]
+# ## How sure is a score?
+#
+# The test part is a sample, so its accuracy is one draw as well. The report has
+# Wilson's 95 % interval. The more messages, the narrower; for 285 right answers out
+# of 300, 95 %:
+
+# %%
+perfect = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+answers = torch.cat([perfect[torch.zeros(285).long()], perfect[torch.ones(15).long()]])
+low, high = report(answers, torch.zeros(300).long()).interval
+print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
+
+# %% [markdown]
+# Two models that are a point apart on 300 messages have not been told apart. Remember
+# it when tables give four digits. The remedy is more test messages, not more digits:
+# four times as many make the interval half as wide.
+#
+# ## What just happened
+#
+# - The loss is minus the logarithm of the true class's probability, and a coin pays
+#   ln 2.
+# - An untrained classifier scores about 50 % on equal classes, by its head's luck.
+# - A report sums over messages, says which class suffers, and how sure it is.
+#
+# ## Exercises
+#
+# Predict first, then compute. Replace the `...`; the cell below says nothing if you
+# are right, and gives a hint if not. Solutions:
+# `src/solutions/06_loss_and_accuracy.py`.
+#
+# **1.** *Predict:* a coin for five classes, what does it pay? Compute its loss.
+
+# %% tags=["exercise-1"]
+coin_of_five = ...
+
+# %% tags=["check-1"]
+if coin_of_five is not ...:
+    expected = F.cross_entropy(torch.zeros(1, 5), torch.tensor([3])).item()
+    assert abs(coin_of_five - expected) < 1e-5, (
+        "Hint: each class gets 1/5; minus ln of it."
+    )
+
+# %% [markdown]
+# **2.** *Predict:* can two models have the same accuracy and different losses? Make
+# two logits tensors of shape (1, 2) for one message of class 0, both right.
+
+# %% tags=["exercise-2"]
+unsure, sure = ..., ...
+
+# %% tags=["check-2"]
+if unsure is not ...:
+    a, b = (report(each, torch.tensor([0])) for each in (unsure, sure))
+    assert a.accuracy == b.accuracy == 1 and a.loss > 5 * b.loss, (
+        "Hint: [[0.1, 0]] is right, too, but only just."
+    )
+
+# %% [markdown]
+# **3.** *Predict:* with 13 % spam, as in the whole collection, what are accuracy and
+# recall of a filter that never says spam? Give both, from 0 to 1, for 13 spam and 87
+# ham.
+
+# %% tags=["exercise-3"]
+never_accuracy, never_recall = ..., ...
+
+# %% tags=["check-3"]
+if never_accuracy is not ...:
+    never = report(torch.tensor([[1.0, 0.0]] * 100), torch.tensor([0] * 87 + [1] * 13))
+    expected = (never.accuracy, never.classes[1].recall)
+    assert (never_accuracy, never_recall) == expected, (
+        "Hint: it is right about all ham, and catches no spam."
+    )
+
+# %% [markdown]
+# **Next:** [7 · Finetune](07_finetune.ipynb): now it learns.

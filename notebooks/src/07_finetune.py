@@ -1,0 +1,306 @@
+# %% [markdown]
+# # 7 · Finetune the last block
+#
+# - **You will** write the training loop by hand, check the library's against it, run
+#   the frozen part of the model only once, train five epochs, and draw the curves of
+#   the lecture.
+# - **You need** the head of notebook 5 and the loss of notebook 6.
+# - **It takes** 15 minutes to read. Training runs for some seconds with the bundled
+#   GPT, and about a minute with GPT-2 on two cores.
+#
+# This is where the lecture series arrives: *finetuning the model on supervised data*.
+
+# %%
+import copy
+import time
+
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
+
+from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.evaluate import evaluate
+from spamft.job import default_recipe
+from spamft.plots import plot_accuracy, plot_confusion, plot_loss
+from spamft.sources import open_model, open_splits
+from spamft.train import TrainConfig, fit
+from spamft.trunk import run_trunk
+
+# %% tags=["parameters"]
+DATA = "auto"
+MODEL = "auto"
+SEED = 123
+
+# %% [markdown]
+# First the messages in the lecture's three parts, tokenized and cut to the longest
+# training message:
+
+# %%
+data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+opened = open_model(MODEL)
+longest = SpamDataset(data.splits.train, opened.tokenizer).max_length
+datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits]
+print(data, opened.source, sep="\n")
+
+# %% [markdown]
+# The classifier, with the lecture's choice of what trains. A copy of it is kept
+# untouched, to start from again later.
+
+# %%
+untrained = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
+print(set_trainable(untrained, "last_block"))
+model = copy.deepcopy(untrained)
+
+# %% [markdown]
+# ## The loop in one sentence
+#
+# For each epoch, for each batch: reset the gradients, compute the loss, compute the
+# gradients (`backward`), move the weights a little against them (`step`). A good
+# recipe depends on the size of the model. For GPT-2 the library's is the lecture's,
+# AdamW with a learning rate of 5e-5 and 5 epochs. A small model can take larger
+# steps:
+
+# %%
+parameters = sum(p.numel() for p in model.parameters())
+recipe = default_recipe(parameters, "last_block")
+print(recipe.train)
+
+# %% [markdown]
+# By hand on ten batches, and the loss of each, in the lecture's order of lines:
+
+# %%
+few = SpamDataset(data.splits.train[:80], opened.tokenizer, longest)
+by_hand = copy.deepcopy(untrained)
+trains = [p for p in by_hand.parameters() if p.requires_grad]
+optimizer = torch.optim.AdamW(trains, lr=1e-4, weight_decay=0.1)
+losses = []
+by_hand.train()
+for batch in make_loader(few, 8, shuffle=True, seed=SEED):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(by_hand(batch.ids, batch.lengths), batch.labels)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+print([round(x, 3) for x in losses])
+
+# %% [markdown]
+# `fit` is this loop, and also evaluates now and then, keeps a history, can clip
+# gradients and warm the rate up. With all that off, it must produce the same losses:
+
+# %%
+library = copy.deepcopy(untrained)
+config = TrainConfig(epochs=1, lr=1e-4, weight_decay=0.1, eval_every=1)
+loader = make_loader(few, 8, shuffle=True, seed=SEED)
+history = fit(library, loader, make_loader(few, 80), config)
+differences = [abs(r.train_loss - x) for r, x in zip(history, losses, strict=True)]
+assert max(differences) < 1e-3
+print(f"largest difference of ten losses: {max(differences):.1e}")
+
+# %% [markdown]
+# Note what did not disturb it: `fit` evaluated after every step here, and still the
+# training went the same way. In many loops it would not, because evaluating draws
+# from the same random numbers that shuffle the training data.
+#
+# ## Run the frozen part once
+#
+# Only the last block trains. The blocks below it are frozen, so in epoch 2 they say
+# about a message exactly what they said in epoch 1. For GPT-2 that is 11 of 12
+# blocks, computed over and over. `run_trunk` runs them once over all messages,
+# bucketed, and hands back a `top`, what is left of the model, and loaders of what the
+# trunk said. The same `fit` trains the top:
+
+# %%
+cached = copy.deepcopy(untrained)
+loaders = [make_loader(few, 8, shuffle=True, seed=SEED), make_loader(few, 80)]
+with run_trunk(cached, loaders, log=print) as (top, hidden_loaders):
+    history = fit(top, *hidden_loaders, config)
+differences = [abs(r.train_loss - x) for r, x in zip(history, losses, strict=True)]
+assert max(differences) < 1e-3
+print(f"largest difference of ten losses: {max(differences):.1e}")
+
+# %% [markdown]
+# The same losses, to rounding. How much does it save? Per epoch, on these 80
+# messages:
+
+
+# %%
+def seconds(learner, loaders, epochs=3):
+    began = time.perf_counter()
+    fit(learner, *loaders, TrainConfig(epochs=epochs, lr=1e-4))
+    return (time.perf_counter() - began) / epochs
+
+
+plain = seconds(library, loaders)
+with run_trunk(cached, loaders) as (top, hidden_loaders):
+    kept = seconds(top, hidden_loaders)
+print(f"without the trunk's answers an epoch takes {plain / kept:.1f} times as long")
+
+# %% [markdown]
+# > **You should see** a factor that grows with the share of frozen blocks: 4 of 5 in
+# > the bundled GPT, 11 of 12 in GPT-2. For the whole job at GPT-2's size, padding
+# > removed as well, the README's benchmark has 17 times the lecture's loop, with
+# > equal losses.
+#
+# ## Train
+#
+# Now all training messages and all epochs. `log=print` shows a line as soon as there
+# is one, two an epoch:
+
+# %%
+train_loader = make_loader(datasets[0], 8, shuffle=True, drop_last=True, seed=SEED)
+everything = [make_bucketed_loader(dataset) for dataset in datasets]
+half_an_epoch = len(train_loader) // 2
+config = TrainConfig(**vars(recipe.train) | {"eval_every": half_an_epoch})
+
+# %%
+with run_trunk(model, [train_loader, *everything], log=print) as (top, hidden):
+    history = fit(top, hidden[0], hidden[2], config, log=print)
+    reports = [evaluate(top, each) for each in hidden[1:]]
+
+# %% [markdown]
+# Press the stop button (■) while it runs, if you like: `fit` ends early and keeps
+# what was learned.
+#
+# ## The curves
+#
+# The lecture draws loss and accuracy over epochs, with the number of messages seen on
+# top. First the loss:
+
+# %%
+plot_loss(history)
+
+# %% [markdown]
+# How to read it: training far below validation means that the model learns messages
+# by heart. A validation curve that turns up again says that it was time to stop;
+# `TrainConfig(patience=...)` stops there and puts the best weights back. Then the
+# accuracy:
+
+# %%
+plot_accuracy(history)
+
+# %% [markdown]
+# The training figures are means over the batches *while* the weights moved;
+# validation is measured after them, on all messages, not on five batches as in the
+# lecture's loop. That alone removes most of the zigzag that the lecture has to
+# explain.
+#
+# ## The result
+#
+# Three numbers as in the lecture, each with its interval:
+
+# %%
+for name, result in zip(data.splits._fields, reports, strict=True):
+    low, high = result.interval
+    print(f"{name:10s} {result.accuracy:.2%}  ({low:.1%} to {high:.1%})")
+
+# %% [markdown]
+# > **You should see** more than 80 % on the sample, which was written to be hard, and
+# > more than 95 % on the SMS collection. The book that the lecture follows reports
+# > 97.21 %, 97.32 % and 95.67 % with GPT-2, one run.
+
+# %%
+plot_confusion(reports[2], data.names)
+
+# %% [markdown]
+# The weights of `top` are those of `model`, so the model is trained, too. Asked about
+# the test messages without any trunk, it must give the same report:
+
+# %%
+again = evaluate(model, everything[2])
+assert again.confusion == reports[2].confusion
+assert abs(again.loss - reports[2].loss) < 1e-3
+
+# %% [markdown]
+# ## Is that good? Ask a baseline
+#
+# A number alone says little. Four lines of scikit-learn count words and weigh them,
+# no GPT anywhere:
+
+# %%
+train, _, test = data.splits
+counter = TfidfVectorizer()
+words = LogisticRegression(C=10)
+words.fit(counter.fit_transform(train["Text"]), train["Label"])
+baseline = words.score(counter.transform(test["Text"]), test["Label"])
+print(f"word counts {baseline:.2%}, finetuned GPT {reports[2].accuracy:.2%}")
+
+# %% [markdown]
+# Do not be disappointed if the counts come close or win. On the SMS collection they
+# reach 97 %, above the book's GPT-2. With many labels of one kind, words are enough;
+# the README shows that pretraining is worth most when labels are few. Any course that
+# does not show you this line has left something out.
+#
+# And another seed? The head and the order of messages are drawn by chance; so is part
+# of the result:
+
+# %%
+for seed in (1, 2):
+    other = GPTClassifier(opened.gpt, max_length=longest, seed=seed)
+    other = copy.deepcopy(other)
+    set_trainable(other, "last_block")
+    shuffled = make_loader(datasets[0], 8, shuffle=True, drop_last=True, seed=seed)
+    with run_trunk(other, [shuffled, everything[1], everything[2]]) as (top, hidden):
+        fit(top, *hidden[:2], recipe.train)
+        print(f"seed {seed}: test accuracy {evaluate(top, hidden[2]).accuracy:.2%}")
+
+# %% [markdown]
+# ## What just happened
+#
+# - The loop is four lines; the library's gives the same losses.
+# - Frozen blocks are a fixed function: run once, kept, and nothing about the result
+#   changes but the time.
+# - A result needs its interval, a second seed, and a baseline beside it.
+#
+# ## Exercises
+#
+# Predict first, then compute. Replace the `...`; the cell below says nothing if you
+# are right, and gives a hint if not. Solutions: `src/solutions/07_finetune.py`.
+#
+# **1.** *Predict:* how many optimizer steps did the run take? Compute it from the
+# loader and the config. (The lecture's has 130 batches and 5 epochs.)
+
+# %% tags=["exercise-1"]
+steps = ...
+
+# %% tags=["check-1"]
+if steps is not ...:
+    assert steps == history[-1].step, (
+        "Hint: one step a batch, every batch once an epoch."
+    )
+
+# %% [markdown]
+# **2.** *Predict:* which parts of `model` differ from `untrained` now? Make the set
+# of the numbers of the blocks that moved.
+
+# %% tags=["exercise-2"]
+moved = ...
+
+# %% tags=["check-2"]
+if moved is not ...:
+    last = model.gpt.config.n_layers - 1
+    assert set(moved) == {last}, (
+        "Hint: compare model.gpt.blocks[i] and untrained.gpt.blocks[i]."
+    )
+
+# %% [markdown]
+# **3.** *Predict:* if only the head trains, is the test accuracy higher or lower?
+# Train `head_only`, a copy of `untrained` with `set_trainable(..., "head")`, like the
+# model above, and evaluate it.
+
+# %% tags=["exercise-3"]
+head_only = ...
+
+# %% tags=["check-3"]
+if head_only is not ...:
+    still = zip(head_only.gpt.parameters(), untrained.gpt.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in still), (
+        "Hint: the GPT itself must not move."
+    )
+    assert not torch.equal(head_only.head.weight, untrained.head.weight), (
+        "Hint: run_trunk and fit as above; after it head_only.head has learned."
+    )
+
+# %% [markdown]
+# **Next:** [8 · Use it](08_use_it.ipynb): your own messages.

@@ -1,0 +1,32 @@
+# %% [markdown]
+# Solutions to 5 · A classification head. `wrong-N` is an answer that many give first:
+# the check of exercise N must refuse it.
+#
+# **1.** Only differences of logits matter.
+
+# %% tags=["exercise-1"]
+probability = math.exp(12) / (math.exp(11) + math.exp(12))
+
+# %% tags=["wrong-1"]
+probability = 12 / 23
+
+# %% [markdown]
+# **2.** Twelve times C weights, and twelve biases.
+
+# %% tags=["exercise-2"]
+head_of_twelve = 12 * C + 12
+
+# %% tags=["wrong-2"]
+head_of_twelve = 12 * C
+
+# %% [markdown]
+# **3.** The same: the first token has seen nothing else.
+
+# %% tags=["exercise-3"]
+first = GPTClassifier(gpt, pooling="first", seed=SEED).eval()
+with torch.no_grad():
+    difference = (first(one) - first(two)).abs().max().item()
+
+# %% tags=["wrong-3"]
+with torch.no_grad():
+    difference = (model(one) - model(two)).abs().max().item()

@@ -1,0 +1,47 @@
+# %% [markdown]
+# Solutions to 8 · Use it. `wrong-N` is an answer that many give first: the check of
+# exercise N must refuse it.
+#
+# **1.** Try candidates and keep the shortest that is called spam.
+
+# %% tags=["exercise-1"]
+candidates = [
+    "WIN",
+    "FREE PRIZE",
+    "Claim your prize now",
+    "You WON! Reply CLAIM",
+    "URGENT",
+]
+candidates += [
+    "Click prize-claim.example now",
+    "Congratulations, claim your free prize",
+]
+spams = [c for c in candidates if classify(model, tokenizer, c).label == "spam"]
+short = min(spams, key=len)
+
+# %% tags=["wrong-1"]
+short = "Hi mum, I am on my way home and bring some bread"
+
+# %% [markdown]
+# **2.** No: with the last real token neither neighbours nor padding have a say.
+
+# %% tags=["exercise-2"]
+verdicts_backwards = classify(model, tokenizer, texts[::-1])
+
+# %% tags=["wrong-2"]
+verdicts_backwards = classify(model, tokenizer, texts)
+
+# %% [markdown]
+# **3.** It rises, if the model's certainty means anything; recall falls in return.
+
+
+# %% tags=["exercise-3"]
+def precision(threshold):
+    held_back = logits.softmax(-1)[:, 1] > threshold
+    return labels[held_back].float().mean().item()
+
+
+# %% tags=["wrong-3"]
+def precision(threshold):
+    held_back = logits.softmax(-1)[:, 1] > threshold
+    return held_back[labels == 1].float().mean().item()
