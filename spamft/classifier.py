@@ -30,6 +30,7 @@ __all__ = [
     "classify",
     "classify_stream",
     "export_hf",
+    "folded_norm_bias",
     "load",
     "save",
     "set_trainable",
@@ -254,6 +255,11 @@ def save(
     known = tokenizer.name in ("gpt2", "tiny")
     if not known:
         check_bpe(tokenizer)
+    if odd := set(model.state_dict()) - set(_like(model).state_dict()):
+        raise ValueError(
+            f"{min(odd)} is no part of a plain classifier, so load could not use it: "
+            "after LoRA call merge_lora first, or save_adapter instead"
+        )
     card = {
         "gpt": asdict(model.gpt.config),
         "label_names": model.label_names,
@@ -316,6 +322,16 @@ def load(folder: Path | str) -> GPTClassifier:
     return model
 
 
+def _like(model: GPTClassifier) -> GPTClassifier:
+    """A plain classifier of the same shape, without numbers."""
+    with torch.device("meta"):
+        return GPTClassifier(
+            GPT(model.gpt.config),
+            len(model.label_names),
+            label_names=model.label_names,
+        )
+
+
 @torch.inference_mode()
 def _canary(model: GPTClassifier, tokenizer: tiktoken.Encoding) -> dict:
     """One message with its logits: a loaded model must say the same."""
@@ -328,8 +344,7 @@ def _canary(model: GPTClassifier, tokenizer: tiktoken.Encoding) -> dict:
 def export_hf(model: GPTClassifier, folder: Path | str) -> None:
     """Write `model` as a GPT2ForSequenceClassification, which transformers opens.
 
-    Theirs has no bias in its head. Ours, b, moves into the final norm's bias, which
-    only the head W reads: W (x + d) = W x + b for d = pinv(W) b. Only for "last_real"
+    Theirs has no bias in its head: see `folded_norm_bias`. Only for "last_real"
     pooling, which is theirs.
     """
     if model.pooling != "last_real":
@@ -337,11 +352,8 @@ def export_hf(model: GPTClassifier, folder: Path | str) -> None:
             f"Hugging Face's GPT-2 reads the last real token, not {model.pooling!r}"
         )
     weights = to_hf(model.gpt)
-    head, bias = model.head.weight.detach(), model.head.bias.detach()
-    moved = torch.linalg.pinv(head.double()) @ bias.double()
-    norm_bias = weights["transformer.ln_f.bias"]
-    weights["transformer.ln_f.bias"] = (norm_bias.double() + moved).to(norm_bias.dtype)
-    weights["score.weight"] = head.contiguous()
+    weights["transformer.ln_f.bias"] = folded_norm_bias(model)
+    weights["score.weight"] = model.head.weight.detach().contiguous()
     names = dict(enumerate(model.label_names))
     config = hf_config(model.gpt.config) | {
         "architectures": ["GPT2ForSequenceClassification"],
@@ -353,3 +365,14 @@ def export_hf(model: GPTClassifier, folder: Path | str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+@torch.no_grad()
+def folded_norm_bias(model: GPTClassifier) -> Tensor:
+    """(C,): the final norm's bias that makes the head's own unnecessary.
+
+    Only the head W reads that norm, and W (x + d) = W x + b for d = pinv(W) b.
+    """
+    moved = torch.linalg.pinv(model.head.weight.double()) @ model.head.bias.double()
+    bias = model.gpt.final_norm.bias
+    return (bias.double() + moved).to(bias.dtype)

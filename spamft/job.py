@@ -104,6 +104,7 @@ class Job:
     split_seed: int = 123
     text: str | None = None  # the text column's name
     label: str | None = None  # the label column's name
+    folder: Path | str = "data"  # for a download
     overwrite: bool = False
     say: Callable[[str], None] = field(default=lambda line: None)
     progress: bool = False  # bars
@@ -138,6 +139,7 @@ def finetune(job: Job) -> dict:
             balanced=job.balanced,
             text=job.text,
             label=job.label,
+            folder=job.folder,
             seed=job.split_seed,
             progress=job.progress,
         )

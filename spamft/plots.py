@@ -48,7 +48,7 @@ class Picture(Figure):
         full, small = BytesIO(), BytesIO()
         self.savefig(full, format="png", dpi=100)
         # few colours are used: a palette makes a notebook's file a third as large
-        Image.open(full).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+        Image.open(full).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
         bundle = {
             "image/png": b64encode(small.getvalue()).decode(),
             "text/plain": self.alt or repr(self),
@@ -211,11 +211,10 @@ def plot_ledger(ledger: pd.DataFrame) -> Picture:
     """
     trains = ledger["trains"]
     total, trained = ledger["parameters"].sum(), ledger["parameters"][trains].sum()
-    figure, axes = paper(
-        f"Bars of parameters by part of the model: {total:,} in all, {trained:,} of "
-        f"them train: {', '.join(ledger['part'][trains]) or 'none'}.",
-        height=1.2 + 0.24 * len(ledger),
-    )
+    words = f"Bars of parameters by part of the model: {total:,} in all"
+    if trained:
+        words += f", {trained:,} of them train: {', '.join(ledger['part'][trains])}"
+    figure, axes = paper(f"{words}.", height=1.2 + 0.24 * len(ledger))
     for train, color, label in ((True, ORANGE, "trains"), (False, BLUE, "frozen")):
         chosen = ledger["parameters"].where(trains == train, 0)
         if chosen.any():
@@ -227,7 +226,8 @@ def plot_ledger(ledger: pd.DataFrame) -> Picture:
     axes.set_ylabel("part, first to last upwards")
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.16)
-    axes.legend(frameon=False, loc="best")
+    if trained:
+        axes.legend(frameon=False)
     return figure
 
 

@@ -19,6 +19,7 @@ from spamft.fetch import DownloadError, reason, sha256
 from spamft.gpt import GPT, GPTConfig
 
 __all__ = [
+    "BLOCK_NAMES",
     "PUBLISHED",
     "TINY",
     "Published",
@@ -57,7 +58,7 @@ _TOP = [
     ("pos_emb", "wpe", False),
     ("final_norm", "ln_f", False),
 ]
-_BLOCK = [
+BLOCK_NAMES = [
     ("norm_1", "ln_1", False),
     ("attention.qkv", "attn.c_attn", True),
     ("attention.out", "attn.c_proj", True),
@@ -182,7 +183,7 @@ def _pairs(gpt: GPT) -> Iterator[tuple[str, str, bool]]:
     table = _TOP + [
         (f"blocks.{i}.{ours}", f"h.{i}.{theirs}", flip)
         for i in range(gpt.config.n_layers)
-        for ours, theirs, flip in _BLOCK
+        for ours, theirs, flip in BLOCK_NAMES
     ]
     names = set(gpt.state_dict())
     for ours, theirs, flip in table:

@@ -4,7 +4,8 @@
 # - **You will** let a pretrained GPT continue text, ask it in words whether a message
 #   is spam, watch it fail, and compute what each type of finetuning would cost.
 # - **You need** a little Python. PyTorch helps, but nothing here trains yet.
-# - **It takes** 15 minutes to read, some seconds to run.
+# - **It takes** 15 minutes to read; some seconds to run with the small GPT, longer
+#   with GPT-2, and the first time its download.
 #
 # This is the part of the lecture up to 15:00: *pretraining and finetuning, the types
 # of finetuning*. The notebooks after this one do what this one only counts.
@@ -20,8 +21,9 @@ from spamft.plots import BLUE, GREY, ORANGE, paper
 from spamft.sources import open_messages, open_model
 
 # %% [markdown]
-# Two knobs. `"auto"` takes the lecture's messages and OpenAI's GPT-2, and where these
-# cannot be downloaded, the sample and the small GPT that come with spamft.
+# Two knobs. `"auto"` takes the lecture's messages (0.2 MB) and OpenAI's GPT-2 (548
+# MB, downloaded once). Where these cannot be had, it takes the sample and the small
+# GPT that come with spamft. To spare the download, write `MODEL = "tiny"`.
 
 # %% tags=["parameters"]
 DATA = "auto"
@@ -59,8 +61,8 @@ continue_text("I will be late tonight, so please")
 #
 # ## Ask it in words
 #
-# The obvious idea: ask. Here are two messages, one of each class, and the question
-# that Raschka's book puts to GPT-2:
+# The obvious idea: ask. Here are two messages, one of each class, and the question of
+# Raschka's book, with the word "Answer:" added to help the model:
 
 # %%
 question = "Is the following text 'spam'? Answer with 'yes' or 'no': '{}' Answer:"
@@ -71,9 +73,10 @@ for message in (ham, spam):
     print(repr(continue_text(question.format(message))))
 
 # %% [markdown]
-# > **You should see** no answer: the model goes on with the text instead of obeying
-# > it. GPT-2 does the same. Nothing in "guess the next token" says that a question
-# > wants an answer.
+# > **You should see**, with the small GPT, no answer: the model goes on with the text
+# > instead of obeying. In Raschka's book GPT-2, asked without "Answer:", repeats the
+# > question. Nothing in "guess the next token" says that a question wants an answer.
+# > If yours says yes or no, the next cells show whether that depends on the message.
 #
 # One message may be bad luck. Let us ask about forty, half of them spam, and count
 # the answers that start with yes or no:
@@ -86,13 +89,15 @@ print(source)
 
 # %%
 answers = [continue_text(question.format(text), tokens=4) for text in texts]
-obeyed = [a.strip().lower().startswith(("yes", "no")) for a in answers]
+first_words = [(a.replace("'", " ").lower().split() or [""])[0] for a in answers]
+obeyed = [word.strip(".,:;") in ("yes", "no") for word in first_words]
 print(f"{sum(obeyed)} of {len(answers)} answers start with yes or no")
 
 # %% [markdown]
-# Maybe it knows, but cannot say it. A fairer exam forces its hand: compare the
-# probability it gives to ` yes` as the next token with that of ` no`, and take the
-# larger.
+# Maybe it knows, but cannot say it. A fairer exam forces its hand: which does it
+# think likelier as the next token, ` yes` or ` no`? The model gives every token of
+# its vocabulary a score, a *logit*. The larger logit has the larger probability, so
+# comparing logits is enough.
 
 # %%
 [yes], [no] = (tokenizer.encode_ordinary(word)[:1] for word in (" yes", " no"))
@@ -111,9 +116,11 @@ truth = drawn["Label"] == "spam"
 print(f"right: {(said == truth).mean():.0%}, said yes to {said.mean():.0%} of them")
 
 # %% [markdown]
-# A coin is right half of the time. An answer that hardly depends on the message is a
-# coin, too. So the model must be *changed*, and that is the lecture's first
-# definition:
+# Half of the forty are spam, so a coin is right about half of the time. The small GPT
+# says no to all forty, which is no better: an answer that does not depend on the
+# message tells nothing about it. (GPT-2's figure may differ. With forty messages,
+# anything from 35 to 65 % can be chance.) So the model must be *changed*, and that is
+# the lecture's first definition:
 #
 # > **Finetuning**: adapting a pretrained model to a specific task by training the
 # > model on additional data.
@@ -131,9 +138,10 @@ print("classification:", len(as_classes[0]), "tokens ->", as_classes[1])
 print("instruction:   ", len(as_words), "tokens, the last ones are the answer")
 
 # %% [markdown]
-# How many different things can each say? The class head has as many outputs as there
-# are classes. An answer in words may be any sequence of tokens; three tokens are
-# enough for:
+# How many different things can each say? A *head* is the last layer, the one that
+# answers. A class head has as many outputs as there are classes. An answer in words
+# may be any sequence of tokens. The small GPT knows 4,096 tokens; GPT-2 knows 50,257,
+# so three of them make 127 trillion answers. For the model that you opened:
 
 # %%
 vocabulary = gpt.config.vocab_size
@@ -173,19 +181,20 @@ for start, end in [(0, 1), (0, 2)] + [(a, b) for a in (1, 2) for b in (3, 4, 5, 
 for name, (x, y) in boxes.items():
     style = {"facecolor": "white", "edgecolor": BLUE if x < 2 else ORANGE}
     axes.text(x, y, name, ha="center", va="center", bbox=style | {"boxstyle": "round"})
-axes.set_xlim(-0.4, 2.8)
+axes.set(xlim=(-0.4, 2.8), ylim=(-0.25, 2.25))
 figure
 
 # %% [markdown]
-# From left to right: what you start with, what it shall learn to say (the kind), and
-# how much of it trains (the way). Every line is a choice that works.
+# From left to right: the model you start with, the kind of answer it is to learn, and
+# how much of it trains. Every line is a choice that works.
 #
 # ## How much trains: count it
 #
-# A parameter that trains costs more than one that does not: beside the number itself
-# (4 bytes) training keeps its gradient (4) and the optimizer's two averages (8). We
-# count on a model of the size of GPT-2. PyTorch's `meta` device builds it without
-# numbers, so this needs neither a download nor memory:
+# A parameter that trains costs more than a *frozen* one, which does not change.
+# Beside the number itself (4 bytes) training keeps its *gradient* (4), which says in
+# which direction it should change, and two running averages (8) for the *optimizer*,
+# which makes the change. We count on a model of the size of GPT-2. PyTorch's `meta`
+# device builds it without numbers, so this needs neither a download nor memory:
 
 # %%
 with torch.device("meta"):
@@ -211,14 +220,15 @@ for scope in ("all", "last_two_blocks", "last_block", "head"):
 #
 # *"Two smaller matrices that approximate a larger matrix are finetuned."* Take one
 # matrix of GPT-2, 768 by 768. It stays as it is. Beside it stand A and B, thin ones,
-# whose product has the shape of the large one:
+# whose product has the shape of the large one. What the product stands for is the
+# *change* of the large matrix, not the matrix itself:
 
 # %%
 rank = 16
 A, B = torch.randn(rank, 768), torch.randn(768, rank)
 update = B @ A
 print(update.shape, "rank", torch.linalg.matrix_rank(update).item())
-print(f"{768 * 768:,} numbers replaced by {A.numel() + B.numel():,}")
+print(f"an update of {768 * 768:,} numbers, in {A.numel() + B.numel():,}")
 
 # %% [markdown]
 # So with A and B one can write any update of rank 16 in a twenty-fourth of the
@@ -232,8 +242,9 @@ print(f"{len(linears)} linear layers, {trained['LoRA']:,} parameters train")
 
 # %% [markdown]
 # **QLoRA** does the same and also stores the frozen matrices in 4 bits a number plus
-# a scale for each 64 of them, about half a byte instead of four. Now the bill, in
-# bytes while training (what a batch needs on top depends on its size):
+# one byte of scale for each 64 of them: 0.516 bytes instead of 4, so 3.48 are saved.
+# Now the bill while training, in megabytes (what a batch needs on top depends on its
+# size):
 
 # %%
 rows = []
@@ -243,7 +254,8 @@ for way, count in trained.items():
     saved = 3.48 * frozen_in_4_bits if way == "QLoRA" else 0
     rows.append((way, count, 4 * (total + added) - saved + 12 * count))
 bill = pd.DataFrame(rows, columns=["way", "trained", "bytes"]).set_index("way")
-bill.assign(share=(bill["trained"] / total).map("{:.2%}".format))
+bill["megabytes"] = (bill.pop("bytes") / 1e6).round().astype(int)
+bill.assign(share_trained=(bill["trained"] / total).map("{:.3%}".format))
 
 # %% [markdown]
 # Trained parameters differ by a factor of 80,000, so the picture's scale is
@@ -259,12 +271,14 @@ axes.set_ylabel("way of finetuning")
 figure
 
 # %% [markdown]
-# Cheaper is not the same as worse: a later notebook puts all these ways side by side
-# on the same messages. The lecture goes on with the classifier and its last block; so
-# do notebooks 1 to 8.
+# Cheaper is not the same as worse, but that has to be measured, and this notebook
+# only counts. The lecture goes on with classification. So do notebooks 1 to 8, which
+# train the last block, the norm after it and the head.
 #
-# The count by hand must agree with the library's. For the last block that is its 12
-# matrices' worth of numbers, the norm after it and the head:
+# One last check, by hand. With C = 768 channels, the four matrices of a block have 3,
+# 1, 4 and 4 times C * C numbers, 12 in all. Their biases (9 C) and the block's two
+# norms (4 C) make 13 C. The norm after the last block has 2 C, the head 2 C and two
+# biases. No output means that it agrees:
 
 # %%
 C = 768
@@ -274,8 +288,8 @@ assert by_hand == trained["last_block"]
 # %% [markdown]
 # ## What just happened
 #
-# - A pretrained GPT continues text. Asked in words whether a message is spam, it does
-#   not answer, and forced to, it guesses.
+# - A pretrained GPT continues text. Asked in words whether a message is spam, the
+#   small GPT does not answer; made to choose, it says no to every one.
 # - Finetuning trains it further: on labels (classification) or on answers in words
 #   (instruction), all of it or a small part.
 # - What a way costs can be counted before anything is downloaded.
@@ -321,8 +335,12 @@ share_of_last_block = ...
 
 # %% tags=["check-3"]
 if share_of_last_block is not ...:
-    assert 0.015 < share_of_last_block < trained["last_block"] / total, (
-        "Hint: build it on the meta device as above and divide .trained by .total."
+    with torch.device("meta"):
+        largest = GPT(GPTConfig(emb_dim=1600, n_layers=48, n_heads=25))
+        answer = set_trainable(GPTClassifier(largest), "last_block")
+    assert abs(share_of_last_block - answer.trained / answer.total) < 1e-5, (
+        "Hint: build it on the meta device as above; set_trainable returns .trained "
+        "and .total. 1/48 forgets the token vectors. Do not round."
     )
 
 # %% [markdown]

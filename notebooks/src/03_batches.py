@@ -4,10 +4,11 @@
 # - **You will** cut text into tokens, make messages equally long with padding, stack
 #   them into batches, and see how much of the work is then done on padding.
 # - **You need** the three parts of notebook 2; one call makes them again.
-# - **It takes** 15 minutes to read and a few seconds to run.
+# - **It takes** 15 minutes to read and a few seconds to run. The first run with a
+#   network downloads GPT-2 once, 548 MB; `MODEL = "tiny"` avoids that.
 #
-# The lecture announces this at 25:54, *we are going to first create data loaders*,
-# and does it in the next one.
+# The lecture announces this for the next one at 25:54: *we are going to first create
+# data loaders*.
 
 # %%
 import matplotlib
@@ -55,7 +56,8 @@ print(ids)
 [tokenizer.decode([i]) for i in ids]
 
 # %% [markdown]
-# Most pieces begin with their space. Nothing is lost: the pieces put together are the
+# A piece that starts a new word carries the space before it, as ` now` does; a rare
+# word falls into several pieces. Nothing is lost: the pieces put together are the
 # text, with any spelling, emoji or language, for every single byte is a piece, too:
 
 # %%
@@ -64,8 +66,9 @@ assert tokenizer.decode(tokenizer.encode_ordinary(odd)) == odd
 
 # %% [markdown]
 # That odd text ends with `<|endoftext|>`, the words for the one special token. In a
-# message they are only words: `encode_ordinary` says so, and a stranger who sends
-# them cannot stop your program.
+# message they are only words, and `encode_ordinary` treats them so. tiktoken's plain
+# `encode` would raise an error, and a stranger could stop your program with one
+# message.
 #
 # How long are the messages in tokens? The longest sets the lecture's width: 120 in
 # its training part with GPT-2's tokens.
@@ -79,9 +82,9 @@ lengths.describe().round(1)
 # ## Padding: one rectangle of numbers
 #
 # A batch is a rectangle, one message a row. Rows must be equally long, messages are
-# not, so the short ones are filled up on the right. GPT-2 has no token for "nothing",
-# and the lecture takes the end token, 50256, as everybody does. By hand, for two
-# messages:
+# not, so the short ones are filled up on the right. GPT-2 has no token for "nothing".
+# The lecture takes the end token, the last one of the vocabulary: 50256 in GPT-2,
+# 4095 in the bundled GPT. By hand, for two messages; look for it at the end of a row:
 
 # %%
 pad_id = tokenizer.eot_token
@@ -130,12 +133,13 @@ assert all(dataset[i] == by_hand[i] for i in range(len(dataset)))
 
 # %% [markdown]
 # Messages are tokenized once, when the dataset is made, not once an epoch.
-# `max_length` cuts longer ones. Validation and test are cut to what training saw: a
-# position in which training never had a token has a vector that nobody trained.
+# `max_length` cuts longer ones. The lecture cuts validation and test to the longest
+# training message, so that every part has the same width. Here it is only a
+# precaution: on the SMS collection, with GPT-2's tokens, no message is longer than
+# the 120 of training.
 
 # %%
 max_length = dataset.max_length
-datasets = [SpamDataset(part, tokenizer, max_length) for part in data.splits]
 cut = sum(len(t) > max_length for t in encode_texts(test["Text"].tolist(), tokenizer))
 print(f"longest training message: {max_length} tokens; {cut} test messages are cut")
 
@@ -144,8 +148,10 @@ print(f"longest training message: {max_length} tokens; {cut} test messages are c
 #
 # The model trains on 8 messages at once, in another order every epoch. `make_loader`
 # is PyTorch's `DataLoader` with two habits added. It collates as above, and it
-# shuffles with a random generator of its own, so that looking at batches, or
-# evaluating, never changes the order in which training sees them.
+# shuffles with a random generator of its own, so that using *another* loader, to
+# evaluate for example, never changes the order in which training sees its batches.
+# (Looking into this very loader does use up one shuffle; make it anew before you
+# train.)
 
 # %%
 loader = make_loader(dataset, BATCH_SIZE, shuffle=True, seed=SEED)
@@ -161,21 +167,23 @@ wide = [
     SpamDataset(part, tokenizer, max_length, fixed_width=True) for part in data.splits
 ]
 lecture_loaders = [
-    make_loader(wide[0], 8, shuffle=True, drop_last=True, seed=SEED),
-    make_loader(wide[1], 8),
-    make_loader(wide[2], 8),
+    make_loader(wide[0], BATCH_SIZE, shuffle=True, drop_last=True, seed=SEED),
+    make_loader(wide[1], BATCH_SIZE),
+    make_loader(wide[2], BATCH_SIZE),
 ]
 print([len(each) for each in lecture_loaders], next(iter(lecture_loaders[0])).ids.shape)
 
 # %% [markdown]
-# > **You should see** on the SMS collection `[130, 19, 38]`, the lecture's numbers of
-# > batches, and batches of 8 rows. 1045 messages are 130 batches of 8 and a rest of
-# > 5, which `drop_last` leaves out.
+# > **You should see** `[130, 19, 38]` on the SMS collection, the lecture's numbers of
+# > batches, from 1045, 149 and 300 messages. The sample has 772, 110 and 222, which
+# > makes `[96, 14, 28]`. 1045 messages are 130 batches of 8 and a rest of 5, which
+# > `drop_last` leaves out.
 #
 # The arithmetic by hand, rounded down for training and up for the others:
 
 # %%
-batches = [len(train) // 8, -(-len(validation) // 8), -(-len(test) // 8)]
+rounded_up = [-(-len(part) // BATCH_SIZE) for part in (validation, test)]
+batches = [len(train) // BATCH_SIZE, *rounded_up]
 assert [len(each) for each in lecture_loaders] == batches
 
 # %% [markdown]
@@ -197,16 +205,18 @@ colors = matplotlib.colors.ListedColormap(["#e4e4de", BLUE])
 axes.imshow(both, cmap=colors, aspect="auto", interpolation="nearest")
 axes.set_xlabel("position (tokens); left: as they come, right: sorted by length")
 axes.set_ylabel("message (number)")
+axes.grid(visible=False)
 figure
 
 # %% [markdown]
-# On the SMS collection three quarters of the rectangle are padding, 125,400 tokens
-# for 31,779 real ones. The model computes them all: for a matrix product a padding
-# token is as much work as any.
+# On the SMS collection three quarters of the rectangle is padding, 125,400 tokens for
+# 31,779 real ones. The model computes them all: for a matrix product a padding token
+# is as much work as any.
 #
 # Two remedies. Pad only to the longest *of the batch*, which is what you get without
-# `fixed_width`. Or put messages of like length together first, called *bucketing*.
-# Count the tokens that the model has to work through in each way:
+# `fixed_width`. Or put messages of like length together first, called *bucketing*;
+# then a batch has as many messages as fit into 1,024 tokens, not always 8. On the SMS
+# collection the three ways cost 125,400, 56,814 and 33,267 tokens. On your messages:
 
 
 # %%
@@ -215,8 +225,8 @@ def tokens_in(loader):
 
 
 work = {
-    "all to the longest": tokens_in(make_loader(wide[0], 8)),
-    "longest of its batch": tokens_in(make_loader(dataset, 8)),
+    "all to the longest": tokens_in(make_loader(wide[0], BATCH_SIZE)),
+    "longest of its batch": tokens_in(make_loader(dataset, BATCH_SIZE)),
     "bucketed": tokens_in(make_bucketed_loader(dataset)),
     "real tokens": int(lengths.sum()),
 }
@@ -239,8 +249,8 @@ figure
 # give the same answer? If it attends only to the left, and is read at the last real
 # token, yes, to the last digit or nearly. Notebook 5 shows it.
 #
-# The padding of a batch by hand, as a last check that nothing is hidden: a row's
-# tokens beyond its length are all the end token.
+# Two last checks on the first batch: behind a row's length there is only the end
+# token, and `make_loader` gave an ordinary PyTorch `DataLoader`.
 
 # %%
 for row, length in zip(first.ids, first.lengths, strict=True):
@@ -284,7 +294,7 @@ if more is not ...:
     shout = "CALL NOW TO CLAIM YOUR PRIZE"
     loud, calm = map(len, encode_texts([shout, shout.lower()], tokenizer))
     assert abs(more - loud / calm) < 1e-9, (
-        "Hint: count with len(tokenizer.encode_ordinary(...)), and divide."
+        "Hint: count with len(tokenizer.encode_ordinary(...)), divide, do not round."
     )
 
 # %% [markdown]
@@ -297,10 +307,10 @@ fill = ...
 
 # %% tags=["check-3"]
 if fill is not ...:
-    full = collate([([1, 2, 3], 0), ([4, 5, 6], 1)], pad_id)
+    full = collate([([1, pad_id, 3], 0), ([4, 5, 6], 1)], pad_id)
     half = collate([([1], 0), ([4, 5, 6], 1)], pad_id)
     assert fill(full) == 1 and abs(fill(half) - 4 / 6) < 1e-6, (
-        "Hint: batch.lengths.sum() tokens are real, batch.ids.numel() are there."
+        "Hint: use batch.lengths, for a real token may have the padding's id."
     )
 
 # %% [markdown]

@@ -130,7 +130,7 @@ def type_into_the_box(driver: webdriver.Chrome) -> str:
     [box] = driver.find_elements(By.CSS_SELECTOR, ".widget-text input")
     [answer] = driver.find_elements(By.CSS_SELECTOR, ".widget-html-content")
     before = answer.text
-    box.clear()
+    box.send_keys(Keys.CONTROL, "a")  # what is typed now replaces what was there
     box.send_keys("Your parcel is held, pay 1.99 now at parcel-fee.example", Keys.ENTER)
     WebDriverWait(driver, 30).until(lambda _: answer.text != before)
     return answer.text

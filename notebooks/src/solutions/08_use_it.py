@@ -26,10 +26,10 @@ short = "Hi mum, I am on my way home and bring some bread"
 # **2.** No: with the last real token neither neighbours nor padding have a say.
 
 # %% tags=["exercise-2"]
-verdicts_backwards = classify(model, tokenizer, texts[::-1])
+alone = [classify(model, tokenizer, text) for text in wrong["Text"][:20]]
 
 # %% tags=["wrong-2"]
-verdicts_backwards = classify(model, tokenizer, texts)
+alone = classify(model, tokenizer, wrong["Text"][20:40])
 
 # %% [markdown]
 # **3.** It rises, if the model's certainty means anything; recall falls in return.
