@@ -4,8 +4,10 @@ Nothing here knows about spam or GPT: a batch is a tuple of what the model takes
 and, last, the labels; the model gives (B, K) logits.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from scipy.stats import binomtest
@@ -15,7 +17,19 @@ from torch.nn import functional as F
 
 from spamft.modes import evaluation_mode
 
-__all__ = ["ClassReport", "Report", "evaluate", "predict", "report"]
+__all__ = [
+    "IGNORED",
+    "ClassReport",
+    "Report",
+    "Sums",
+    "count_sums",
+    "evaluate",
+    "measure",
+    "predict",
+    "report",
+]
+
+IGNORED = -100  # a label that is not asked for: no loss, no answer; as in PyTorch
 
 
 @dataclass(frozen=True)
@@ -127,3 +141,59 @@ def _average_precision(logits: Tensor, labels: Tensor) -> float | None:
         if (labels == k).any()
     ]
     return float(sum(scores) / len(scores)) if scores else None
+
+
+class Sums(NamedTuple):
+    """What a batch adds up to; tensors, to be read when somebody needs them."""
+
+    loss: Tensor  # of all labels that are not IGNORED, weighted by class
+    weight: Tensor  # of these labels; without class weights their number
+    correct: Tensor  # answers
+    count: Tensor  # labels that are not IGNORED
+
+
+def count_sums(
+    logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
+) -> Sums:
+    """Sum the cross-entropy of (..., K) logits and (...) labels, and count answers."""
+    asked = labels != IGNORED
+    if class_weights is not None and len(class_weights) != logits.shape[-1]:
+        raise ValueError(
+            f"{len(class_weights)} class weights for {logits.shape[-1]} classes"
+        )
+    loss = F.cross_entropy(
+        logits.flatten(0, -2),
+        labels.flatten(),
+        class_weights,
+        ignore_index=IGNORED,
+        reduction="sum",
+    )
+    count = asked.sum()
+    weight = count if class_weights is None else class_weights[labels[asked]].sum()
+    correct = ((logits.detach().argmax(-1) == labels) & asked).sum()
+    return Sums(loss, weight, correct, count)
+
+
+@torch.no_grad()
+def measure(model: nn.Module, loader: Iterable) -> tuple[float, float]:
+    """(loss, accuracy) over all labels that are not IGNORED; the model's mode stays.
+
+    Unlike `evaluate` it keeps no logits, so (B, T) labels of a large vocabulary will
+    do. Raises FloatingPointError for a loss that is not finite, ValueError if nothing
+    is asked.
+    """
+    device = next(model.parameters()).device
+    parts = []
+    with evaluation_mode(model):
+        for *inputs, labels in loader:
+            logits = model(*(tensor.to(device) for tensor in inputs)).float()
+            loss, _, correct, count = count_sums(logits, labels.to(device))
+            parts.append(torch.stack([loss.double(), correct.double(), count.double()]))
+    if not parts:
+        raise ValueError("nothing to evaluate: the loader has no batch")
+    loss, correct, count = torch.stack(parts).sum(0).tolist()
+    if not math.isfinite(loss):
+        raise FloatingPointError("the model's logits are not finite")
+    if not count:
+        raise ValueError("nothing to evaluate: every label is ignored")
+    return loss / count, correct / count

@@ -1,7 +1,9 @@
 """Batches + model -> a finetuned model and its history.
 
 Nothing here knows about spam or GPT: a batch is a tuple of what the model takes
-and, last, the labels; the model gives (B, K) logits for (B,) labels.
+and, last, the labels; the model gives (B, K) logits for (B,) labels, or (B, T, K) for
+(B, T). A label that is IGNORED is not asked for: so instructions train with the same
+loop, their prompts masked.
 """
 
 import math
@@ -11,10 +13,9 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from spamft.evaluate import Report, evaluate
+from spamft.evaluate import IGNORED, count_sums, measure
 
 __all__ = ["Record", "TrainConfig", "fit"]
 
@@ -114,16 +115,13 @@ def fit(
                     nn.utils.clip_grad_norm_(trainable, config.clip_norm)
                 optimizer.step()
                 if step % eval_every == 0 or step == last_step:
-                    train = tally.close(step)
-                    validation = _validate(model, validation_loader, step, lr)
                     record = Record(
                         step / steps_per_epoch,
                         step,
                         tally.examples,
                         lr,
-                        *train,
-                        validation.loss,
-                        validation.accuracy,
+                        *tally.close(step),
+                        *_validate(model, validation_loader, step, lr),
                     )
                     history.append(record)
                     if log:
@@ -151,11 +149,13 @@ def _trainable(model: nn.Module, config: TrainConfig) -> list[nn.Parameter]:
     return trainable
 
 
-def _validate(model: nn.Module, loader: Iterable, step: int, lr: float) -> Report:
-    """Evaluate, and leave the random numbers that training will draw alone."""
+def _validate(
+    model: nn.Module, loader: Iterable, step: int, lr: float
+) -> tuple[float, float]:
+    """(loss, accuracy), and leave the random numbers that training will draw alone."""
     try:
         with torch.random.fork_rng(devices=[]):  # any DataLoader draws a seed
-            return evaluate(model, loader)
+            return measure(model, loader)
     except FloatingPointError as error:
         raise FloatingPointError(_not_finite("validation loss", step, lr)) from error
 
@@ -178,30 +178,32 @@ def _windows(
 
 def _backward(
     model: nn.Module, window: list[list[Tensor]], weights: Tensor, bf16: bool
-) -> tuple[Tensor, Tensor, int]:
+) -> tuple[Tensor, Tensor, int, int]:
     """Add up the gradients of a window as if it were one big batch.
 
     Each batch brings its sum, divided by what the whole window weighs: a mean of the
-    batches' means would overrate a smaller last one. Returns the loss, how many
-    answers were right (both stay on the device) and the number of examples.
+    batches' means would overrate a smaller last one. Returns the loss and how many
+    answers were right (both stay on the device), labels asked for, and examples.
     """
-    labels = torch.cat([batch[-1] for batch in window])
     chosen = weights if len(weights) else None
-    total = weights[labels].sum() if len(weights) else len(labels)
+    labels = torch.cat([batch[-1].flatten() for batch in window])
+    labels = labels[labels != IGNORED]
+    total = (
+        len(labels)
+        if chosen is None
+        else weights[labels.clamp(max=len(weights) - 1)].sum()
+    )
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), dtype=torch.long, device=labels.device)
     for *inputs, wanted in window:
         with torch.autocast(labels.device.type, torch.bfloat16, enabled=bf16):
             logits = model(*inputs).float()
-        if chosen is not None and len(chosen) != logits.shape[-1]:
-            raise ValueError(
-                f"{len(chosen)} class weights for {logits.shape[-1]} classes"
-            )
-        part = F.cross_entropy(logits, wanted, chosen, reduction="sum") / total
+        sums = count_sums(logits, wanted, chosen)
+        part = sums.loss / total
         part.backward()
         loss += part.detach()
-        correct += (logits.detach().argmax(-1) == wanted).sum()
-    return loss, correct, len(labels)
+        correct += sums.correct
+    return loss, correct, len(labels), sum(len(batch[-1]) for batch in window)
 
 
 def _set_rate(
@@ -228,12 +230,14 @@ class _Tally:
         self.examples = 0
         self.rates, self.losses, self.corrects, self.counts = [], [], [], []
 
-    def add(self, lr: float, loss: Tensor, correct: Tensor, count: int) -> None:
+    def add(
+        self, lr: float, loss: Tensor, correct: Tensor, count: int, examples: int
+    ) -> None:
         self.rates.append(lr)
         self.losses.append(loss)
         self.corrects.append(correct)
         self.counts.append(count)
-        self.examples += count
+        self.examples += examples
 
     def close(self, step: int) -> tuple[float, float]:
         """(mean loss, accuracy) since the last call; `step` is the last one added."""
