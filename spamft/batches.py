@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 __all__ = [
     "TOKEN_BUDGET",
     "Batch",
+    "BucketSampler",
     "SpamDataset",
     "bucket",
     "collate",
@@ -145,7 +146,7 @@ def make_bucketed_loader(
     generator = torch.Generator().manual_seed(seed) if shuffle else None
     return DataLoader(
         dataset,
-        batch_sampler=_Buckets(lengths, token_budget, generator),
+        batch_sampler=BucketSampler(lengths, token_budget, generator),
         generator=torch.Generator().manual_seed(seed),
         collate_fn=_collate_for(dataset),
     )
@@ -175,7 +176,7 @@ def _collate_for(dataset: SpamDataset) -> Callable[..., Batch]:
     return partial(collate, pad_id=dataset.pad_id, width=dataset.width)
 
 
-class _Buckets(Sampler[list[int]]):
+class BucketSampler(Sampler[list[int]]):
     """`bucket` as a sampler; with a generator, ties and order change every epoch."""
 
     def __init__(

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_finetune(commands)
     _add_evaluate(commands)
     _add_classify(commands)
+    _add_compare(commands)
     _add_pretrain(commands)
     for command in commands.choices.values():
         command.add_argument(
@@ -172,6 +173,40 @@ def _add_classify(commands) -> None:
     option("--overwrite", action="store_true", help="replace the output file")
 
 
+def _add_compare(commands) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="every type of finetuning, and what needs none, on the same messages",
+        description="Baselines, prompts, class heads, LoRA, QLoRA and instructions, "
+        "each over several seeds. Stopped, the same command goes on where it was.",
+    )
+    command.set_defaults(run=_compare)
+    _add_data_options(command, default="auto")
+    option = command.add_argument
+    option(
+        "--model",
+        default="auto",
+        metavar="MODEL",
+        help="a pretrained GPT, as in finetune (default auto)",
+    )
+    option("--output", required=True, type=Path, metavar="DIR", help="for the tables")
+    option(
+        "--seeds", type=int, default=5, metavar="N", help="runs of a way (default 5)"
+    )
+    option(
+        "--split",
+        choices=["leak-free", "lecture"],
+        default="leak-free",
+        help="as in finetune",
+    )
+    option(
+        "--only",
+        nargs="+",
+        metavar="WAY",
+        help="ways by name, say 'last block' 'QLoRA, r = 16' (default all)",
+    )
+
+
 def _add_pretrain(commands) -> None:
     command = commands.add_parser(
         "pretrain",
@@ -270,6 +305,28 @@ def _finetune(args: argparse.Namespace) -> None:
             progress=sys.stderr.isatty(),
         )
     )
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from spamft.methods.compare import ROWS, compare
+
+    names = [row.name for row in ROWS]
+    for name in args.only or []:
+        if name not in names:
+            raise ValueError(f"no way is named {name!r}; there are: {'; '.join(names)}")
+    compare(
+        args.data,
+        args.model,
+        args.output,
+        split=args.split,
+        seeds=args.seeds,
+        rows=[row for row in ROWS if not args.only or row.name in args.only],
+        text=args.text,
+        label=args.label,
+        say=lambda line: print(line, flush=True),
+        progress=sys.stderr.isatty(),
+    )
+    print((args.output / "compare.md").read_text(encoding="utf-8"))
 
 
 def _pretrain(args: argparse.Namespace) -> None:

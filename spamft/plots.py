@@ -4,6 +4,7 @@ Every figure is a `Picture`: a notebook shows it as it is, and its `alt` says in
 what it shows.
 """
 
+import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -26,6 +27,7 @@ __all__ = [
     "paper",
     "plot_accuracy",
     "plot_class_counts",
+    "plot_comparison",
     "plot_confusion",
     "plot_learning_curves",
     "plot_ledger",
@@ -154,6 +156,56 @@ def plot_learning_curves(
     axes.set_xlabel("labelled messages to train on")
     axes.set_ylabel("accuracy on the rest (% of messages)")
     axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def plot_comparison(frame: pd.DataFrame) -> Picture:
+    """Accuracy against seconds, a numbered circle a way, larger if more trains.
+
+    `frame` has a line a way: way, accuracy, interval_low, interval_high, seconds and
+    trained (parameters).
+    """
+    best = frame.loc[frame["accuracy"].idxmax()]
+    figure, axes = paper(
+        f"{len(frame)} ways by seconds and accuracy; the best is {best['way']} with "
+        f"{best['accuracy']:.1%} in {best['seconds']:.1f} seconds.",
+        8.5,
+        4.6,
+    )
+    for number, each in enumerate(frame.itertuples(), start=1):
+        color = ORANGE if each.trained > 1e5 else BLUE if each.trained else GREY
+        seconds = max(each.seconds, 0.01)
+        low, high = each.interval_low, each.interval_high
+        axes.plot([seconds] * 2, [low, high], color=color, alpha=0.35, linewidth=1)
+        size = 90 + 30 * math.log10(1 + each.trained)
+        axes.scatter(
+            seconds,
+            each.accuracy,
+            s=size,
+            color=color,
+            alpha=0.9,
+            label=f"{number}  {each.way}",
+        )
+        axes.text(
+            seconds,
+            each.accuracy,
+            str(number),
+            color="white",
+            fontsize=8,
+            ha="center",
+            va="center",
+        )
+    axes.set_xscale("log")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+    axes.set_xlabel("seconds to train and to answer the test messages")
+    axes.set_ylabel("test accuracy (%), with its 95 % interval")
+    axes.legend(
+        frameon=False,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        fontsize=8,
+        markerscale=0.5,
+    )
     return figure
 
 

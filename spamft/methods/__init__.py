@@ -6,6 +6,7 @@
     memory.py      what training costs in bytes, before it starts
     instruct.py    the task in words: prompts, masked batches, answers read three ways
     compare.py     every way on the same messages
+    table.py       what came of it, and what the differences are worth
 
 The modules outside of this folder know nothing of it.
 """

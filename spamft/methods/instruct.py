@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from spamft.batches import TOKEN_BUDGET, bucket
+from spamft.batches import TOKEN_BUDGET, BucketSampler, bucket
 from spamft.evaluate import IGNORED
 from spamft.gpt import GPT, generate
 from spamft.modes import evaluation_mode
@@ -115,16 +115,20 @@ class InstructionDataset(Dataset):
 
 def make_instruction_loader(
     dataset: InstructionDataset,
-    batch_size: int = 8,
+    token_budget: int = 512,
     *,
     shuffle: bool = False,
     seed: int = 123,
 ) -> DataLoader:
-    """Batches padded to their longest; the loader has its own random generator."""
+    """Batches of rows of like length, each of at most `token_budget` tokens.
+
+    With `shuffle` a new order of new batches every epoch, from a generator of its own.
+    """
+    generator = torch.Generator().manual_seed(seed) if shuffle else None
+    lengths = [len(ids) for ids, _ in dataset.rows]
     return DataLoader(
         dataset,
-        batch_size,
-        shuffle,
+        batch_sampler=BucketSampler(lengths, token_budget, generator),
         generator=torch.Generator().manual_seed(seed),
         collate_fn=partial(_collate, end=dataset.end),
     )

@@ -120,13 +120,12 @@ def _activations(
     L, C, H = config.n_layers, config.emb_dim, config.n_heads
     B, T, N = batch_size, tokens, batch_size * tokens
     r = rank if way in ("lora", "qlora") else 0
-    # beside these: the norms' mean and deviation, attention's sums, LoRA's thin products
+    # and the norms' mean and deviation, attention's sums, LoRA's thin products
     block = 16 * N * C + (4 + H) * N + 4 * N * r
     last = 4 * N * C + 3 * N + N * r + B * (15 * C + H + 8 + 4 * r)
     if way == "last_block":
         return 4 * last
-    if r:  # nothing below the first update trains, so its norm keeps nothing
-        rest = 2 * B - N * C - 2 * N
-    else:  # the embeddings train, and keep the ids and positions (8 bytes each)
-        rest = 2 * B + 2 * N + 2 * T
-    return 4 * ((L - 1) * block + last + rest)
+    # the embeddings keep ids and positions (8 bytes each) if they train; with LoRA
+    # nothing below the first update trains, so the first norm keeps nothing
+    ends = -N * (C + 2) if r else 2 * (N + T)
+    return 4 * ((L - 1) * block + last + 2 * B + ends)

@@ -1,0 +1,304 @@
+# %% [markdown]
+# # 11 · Finetune on instructions: the task in words
+#
+# - **You will** write a message as a prompt with an answer, mask the prompt, train a
+#   GPT to answer in words, read its answers in three ways, and then teach it five
+#   different instructions, which a class head cannot learn.
+# - **You need** the loop of notebook 7 and LoRA of notebook 9.
+# - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
+#   with GPT-2.
+#
+# *Instruction finetuning* is the first of the lecture's two kinds: training on
+# specific instructions, for a broader set of tasks, with more data and more
+# computing.
+
+# %%
+import copy
+
+import pandas as pd
+import torch
+
+from spamft.evaluate import IGNORED
+from spamft.methods.instruct import (
+    InstructionDataset,
+    answer_likelihoods,
+    encode_prompt,
+    load_pairs,
+    make_instruction_loader,
+    parse_answer,
+    read_answers,
+    respond,
+)
+from spamft.methods.lora import LoRAConfig, add_lora
+from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.sources import open_model, open_splits
+from spamft.train import TrainConfig, fit
+
+# %% tags=["parameters"]
+DATA = "auto"
+MODEL = "auto"
+SEED = 123
+EPOCHS = 1  # of the classification task
+EPOCHS_OPEN = 6  # of the open instructions, which are few
+
+# %% [markdown]
+# The messages and a pretrained GPT. No head this time: the model keeps saying tokens.
+
+# %%
+data = open_splits(DATA, folder="../data", seed=SEED)
+opened = open_model(MODEL)
+tokenizer, context = opened.tokenizer, opened.gpt.config.context_length
+names = data.names
+print(data, opened.source, sep="\n")
+
+# %% [markdown]
+# ## A message as a prompt
+#
+# A fixed form says what is what: the instruction, the message, and where the answer
+# goes. The form itself does not matter much, but it must be the same in training and
+# in use.
+
+# %%
+message = "Claim your voucher now at win-shop.example"
+prompt = encode_prompt(tokenizer, message)
+print(tokenizer.decode(prompt))
+
+# %% [markdown]
+# ## Learn the answer, not the question
+#
+# The model sees prompt and answer in one row, and predicts at every place the next
+# token. Only the answer shall be learned, so the labels of the prompt are set to
+# -100, which PyTorch's cross-entropy leaves out. By hand:
+
+# %%
+answer = tokenizer.encode_ordinary(" spam") + [tokenizer.eot_token]
+row = prompt + answer
+ids, next_tokens = row[:-1], row[1:]
+asked_from = len(prompt) - 1
+labels = [IGNORED] * asked_from + next_tokens[asked_from:]
+
+# %%
+dataset = InstructionDataset([prompt], ["spam"], tokenizer)
+assert dataset[0] == (ids, labels)
+shown = zip(ids[-5:], labels[-5:], strict=True)
+[
+    (tokenizer.decode([i]), "-" if y == IGNORED else tokenizer.decode([y]))
+    for i, y in shown
+]
+
+# %% [markdown]
+# Left what the model has read last, right what it is asked to say next; a dash is not
+# asked. The last answer is the end token: a model must also learn to stop.
+#
+# The loss is the mean over what is asked. By hand for this one row, and as `fit` does
+# it:
+
+# %%
+with torch.no_grad():
+    logs = opened.gpt(torch.tensor([ids]))[0].log_softmax(-1)
+asked = [(t, y) for t, y in enumerate(labels) if y != IGNORED]
+by_hand = -sum(logs[t, y].item() for t, y in asked) / len(asked)
+one = make_instruction_loader(dataset)
+history = fit(copy.deepcopy(opened.gpt), one, one, TrainConfig(epochs=1, lr=1e-9))
+assert abs(history[0].train_loss - by_hand) < 1e-3
+print(f"{by_hand:.2f} nats a token")
+
+# %% [markdown]
+# ## Without any training
+#
+# What does the pretrained model answer, *zero-shot*? And *few-shot*, with four
+# examples in the prompt? Three ways to read an answer: take the text that it writes;
+# or compare how likely it finds each name; or the same per token of the name, so that
+# a longer name is not at a loss.
+
+# %%
+room = context - 8  # leaves room for an answer
+short = data.splits.train[data.splits.train["Text"].str.len() < 80]
+shots = [
+    (t, names[k]) for t, k in zip(short["Text"][:4], short["Label"][:4], strict=True)
+]
+test = data.splits.test[:120]
+zero = [encode_prompt(tokenizer, text, room=room) for text in test["Text"]]
+few = [encode_prompt(tokenizer, text, shots=shots, room=room) for text in test["Text"]]
+
+
+# %%
+def scores(gpt, prompts):
+    """Accuracy by reading, and how many written answers were one of the names."""
+    result = {}
+    for reading in ("generated", "likelihood", "per_token"):
+        said = read_answers(gpt, tokenizer, prompts, names, reading)
+        right = [a == b for a, b in zip(said, test["Label"], strict=True)]
+        result[reading] = sum(right) / len(right)
+        if reading == "generated":
+            result["parsed"] = sum(a is not None for a in said) / len(said)
+    return result
+
+
+table = {"zero-shot": scores(opened.gpt, zero), "few-shot": scores(opened.gpt, few)}
+pd.DataFrame(table).T.map("{:.1%}".format)
+
+# %% [markdown]
+# > **You should see** that the bundled GPT writes a name hardly ever without
+# > examples, and that its likelihoods are near a coin. It never learned to answer.
+#
+# ## Train it to answer
+#
+# The same `fit`, the same LoRA, another dataset. No head is needed: the names are
+# words that the model knows.
+
+# %%
+small = sum(p.numel() for p in opened.gpt.parameters()) < 50e6
+config = TrainConfig(EPOCHS, lr=1e-3 if small else 2e-4, warmup_steps=20, clip_norm=1.0)
+tuned = copy.deepcopy(opened.gpt)
+add_lora(tuned, LoRAConfig(rank=16, alpha=32, also=()), seed=SEED)
+
+
+def as_instructions(part):
+    prompts = [encode_prompt(tokenizer, text, room=room) for text in part["Text"]]
+    answers = [names[k] for k in part["Label"]]
+    return InstructionDataset(prompts, answers, tokenizer)
+
+
+# %%
+train = make_instruction_loader(as_instructions(data.splits.train), shuffle=True)
+validation = make_instruction_loader(as_instructions(data.splits.validation))
+history = fit(tuned, train, validation, config, log=print)
+
+# %% [markdown]
+# (The accuracy in these lines counts tokens: also the end token, which is easily
+# learned. That of messages is in the table.)
+
+# %%
+table["instruction-tuned"] = scores(tuned, zero)
+frame = pd.DataFrame(table).T
+frame.map("{:.1%}".format)
+
+# %%
+lines = [f"{way} {row['generated']:.0%}" for way, row in frame.iterrows()]
+figure, axes = paper(
+    f"Bars of accuracy by way and reading; written: {', '.join(lines)}."
+)
+readings = ["generated", "likelihood", "per_token"]
+(frame[readings] * 100).plot.bar(ax=axes, rot=0, color=[ORANGE, BLUE, GREY], width=0.8)
+axes.set_xlabel("way of asking")
+axes.set_ylabel("right answers (% of 120 test messages)")
+axes.legend(frameon=False, title="read as")
+figure
+
+# %% [markdown]
+# It answers now, and nearly always with one of the names. Where all answers are
+# single words that parse, the three readings agree; they differ for a model that was
+# not trained for it. How sure is it about our message? The likelihoods as
+# probabilities:
+
+# %%
+logs = answer_likelihoods(tuned, tokenizer, [prompt], names)[0]
+dict(zip(names, logs.softmax(-1).tolist(), strict=True))
+
+# %% [markdown]
+# ## What a class head cannot do
+#
+# A head has one output per class, for one question. A model that answers in words can
+# be asked *anything*, if it was taught. The package has 242 open instructions about
+# messages, of five kinds:
+
+# %%
+pairs = load_pairs()
+pairs.groupby("kind").first()
+
+# %% [markdown]
+# Train one model on all five kinds, all but the last two of each kind:
+
+# %%
+held_out = pairs.groupby("kind").tail(2)
+learned = pairs.drop(held_out.index)
+
+
+def as_open(part):
+    rows = zip(part["input"], part["instruction"], strict=True)
+    prompts = [encode_prompt(tokenizer, text, task, room=room) for text, task in rows]
+    return prompts, InstructionDataset(prompts, part["output"].tolist(), tokenizer)
+
+
+follower = copy.deepcopy(opened.gpt)
+add_lora(follower, LoRAConfig(rank=16, alpha=32, also=()), seed=SEED)
+loader = make_instruction_loader(as_open(learned)[1], shuffle=True, seed=SEED)
+prompts, unseen = as_open(held_out)
+config = TrainConfig(EPOCHS_OPEN, lr=config.lr, warmup_steps=20, clip_norm=1.0)
+watched = make_instruction_loader(unseen)
+history = fit(follower, loader, watched, config, log=print)
+
+# %%
+answers = respond(follower, tokenizer, prompts, 24)
+for row, answer in zip(held_out.itertuples(), answers, strict=True):
+    print(f"{row.kind}: {row.instruction} {row.input[:60]}")
+    print(f"    wanted: {row.output[:70]}\n    said:  {answer}")
+
+# %% [markdown]
+# > **You should see** one model that does different things by what it is asked: a
+# > label, a sentence that begins with one, a number. The form is right far more often
+# > than the content. A model of 7 million parameters with 232 examples cannot really
+# > explain, copy a number or count words; that is the lecture's "larger datasets,
+# > greater computing power needed", seen.
+#
+# ## What just happened
+#
+# - An instruction example is a prompt and an answer in one row, the prompt's labels
+#   masked.
+# - The same loop trained it; answers were read as text and as likelihoods.
+# - One model in words can follow several instructions; how well is a matter of size
+#   and data.
+#
+# ## Exercises
+#
+# Predict first, then compute. Replace the `...`; the cell below says nothing if you
+# are right, and gives a hint if not. Solutions: `src/solutions/11_instructions.py`.
+#
+# **1.** *Predict:* how many tokens of the row `ids` above are asked, the end token
+# included?
+
+# %% tags=["exercise-1"]
+tokens_asked = ...
+
+# %% tags=["check-1"]
+if tokens_asked is not ...:
+    assert tokens_asked == sum(y != IGNORED for y in labels), (
+        "Hint: the answer's tokens and the end token."
+    )
+
+# %% [markdown]
+# **2.** *Predict:* what does `parse_answer` make of " Spam, I am afraid" and of "
+# spammy"? Write both results.
+
+# %% tags=["exercise-2"]
+two_results = ...
+
+# %% tags=["check-2"]
+if two_results is not ...:
+    texts = (" Spam, I am afraid", " spammy")
+    assert list(two_results) == [parse_answer(t, ("ham", "spam")) for t in texts], (
+        "Hint: the text must begin with a name, and the name must end there."
+    )
+
+# %% [markdown]
+# **3.** *Predict:* which of two names is more likely to win by "likelihood" with a
+# model that knows nothing, one of one token or one of five? For V tokens, all equally
+# likely, write the log-likelihood of a name of `n` tokens, and the same per token, as
+# a function `logs_of(n, V)` that returns both.
+
+# %% tags=["exercise-3"]
+logs_of = ...
+
+# %% tags=["check-3"]
+if logs_of is not ...:
+    total, per_token = logs_of(5, 100)
+    assert abs(total - 5 * torch.tensor(0.01).log().item()) < 1e-3, (
+        "Hint: each token has the probability 1/V; logarithms add up."
+    )
+    assert abs(per_token - torch.tensor(0.01).log().item()) < 1e-3, (
+        "Hint: the sum divided by n."
+    )
+
+# %% [markdown]
+# **Next:** [12 · Which one, when?](12_which_one_when.ipynb), all ways side by side.

@@ -1,0 +1,37 @@
+# %% [markdown]
+# Solutions to 9 · LoRA. `wrong-N` is an answer that many give first: the check of
+# exercise N must refuse it.
+#
+# **1.** The thin matrices have a quarter of the numbers, the head as many as before.
+
+# %% tags=["exercise-1"]
+head = sum(p.numel() for p in model.head.parameters())
+with_rank_4 = (trained - head) // 4 + head
+
+# %% tags=["wrong-1"]
+with_rank_4 = trained // 4
+
+# %% [markdown]
+# **2.** No: the gradient of A contains B, and that of B contains A. Both zero,
+# neither ever moves.
+
+# %% tags=["exercise-2"]
+dead = LoRALinear(linear, LoRAConfig(rank=4))
+dead.A.data.zero_()
+dead(x).sum().backward()
+gradient_of_A = dead.A.grad.abs().max().item()
+
+# %% tags=["wrong-2"]
+dead = LoRALinear(linear, LoRAConfig(rank=4))
+dead(x).sum().backward()
+gradient_of_A = dead.A.grad.abs().max().item()
+
+# %% [markdown]
+# **3.** 16, the rank that was allowed.
+
+# %% tags=["exercise-3"]
+layer = model.gpt.blocks[0].mlp.up
+rank_of_update = torch.linalg.matrix_rank(layer.B @ layer.A).item()
+
+# %% tags=["wrong-3"]
+rank_of_update = min(model.gpt.blocks[0].mlp.up.base.weight.shape)

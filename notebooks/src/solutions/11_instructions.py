@@ -1,0 +1,36 @@
+# %% [markdown]
+# Solutions to 11 · Instruction finetuning. `wrong-N` is an answer that many give
+# first: the check of exercise N must refuse it.
+#
+# **1.** The answer and the end token.
+
+# %% tags=["exercise-1"]
+tokens_asked = len(tokenizer.encode_ordinary(" spam")) + 1
+
+# %% tags=["wrong-1"]
+tokens_asked = len(ids)
+
+# %% [markdown]
+# **2.** The first begins with a name, the second with another word.
+
+# %% tags=["exercise-2"]
+two_results = [1, None]
+
+# %% tags=["wrong-2"]
+two_results = [1, 1]
+
+# %% [markdown]
+# **3.** The shorter one: each further token costs another ln V. Per token they are
+# equal.
+
+
+# %% tags=["exercise-3"]
+def logs_of(n, V):
+    log = -torch.tensor(float(V)).log().item()
+    return n * log, log
+
+
+# %% tags=["wrong-3"]
+def logs_of(n, V):
+    log = -torch.tensor(float(V)).log().item()
+    return log, log
