@@ -3,11 +3,13 @@
     python notebooks/build.py            every notebook
     python notebooks/build.py 03 07      these
 
-Each one runs in a Jupyter kernel of its own, in an empty folder and with no network,
-so the built copy shows what the bundled messages and the bundled GPT give.
+Each one runs in a Jupyter kernel of its own, with no network, in a folder that has
+nothing but `results`, so the built copy shows what the bundled messages and the
+bundled GPT give.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -67,8 +69,10 @@ def run(
 def build(source: Path) -> Path:
     """Run `source` and write what came of it; return the notebook's path."""
     notebook = read_source(source)
-    with tempfile.TemporaryDirectory() as folder:
-        run(notebook, Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(HERE / "results", folder / "results")
+        run(notebook, folder)
     target = HERE / f"{source.stem}.ipynb"
     nbformat.write(notebook, target)
     return target

@@ -12,6 +12,9 @@
     plots.py       history, Report -> figures
     job.py         all of it in one call; cli.py: from the command line
 
+    methods/       LoRA, QLoRA, instructions, and all ways compared
+    insight/       what the data hides, what a score is worth, why it said spam
+
     fetch.py and formats.py are the plumbing of downloads and of message files,
     pretrain.py makes a small GPT from texts.
 

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_finetune(commands)
     _add_evaluate(commands)
     _add_classify(commands)
+    _add_audit(commands)
     _add_compare(commands)
     _add_pretrain(commands)
     for command in commands.choices.values():
@@ -171,6 +172,27 @@ def _add_classify(commands) -> None:
         help="for the file's columns with label and probabilities",
     )
     option("--overwrite", action="store_true", help="replace the output file")
+
+
+def _add_audit(commands) -> None:
+    command = commands.add_parser(
+        "audit",
+        help="look before you train: duplicates, leaks, shortcuts, doubtful labels",
+        description="Look at a file of labelled messages, and at what would leak if it "
+        "were balanced and cut 70 / 10 / 20.",
+    )
+    command.set_defaults(run=_audit)
+    option = command.add_argument
+    option("file", type=Path, metavar="FILE", help="as --data of finetune: a file")
+    option("--text", metavar="NAME", help="the text column of a CSV or TSV")
+    option("--label", metavar="NAME", help="the label column of a CSV or TSV")
+    option(
+        "--split",
+        choices=["lecture", "leak-free"],
+        default="lecture",
+        help="the cut to look at for leaks (default the lecture's)",
+    )
+    option("--json", action="store_true", help="everything, as JSON")
 
 
 def _add_compare(commands) -> None:
@@ -305,6 +327,24 @@ def _finetune(args: argparse.Namespace) -> None:
             progress=sys.stderr.isatty(),
         )
     )
+
+
+def _audit(args: argparse.Namespace) -> None:
+    from spamft.insight.audit import audit_file
+    from spamft.sources import open_splits
+
+    if not args.file.is_file():
+        raise ValueError(f"no file {str(args.file)!r}")
+    columns = {"text": args.text, "label": args.label}
+    try:
+        splits = open_splits(args.file, split=args.split, **columns).splits
+    except ValueError:
+        if args.split != "lecture":
+            raise
+        # the lecture's way cannot read it: the audit will say why
+        splits = open_splits(args.file, **columns).splits
+    found = audit_file(args.file, splits, **columns)
+    print(json.dumps(found.to_dict(), indent=2) if args.json else found)
 
 
 def _compare(args: argparse.Namespace) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "encode_labels",
     "label_names",
     "load_splits",
+    "put_aside",
     "random_split",
     "read_messages",
     "save_splits",
@@ -255,6 +256,19 @@ def count_leaks(splits: Splits) -> dict[str, dict[str, int]]:
         folded = groups.loc[name].isin(groups.loc["train"])
         leaks[name] = {"exact": int(exact.sum()), "folded": int(folded.sum())}
     return leaks
+
+
+def put_aside(df: pd.DataFrame, splits: Splits) -> pd.DataFrame:
+    """The rows of `df` that balancing left out, and that equal none in `splits`.
+
+    Equal as in `duplicate_groups`; of rows that equal each other the first stays.
+    """
+    used = pd.concat(splits)
+    both = pd.concat([used[["Text"]], df[["Text"]]], ignore_index=True)
+    groups = duplicate_groups(both).to_numpy()
+    seen, own = groups[: len(used)], groups[len(used) :]
+    fresh = pd.Series(own, index=df.index)
+    return df[~fresh.isin(seen).to_numpy() & ~fresh.duplicated().to_numpy()]
 
 
 def save_splits(splits: Splits, folder: Path | str = ".") -> list[Path]:

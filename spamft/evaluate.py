@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from scipy.stats import binomtest
 from sklearn import metrics
@@ -26,6 +27,7 @@ __all__ = [
     "evaluate",
     "measure",
     "predict",
+    "reliability",
     "report",
 ]
 
@@ -51,6 +53,7 @@ class Report:
     interval: tuple[float, float]  # Wilson's 95 % interval of the accuracy
     mcc: float  # Matthews' correlation, -1..1, 0 for guessing
     average_precision: float | None  # of class 1, or of all classes on average if K > 2
+    calibration_error: float  # mean gap of certainty and accuracy, 0..1; 10 bins
     classes: tuple[ClassReport, ...]
     confusion: tuple[tuple[int, ...], ...]  # [true class][said class] -> examples
 
@@ -123,12 +126,37 @@ def report(logits: Tensor, labels: Tensor) -> Report:
         # one label everywhere is no correlation; scikit-learn would warn of it
         mcc=float(metrics.matthews_corrcoef(true, said)) if several else 0.0,
         average_precision=_average_precision(logits, labels),
+        calibration_error=_calibration_error(logits, labels),
         classes=tuple(
             ClassReport(float(p), float(r), float(f), int(n))
             for p, r, f, n in zip(*columns, strict=True)
         ),
         confusion=tuple(tuple(map(int, row)) for row in confusion),
     )
+
+
+def _calibration_error(logits: Tensor, labels: Tensor) -> float:
+    """The expected calibration error, by 10 bins of equal width of certainty."""
+    sure, right, count = reliability(logits, labels).T
+    return float((np.abs(sure - right) * count).sum() / count.sum())
+
+
+def reliability(logits: Tensor, labels: Tensor, bins: int = 10) -> np.ndarray:
+    """(bins, 3): mean certainty, share of right answers, and answers, by certainty.
+
+    Certainty is the probability of the class that is said. Bins are of equal width
+    from 1 / K to 1; an empty one has zeros.
+    """
+    sure, said = logits.double().softmax(-1).max(-1)
+    low = 1 / logits.shape[-1]
+    place = ((sure - low) / (1 - low) * bins).long().clamp(0, bins - 1)
+    right = (said == labels).double()
+    table = np.zeros((bins, 3))
+    for b in range(bins):
+        chosen = place == b
+        if chosen.any():
+            table[b] = sure[chosen].mean(), right[chosen].mean(), chosen.sum()
+    return table
 
 
 def _average_precision(logits: Tensor, labels: Tensor) -> float | None:

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 
+import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -29,10 +30,13 @@ __all__ = [
     "plot_class_counts",
     "plot_comparison",
     "plot_confusion",
+    "plot_costs",
     "plot_learning_curves",
     "plot_ledger",
     "plot_lengths",
     "plot_loss",
+    "plot_precision_recall",
+    "plot_reliability",
 ]
 
 # Two hues that differ in brightness too, and read on white and on dark paper
@@ -95,6 +99,72 @@ def plot_accuracy(history: Sequence[Record]) -> Picture:
         "{:.1%}",
     )
     figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+    return figure
+
+
+def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
+    """How often a model is right when it is so sure: one line a table.
+
+    A table is `evaluate.reliability`'s: certainty, share right and answers, by bin.
+    """
+    words = []
+    figure, axes = paper()
+    axes.plot([50, 100], [50, 100], color=GREY, linewidth=1, label="honest")
+    for (name, table), color in zip(tables.items(), (BLUE, ORANGE, GREY), strict=False):
+        sure, right, count = table[table[:, 2] > 0].T
+        axes.plot(sure * 100, right * 100, color=color, linewidth=1.5, label=name)
+        axes.scatter(sure * 100, right * 100, s=8 + 2 * count**0.75, color=color)
+        words.append(f"{name}: {sure[-1]:.0%} sure, {right[-1]:.0%} right")
+    figure.alt = f"Accuracy over certainty; in the surest bin {'; '.join(words)}."
+    axes.set_xlabel("how sure the model is (%)")
+    axes.set_ylabel("how often it is right (%)")
+    axes.legend(frameon=False)
+    return figure
+
+
+def plot_precision_recall(
+    curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.13, 0.01)
+) -> Picture:
+    """Precision over recall, a line for each share of spam in the mail.
+
+    `curve` has the columns recall and false_positives, a line a threshold.
+    """
+    figure, axes = paper()
+    words = []
+    for share, color in zip(shares, (BLUE, ORANGE, GREY), strict=False):
+        caught = share * curve["recall"]
+        called = caught + (1 - share) * curve["false_positives"]
+        some = called > 0
+        precision = caught[some] / called[some]
+        axes.plot(
+            curve["recall"][some] * 100,
+            precision * 100,
+            color=color,
+            label=f"{share:.0%} of the mail is spam",
+        )
+        at_90 = precision[curve["recall"][some] >= 0.9].max()
+        words.append(f"{at_90:.0%} at {share:.0%} spam")
+    figure.alt = f"Precision over recall; precision at 90 % recall: {', '.join(words)}."
+    axes.set_xlabel("recall: spam that is caught (%)")
+    axes.set_ylabel("precision: caught that is spam (%)")
+    axes.legend(frameon=False, loc="lower left")
+    return figure
+
+
+def plot_costs(thresholds: Sequence[float], by_name: Mapping[str, Sequence]) -> Picture:
+    """The cost per 1,000 messages over the threshold, a line a name, lowest marked."""
+    figure, axes = paper()
+    words = []
+    for (name, cost), color in zip(by_name.items(), (BLUE, ORANGE, GREY), strict=False):
+        per_thousand = 1000 * np.asarray(cost)
+        best = int(per_thousand.argmin())
+        axes.plot(thresholds, per_thousand, color=color, label=name)
+        axes.plot(thresholds[best], per_thousand[best], "o", color=color)
+        words.append(f"{name} {per_thousand[best]:.1f} at {thresholds[best]:.2f}")
+    figure.alt = f"Cost over threshold; the lowest: {'; '.join(words)}."
+    axes.set_xlabel("spam if the probability is above")
+    axes.set_ylabel("cost per 1,000 messages (missed spam = 1)")
+    axes.legend(frameon=False)
     return figure
 
 

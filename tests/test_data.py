@@ -20,6 +20,7 @@ from spamft.data import (
     encode_labels,
     label_names,
     load_splits,
+    put_aside,
     random_split,
     read_messages,
     save_splits,
@@ -421,3 +422,19 @@ def test_a_missing_file_is_the_systems_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_messages(tmp_path / "none.tsv")
     shutil.rmtree(tmp_path)
+
+
+def test_what_balancing_put_aside_is_in_no_part_and_in_no_other_guise(messages):
+    letters = [f"{text} {chr(97 + i)}" for i, text in enumerate(messages["Text"])]
+    messages = messages.assign(Text=letters)  # equal but for digits they would be one
+    used = encode_labels(balance(messages))
+    splits = random_split(used, 0.5, 0.25)
+    more = pd.DataFrame(
+        {"Label": "ham", "Text": [used["Text"].iloc[0].upper() + "!", "new", "NEW."]}
+    )
+    df = pd.concat([messages, more], ignore_index=True)
+    aside = put_aside(df, splits)
+    assert aside["Text"].tolist()[-1] == "new"  # the first of its equals
+    parts = pd.concat(splits)["Text"]
+    assert not aside["Text"].isin(parts).any()
+    assert len(aside) == len(messages) - len(used) + 1

@@ -14,7 +14,8 @@ STAIRS = [
     {"batches", "plots", "pretrain"},
     {"classifier"},
     {"trunk", "sources"},
-    {"insight.baselines", "methods.lora", "methods.nf4", "methods.table"},
+    {"insight.audit", "insight.baselines", "insight.calibrate", "insight.explain"}
+    | {"methods.lora", "methods.nf4", "methods.table"},
     {"methods.adapter", "methods.instruct", "methods.memory"},
     {"job"},
     {"methods.compare"},

@@ -16,6 +16,7 @@ FEW = (
     Row("majority class", "baseline"),
     Row("zero-shot prompt", "prompt"),
     Row("head only", "head", "head", lr=1e-2),
+    Row("all, weighted", "head", "last_block", unbalanced=True, lr=1e-2),
     Row("LoRA, r = 4", "head", rank=4, lr=1e-2),
     Row("QLoRA, r = 4", "head", rank=4, in_4_bits=True, lr=1e-2),
     Row("instructions", "instruct", rank=4, lr=1e-2),
@@ -46,7 +47,7 @@ def run(place, rows=FEW, **options):
 def test_every_way_gets_its_line_and_its_files(place):
     frame = run(place)
     assert frame["way"].tolist() == [row.name for row in FEW]
-    assert frame["seeds"].tolist() == [1, 1, 2, 2, 2, 2, 2]
+    assert frame["seeds"].tolist() == [1, 1, 2, 2, 2, 2, 2, 2]
     written = pd.read_csv(place / "out" / "compare.csv")
     pd.testing.assert_frame_equal(written, frame, check_dtype=False)
     assert "| QLoRA, r = 4 | " in (place / "out" / "compare.md").read_text()
@@ -85,7 +86,7 @@ def test_stopped_it_goes_on_and_runs_nothing_twice(place, monkeypatch):
     lines = []
     run(place, say=lines.append)
     ran = [line.split(": ")[0] for line in [*done, *lines] if "seed" in line]
-    assert len(ran) == len(set(ran)) == 2 + 2 * 5
+    assert len(ran) == len(set(ran)) == 2 + 2 * 6
 
 
 def test_another_comparison_in_the_same_folder_is_refused(place):
@@ -103,6 +104,6 @@ def test_the_seed_decides_the_run_and_the_frozen_part_is_the_same_for_all(place)
 
 def test_the_ways_of_the_lecture_and_their_neighbours_are_all_there():
     names = [row.name for row in ROWS]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 16
     for wanted in ("zero-shot", "head only", "last block", "full", "LoRA, r = 4"):
         assert any(name.startswith(wanted) for name in names)

@@ -1,6 +1,7 @@
 import io
 from base64 import b64decode
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,16 +11,27 @@ from spamft.evaluate import report
 from spamft.plots import (
     plot_accuracy,
     plot_class_counts,
+    plot_comparison,
     plot_confusion,
+    plot_costs,
     plot_learning_curves,
     plot_ledger,
     plot_lengths,
     plot_loss,
+    plot_precision_recall,
+    plot_reliability,
 )
 from spamft.train import Record
 
 LEDGER = pd.DataFrame(
     {"part": ["body", "head"], "parameters": [100, 10], "trains": [False, True]}
+)
+CURVE = pd.DataFrame(
+    {"threshold": [1, 0.5, 0], "recall": [0, 0.9, 1], "false_positives": [0, 0.1, 1]}
+)
+WAYS = pd.DataFrame(
+    {"way": ["a", "b"], "accuracy": [0.5, 0.9], "interval_low": [0.4, 0.8]}
+    | {"interval_high": [0.6, 0.95], "seconds": [0.0, 20.0], "trained": [0, 1e6]}
 )
 HISTORY = [Record(i / 2, i, 8 * i, 1e-3, 1 / i, 0.8, 1.5 / i, 0.7) for i in range(1, 7)]
 
@@ -86,6 +98,10 @@ def test_every_figure_can_be_written_and_names_its_axes(messages):
         plot_class_counts(messages),
         plot_learning_curves({"a": {16: [0.5, 0.7], 32: [0.9]}}),
         plot_ledger(LEDGER),
+        plot_reliability({"a": np.array([[0.6, 0.5, 10], [0.9, 0.8, 90], [0, 0, 0]])}),
+        plot_precision_recall(CURVE),
+        plot_costs(CURVE["threshold"], {"a": [0.3, 0.1, 0.2]}),
+        plot_comparison(WAYS),
     ):
         assert png(figure).startswith(b"\x89PNG")
         assert figure.axes[0].get_xlabel() and figure.axes[0].get_ylabel()
@@ -113,3 +129,11 @@ def test_the_words_say_what_the_picture_shows(messages):
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(ValueError, match="no record"):
         plot_loss([])
+
+
+def test_the_words_of_the_later_pictures_come_from_the_numbers():
+    assert "b with 90.0% in 20.0 seconds" in plot_comparison(WAYS).alt
+    assert "90% at 50% spam" in plot_precision_recall(CURVE).alt
+    assert (
+        "a 100.0 at 0.50" in plot_costs(CURVE["threshold"], {"a": [0.3, 0.1, 0.2]}).alt
+    )

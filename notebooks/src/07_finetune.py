@@ -132,7 +132,7 @@ print(f"largest difference of ten losses: {max(differences):.1e}")
 # messages:
 
 
-# %%
+# %% tags=["slow"]
 def seconds(learner, loaders, epochs=3):
     began = time.perf_counter()
     fit(learner, *loaders, TrainConfig(epochs=epochs, lr=1e-4))
@@ -166,7 +166,7 @@ everything = [make_bucketed_loader(dataset) for dataset in datasets]
 half_an_epoch = len(train_loader) // 2
 config = TrainConfig(**vars(recipe.train) | {"eval_every": half_an_epoch})
 
-# %%
+# %% tags=["slow"]
 with run_trunk(model, [train_loader, *everything], log=print) as (top, hidden):
     history = fit(top, hidden[0], hidden[2], config, log=print)
     reports = [evaluate(top, each) for each in hidden[1:]]
@@ -251,7 +251,7 @@ print(f"words {baseline:.2%}, finetuned GPT {reports[2].accuracy:.2%}")
 # of the result. (The copy matters: a GPTClassifier shares the GPT that it was given,
 # and training would change `opened.gpt`.)
 
-# %%
+# %% tags=["slow"]
 for seed in (1, 2):
     other = GPTClassifier(opened.gpt, max_length=longest, seed=seed)
     other = copy.deepcopy(other)

@@ -50,7 +50,7 @@ FOLDER = Path("runs/notebook-8")  # for the model and its figures
 # there the last, smaller batch of each epoch was left out, as in the lecture; here it
 # is kept.
 
-# %%
+# %% tags=["slow"]
 seeds = {"seed": SEED, "split_seed": SEED}
 job = Job(
     FOLDER, DATA, MODEL, split="lecture", **seeds, folder="../data", overwrite=True
@@ -251,7 +251,7 @@ wide = [
 loaders = [make_loader(wide[0], 8, shuffle=True, seed=SEED)]
 loaders += [make_loader(part, 32) for part in wide[1:]]
 
-# %%
+# %% tags=["slow"]
 with run_trunk(column_model, loaders, log=print) as (top, hidden):
     fit(top, *hidden[:2], config, log=print)
     column_report = evaluate(top, hidden[2])

@@ -61,9 +61,10 @@ print(data, opened.source, sep="\n")
 # block: the new one minus the old one, the *update*.
 
 
-# %%
+# %% tags=["slow"]
 def train(model, lr, epochs=1):
-    batches = make_bucketed_loader(datasets[0], 8 * 40, shuffle=True, seed=SEED)
+    tokens = 8 * 40  # a batch: some 8 messages of 40
+    batches = make_bucketed_loader(datasets[0], tokens, shuffle=True, seed=SEED)
     config = TrainConfig(epochs=epochs, lr=lr, warmup_steps=20, clip_norm=1.0)
     return fit(model, batches, validation, config, log=print)
 
@@ -79,9 +80,10 @@ update = new - old
 print(f"the update is {update.norm() / old.norm():.1%} of the matrix's length")
 
 # %% [markdown]
-# Any matrix is a sum of simple ones, each a column times a row. The *singular values*
-# say how much each of these contributes, the largest first. If all directions matter,
-# they fall slowly, as for random numbers. Compare:
+# (Length: the root of the sum of all squares.) Any matrix is a sum of simple ones,
+# each a column times a row; we call each a *direction*. Its *singular value* says how
+# much it contributes, the largest first. For random numbers these values fall slowly.
+# The picture adds up their squares, as a share of all:
 
 # %%
 random = torch.randn_like(update)
@@ -114,8 +116,9 @@ figure
 # ## By hand
 #
 # The large matrix W is frozen. A has r rows, B has r columns; the product B·A has the
-# shape of W and rank r at most. The output is W x plus B·A x, scaled by alpha / r. B
-# starts at zero, so at the start nothing is added.
+# shape of W and rank r at most. The output is W x plus B·A x, scaled by alpha / r:
+# alpha is ours to choose, and dividing by r keeps the size of the update alike when r
+# changes. B starts at zero, so at the start nothing is added.
 
 
 # %%
@@ -175,15 +178,16 @@ print(f"{trained:,} of {total:,} parameters train ({trained / total:.1%})")
 
 # %% [markdown]
 # (For GPT-2 with rank 16 it is 2,360,834 of 124 million, 1.9 %; the share is larger
-# in a small model, because thin matrices are less thin there.) The loop is that of
-# notebook 7, unchanged; only the rate is larger, as so little trains:
+# in a small model, for 16 rows are a larger part of 320 than of 768.) The loop is
+# that of notebook 7. The learning rate is larger and there are two epochs, as so
+# little trains:
 
-# %%
+# %% tags=["slow"]
 history = train(model, lr=1e-3 if small else 2e-4, epochs=2)
 
 # %% [markdown]
-# Beside it the full finetuning from above, which had one epoch, on the test part.
-# Mind the intervals before you call one better:
+# Beside it the full finetuning from above, on the test part. Not an even race, for
+# that one had one epoch; notebook 12 has an even one.
 
 # %%
 for name, each in (("full, 1 epoch", full), ("LoRA, 2 epochs", model)):
@@ -202,9 +206,9 @@ for i, block in enumerate(model.gpt.blocks):
 # %% [markdown]
 # ## Fold it in
 #
-# For use, the extra products can be saved: compute W + alpha / r · B·A once and put a
-# plain matrix in. The answers stay, and the model is an ordinary one again, which
-# `classifier.save` takes.
+# In use the extra products can be left out: compute W + alpha / r · B·A once and put
+# a plain matrix in. The answers stay the same, to rounding, and the model is an
+# ordinary one again, which `classifier.save` takes.
 
 # %%
 model.eval()
@@ -219,10 +223,11 @@ assert not lora_layers(merged)
 # %% [markdown]
 # ## Or keep it apart: a small file
 #
-# A, B and the head are all that was learned. Saved alone they are an *adapter*: one
-# large model on disk, and a small file for each task. The names in the file are
-# PEFT's, so the `peft` library opens it over the same GPT-2 (the tests of this
-# package do so).
+# A, B and the head are all that was learned. Stored alone they are an *adapter*: one
+# large model on disk, and a small file for each task. (PEFT's head has no bias; ours
+# is moved into the final norm, so the file holds that norm, too.) The names in the
+# file are PEFT's, so the `peft` library opens it over the same GPT-2 (the tests of
+# this package do so).
 
 # %%
 save_adapter(model, FOLDER)
@@ -245,7 +250,8 @@ torch.testing.assert_close(again, apart, atol=1e-4, rtol=1e-4)
 # %% [markdown]
 # ## What just happened
 #
-# - A full finetuning changed its matrix in few directions; LoRA trains only few.
+# - In the matrix that we looked at, one epoch of full finetuning changed mostly few
+#   directions; LoRA trains only few.
 # - LoRA is W x + alpha / r · B·A x with W frozen and B zero at first.
 # - What it learned can be folded in, or kept as a file of its own.
 #
@@ -269,20 +275,21 @@ if with_rank_4 is not ...:
 
 # %% [markdown]
 # **2.** *Predict:* A starts with random numbers and B with zeros. Would it also work
-# if both were zero? Put into `gradient_of_A` the largest absolute gradient of A for
-# `dead`, whose A and B are zero, after a backward pass of `dead(x).sum()`.
+# if both were zero? Fill `dead.A` with zeros, call `dead(x).sum().backward()`, and
+# put the largest absolute gradient of B into `gradient_of_B`. (That of A is 0 at the
+# start in any case, for it is multiplied by B.)
 
 # %% tags=["exercise-2"]
 dead = LoRALinear(linear, LoRAConfig(rank=4))
-gradient_of_A = ...
+gradient_of_B = ...
 
 # %% tags=["check-2"]
-if gradient_of_A is not ...:
-    assert dead.A.abs().max() == 0 and dead.A.grad is not None, (
+if gradient_of_B is not ...:
+    assert dead.A.abs().max() == 0 and dead.B.grad is not None, (
         "Hint: dead.A.data.zero_(), then dead(x).sum().backward()."
     )
-    assert dead.B.grad.abs().max() == 0 == gradient_of_A, (
-        "Hint: each one's gradient is multiplied by the other, which is zero."
+    assert gradient_of_B == dead.B.grad.abs().max(), (
+        "Hint: dead.B.grad.abs().max().item()."
     )
 
 # %% [markdown]

@@ -60,8 +60,9 @@ levels = nf4_levels()
 
 # %% [markdown]
 # Before that, numbers are brought to a common size: every block of 64 is divided by
-# its largest one, so all lie between -1 and 1. The blocks of our matrix, and the
-# levels:
+# its largest one, leaving out the sign, so all lie between -1 and 1. The blocks of
+# our matrix, and the levels (the two spikes at the ends are the largest numbers
+# themselves, one in each block):
 
 # %%
 blocks = weight.flatten()[: weight.numel() // 64 * 64].view(-1, 64)
@@ -105,7 +106,9 @@ assert stored["codes"][:32].tolist() == bytes_by_hand.tolist()
 # %% [markdown]
 # What are the other three? The largest number of each block must be kept, 4 bytes for
 # 64 numbers, half a bit for each. QLoRA quantises these as well (*double
-# quantisation*): a byte each, in blocks of 256. So one number costs:
+# quantisation*): a byte each, in blocks of 256: `scales` are the bytes, `scale_max`
+# the largest of 256, and `scale_mean` their mean, taken off before. So one number
+# costs:
 
 # %%
 held = sum(t.numel() * t.element_size() for t in stored.values())
@@ -132,8 +135,8 @@ axes.set_ylabel("numbers in the matrix")
 figure
 
 # %% [markdown]
-# Equally spaced levels would do worse on a bell. Try it: the same 4 bits, 16 levels
-# from -1 to 1 with equal gaps.
+# Equally spaced levels would do a little worse on a bell. Try it: the same 4 bits, 16
+# levels from -1 to 1 with equal gaps.
 
 
 # %%
@@ -148,8 +151,9 @@ print(f"NF4 {typical_error(levels):.4f}, equal gaps {equal:.4f}")
 # %% [markdown]
 # ## A layer that multiplies with it
 #
-# There is no 4-bit product on a CPU. `NF4Linear` makes the full numbers when it needs
-# them, multiplies, and lets them go. They exist for one layer at a time.
+# QLoRA stores in 4 bits, but does not multiply in 4 bits. `NF4Linear` makes the full
+# numbers when it needs them, multiplies, and lets them go. They exist for one layer
+# at a time.
 
 # %%
 linear = copy.deepcopy(opened.gpt.blocks[0].mlp.up)
@@ -166,7 +170,7 @@ torch.testing.assert_close(layer(x), by_hand, atol=1e-4, rtol=1e-4)
 # one. `plan_memory` counts them without building anything. Is it right? Take one real
 # step and measure what was held:
 
-# %%
+# %% tags=["slow"]
 ids, lengths = torch.randint(4096, (8, 64)), torch.full((8,), 64)
 for way in ("full", "last_block", "lora", "qlora"):
     trial = copy.deepcopy(GPTClassifier(opened.gpt))
@@ -176,8 +180,10 @@ for way in ("full", "last_block", "lora", "qlora"):
 print(planned)
 
 # %% [markdown]
-# To the byte. So it can be trusted for sizes that do not fit here. The four GPT-2, a
-# batch of 8 messages of 64 tokens, in gigabytes:
+# To the byte, in all four ways (printed: QLoRA). Not counted is what lives only for a
+# moment, such as the full matrix of one NF4 layer, and Python and PyTorch themselves.
+# The rest can be computed for sizes that do not fit here: the four GPT-2, a batch of
+# 8 messages of 64 tokens, in gigabytes:
 
 # %%
 rows = {
@@ -202,8 +208,9 @@ figure
 
 # %% [markdown]
 # LoRA saves gradients and averages; QLoRA also the weights. The activations remain,
-# for the gradient must pass through all blocks. Training only the last block is cheap
-# in both, and that is the lecture's way.
+# for the gradient must pass through all blocks. Training only the last block keeps
+# few gradients, and few activations, for nothing must pass through the blocks below;
+# that is the lecture's way.
 #
 # ## Does it still learn?
 #
@@ -217,7 +224,7 @@ datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits
 _, validation, test = (make_bucketed_loader(dataset) for dataset in datasets)
 small = sum(p.numel() for p in opened.gpt.parameters()) < 50e6
 
-# %%
+# %% tags=["slow"]
 for name in ("LoRA", "QLoRA"):
     model = copy.deepcopy(GPTClassifier(opened.gpt, max_length=longest, seed=SEED))
     if name == "QLoRA":
@@ -269,9 +276,8 @@ gigabytes = ...
 
 # %% tags=["check-2"]
 if gigabytes is not ...:
-    assert gigabytes == round(7 * (4 / 8 + 1 / 64 + 4 / (64 * 256)), 1), (
-        "Hint: 7 times 0.516."
-    )
+    right_answer = 7 * (4 / 8 + 1 / 64 + 4 / (64 * 256))
+    assert round(gigabytes, 1) == round(right_answer, 1), "Hint: 7 times 0.516."
 
 # %% [markdown]
 # **3.** *Predict:* a block with one huge number and 63 small ones: are the small ones

@@ -3,7 +3,7 @@
 #
 # - **You will** write a message as a prompt with an answer, mask the prompt, train a
 #   GPT to answer in words, read its answers in three ways, and then teach it five
-#   different instructions, which a class head cannot learn.
+#   kinds of instructions, most of which a class head cannot learn.
 # - **You need** the loop of notebook 7 and LoRA of notebook 9.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
 #   with GPT-2.
@@ -38,7 +38,7 @@ from spamft.train import TrainConfig, fit
 DATA = "auto"
 MODEL = "auto"
 SEED = 123
-EPOCHS = 1  # of the classification task
+EPOCHS = 2  # of the classification task
 EPOCHS_OPEN = 6  # of the open instructions, which are few
 
 # %% [markdown]
@@ -99,7 +99,8 @@ with torch.no_grad():
 asked = [(t, y) for t, y in enumerate(labels) if y != IGNORED]
 by_hand = -sum(logs[t, y].item() for t, y in asked) / len(asked)
 one = make_instruction_loader(dataset)
-history = fit(copy.deepcopy(opened.gpt), one, one, TrainConfig(epochs=1, lr=1e-9))
+nothing = TrainConfig(epochs=1, lr=1e-9)  # as good as 0: only the loss is wanted
+history = fit(copy.deepcopy(opened.gpt), one, one, nothing)
 assert abs(history[0].train_loss - by_hand) < 1e-3
 print(f"{by_hand:.2f} nats a token")
 
@@ -109,20 +110,20 @@ print(f"{by_hand:.2f} nats a token")
 # What does the pretrained model answer, *zero-shot*? And *few-shot*, with four
 # examples in the prompt? Three ways to read an answer: take the text that it writes;
 # or compare how likely it finds each name; or the same per token of the name, so that
-# a longer name is not at a loss.
+# a longer name is not at a loss. (The examples are short, and a message that does not
+# fit is cut at its end; to save time, we ask about 120 test messages.)
 
 # %%
 room = context - 8  # leaves room for an answer
 short = data.splits.train[data.splits.train["Text"].str.len() < 80]
-shots = [
-    (t, names[k]) for t, k in zip(short["Text"][:4], short["Label"][:4], strict=True)
-]
+by_class = [short[short["Label"] == k]["Text"].tolist() for k in range(len(names))]
+shots = [(by_class[i % 2][i // 2], names[i % 2]) for i in range(4)]  # taking turns
 test = data.splits.test[:120]
 zero = [encode_prompt(tokenizer, text, room=room) for text in test["Text"]]
 few = [encode_prompt(tokenizer, text, shots=shots, room=room) for text in test["Text"]]
 
 
-# %%
+# %% tags=["slow"]
 def scores(gpt, prompts):
     """Accuracy by reading, and how many written answers were one of the names."""
     result = {}
@@ -139,8 +140,9 @@ table = {"zero-shot": scores(opened.gpt, zero), "few-shot": scores(opened.gpt, f
 pd.DataFrame(table).T.map("{:.1%}".format)
 
 # %% [markdown]
-# > **You should see** that the bundled GPT writes a name hardly ever without
-# > examples, and that its likelihoods are near a coin. It never learned to answer.
+# > **You should see** that the bundled GPT hardly ever writes a name, with or without
+# > examples. Forced to choose, it is about as good as a coin, for its choice hardly
+# > depends on the message. It never learned to answer.
 #
 # ## Train it to answer
 #
@@ -160,7 +162,7 @@ def as_instructions(part):
     return InstructionDataset(prompts, answers, tokenizer)
 
 
-# %%
+# %% tags=["slow"]
 train = make_instruction_loader(as_instructions(data.splits.train), shuffle=True)
 validation = make_instruction_loader(as_instructions(data.splits.validation))
 history = fit(tuned, train, validation, config, log=print)
@@ -169,7 +171,7 @@ history = fit(tuned, train, validation, config, log=print)
 # (The accuracy in these lines counts tokens: also the end token, which is easily
 # learned. That of messages is in the table.)
 
-# %%
+# %% tags=["slow"]
 table["instruction-tuned"] = scores(tuned, zero)
 frame = pd.DataFrame(table).T
 frame.map("{:.1%}".format)
@@ -187,10 +189,11 @@ axes.legend(frameon=False, title="read as")
 figure
 
 # %% [markdown]
-# It answers now, and nearly always with one of the names. Where all answers are
-# single words that parse, the three readings agree; they differ for a model that was
-# not trained for it. How sure is it about our message? The likelihoods as
-# probabilities:
+# It answers now, and nearly always with one of the names. The last two readings must
+# agree here: both names have equally many tokens, so dividing changes nothing. They
+# can differ for names of different length. The first agrees with them once the model
+# nearly always writes a name. How sure is it about our message? The likelihoods, made
+# to add up to 1 over the two names:
 
 # %%
 logs = answer_likelihoods(tuned, tokenizer, [prompt], names)[0]
@@ -210,7 +213,7 @@ pairs.groupby("kind").first()
 # %% [markdown]
 # Train one model on all five kinds, all but the last two of each kind:
 
-# %%
+# %% tags=["slow"]
 held_out = pairs.groupby("kind").tail(2)
 learned = pairs.drop(held_out.index)
 
@@ -229,7 +232,7 @@ config = TrainConfig(EPOCHS_OPEN, lr=config.lr, warmup_steps=20, clip_norm=1.0)
 watched = make_instruction_loader(unseen)
 history = fit(follower, loader, watched, config, log=print)
 
-# %%
+# %% tags=["slow"]
 answers = respond(follower, tokenizer, prompts, 24)
 for row, answer in zip(held_out.itertuples(), answers, strict=True):
     print(f"{row.kind}: {row.instruction} {row.input[:60]}")
@@ -238,9 +241,9 @@ for row, answer in zip(held_out.itertuples(), answers, strict=True):
 # %% [markdown]
 # > **You should see** one model that does different things by what it is asked: a
 # > label, a sentence that begins with one, a number. The form is right far more often
-# > than the content. A model of 7 million parameters with 232 examples cannot really
-# > explain, copy a number or count words; that is the lecture's "larger datasets,
-# > greater computing power needed", seen.
+# > than the content. The bundled GPT, with 7.6 million parameters and 232 examples,
+# > cannot really explain, copy a number or count words; that is the lecture's "Larger
+# > datasets, greater computational power needed", seen.
 #
 # ## What just happened
 #
@@ -268,8 +271,9 @@ if tokens_asked is not ...:
     )
 
 # %% [markdown]
-# **2.** *Predict:* what does `parse_answer` make of " Spam, I am afraid" and of "
-# spammy"? Write both results.
+# **2.** *Predict:* `parse_answer(text, names)` gives the place of the name that a
+# text begins with, or `None`. What does it give for " Spam, I am afraid" and for "
+# spammy", if the names are ham (0) and spam (1)? Write both as a list.
 
 # %% tags=["exercise-2"]
 two_results = ...
@@ -278,7 +282,7 @@ two_results = ...
 if two_results is not ...:
     texts = (" Spam, I am afraid", " spammy")
     assert list(two_results) == [parse_answer(t, ("ham", "spam")) for t in texts], (
-        "Hint: the text must begin with a name, and the name must end there."
+        "Hint: 0, 1 or None each; the text begins with a name, and the name ends there."
     )
 
 # %% [markdown]

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
+from spamft.data import encode_labels, put_aside
 from spamft.evaluate import predict
 from spamft.gpt import GPT
 from spamft.insight.baselines import BASELINES
@@ -60,6 +61,7 @@ class Row:
     rank: int | None = None  # of LoRA
     in_4_bits: bool = False
     random: bool = False  # weights that nobody pretrained
+    unbalanced: bool = False  # also on what balancing put aside, classes weighted alike
     shots: int = 0  # examples in the prompt
     lr: float | None = None  # for small models; above 50M parameters a tenth
 
@@ -74,6 +76,9 @@ ROWS = (
     Row("few-shot prompt (4)", "prompt", shots=4),
     Row("head only", "head", "head", lr=5e-3),
     Row("last block", "head", "last_block", lr=1e-3),
+    Row(
+        "last block, all ham, weighted", "head", "last_block", unbalanced=True, lr=1e-3
+    ),
     Row("last two blocks", "head", "last_two_blocks", lr=1e-3),
     Row("full", "head", "all", lr=3e-4),
     Row("LoRA, r = 4", "head", rank=4, lr=2e-3),
@@ -149,9 +154,22 @@ class _Task:
         # longest answer, end token included
         self.answer = 1 + max(len(tokenizer.encode(f" {name}")) for name in self.names)
 
-    def config(self, row: Row) -> TrainConfig:
+    def config(self, row: Row, labels: Sequence[int]) -> TrainConfig:
+        """How this row trains; with a weight a class if they are not equally many."""
+        weights = None
+        if row.unbalanced:
+            counts = np.bincount(labels, minlength=len(self.names))
+            weights = tuple(len(labels) / (len(counts) * counts))
         lr = row.lr / 10 if self.large else row.lr
-        return TrainConfig(**asdict(TRAIN) | {"lr": lr})
+        return replace(TRAIN, lr=lr, class_weights=weights)
+
+    def training(self, row: Row) -> SpamDataset:
+        """The balanced training part, or with it all that balancing put aside."""
+        if not row.unbalanced:
+            return self.datasets[0]
+        aside = encode_labels(put_aside(self.data.df, self.splits), self.names)
+        everything = pd.concat([self.splits.train, aside])
+        return SpamDataset(everything, self.opened.tokenizer, self.longest)
 
     def gpt(self, row: Row, seed: int) -> GPT:
         """A GPT of this row's own, to be changed at will."""
@@ -244,7 +262,7 @@ def _prompt(task: _Task, row: Row, seeds: Sequence[int]):
 def _head(task: _Task, row: Row, seeds: Sequence[int]):
     """A class head; the trunk, if there is one, runs once for all seeds."""
     model = task.classifier(row, seeds[0])
-    train, validation, test = task.datasets
+    train, (_, validation, test) = task.training(row), task.datasets
     loaders = [
         make_bucketed_loader(train, task.budget, shuffle=True),
         make_bucketed_loader(validation),
@@ -257,7 +275,7 @@ def _head(task: _Task, row: Row, seeds: Sequence[int]):
             model.load_state_dict(task.classifier(row, seed).state_dict())
             training.batch_sampler.generator.manual_seed(seed)
             began = time.perf_counter()
-            fit(top, training, looked_at, task.config(row))
+            fit(top, training, looked_at, task.config(row, train.labels))
             said = predict(top, asked)[0].argmax(-1).numpy()
             seconds = trunk + time.perf_counter() - began
             yield seed, _size(model) | {"seconds": seconds}, said
@@ -277,7 +295,7 @@ def _instruct(task: _Task, row: Row, seeds: Sequence[int]):
         began = time.perf_counter()
         size = MESSAGES * sum(map(len, parts[0])) // len(parts[0])
         training = make_instruction_loader(sets[0], size, shuffle=True, seed=seed)
-        fit(gpt, training, make_instruction_loader(sets[1]), task.config(row))
+        fit(gpt, training, make_instruction_loader(sets[1]), task.config(row, []))
         seconds = time.perf_counter() - began
         cell, said = _read(task, gpt, parts[2], "generated")
         cell["seconds"] += seconds

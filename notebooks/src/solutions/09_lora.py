@@ -19,12 +19,12 @@ with_rank_4 = trained // 4
 dead = LoRALinear(linear, LoRAConfig(rank=4))
 dead.A.data.zero_()
 dead(x).sum().backward()
-gradient_of_A = dead.A.grad.abs().max().item()
+gradient_of_B = dead.B.grad.abs().max().item()
 
 # %% tags=["wrong-2"]
 dead = LoRALinear(linear, LoRAConfig(rank=4))
 dead(x).sum().backward()
-gradient_of_A = dead.A.grad.abs().max().item()
+gradient_of_B = dead.B.grad.abs().max().item()
 
 # %% [markdown]
 # **3.** 16, the rank that was allowed.

@@ -1,0 +1,252 @@
+# %% [markdown]
+# # 15 · Ask the model: why did you say spam?
+#
+# - **You will** find the tokens that decided a verdict, in two ways, check that the
+#   parts add up to the whole, watch the verdict form from block to block, and try
+#   edits that should change nothing.
+# - **You need** a finetuned classifier; one call makes it.
+# - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
+#   with GPT-2.
+#
+# A score says how often a model is right. This notebook asks what it looks at.
+
+# %%
+import re
+from pathlib import Path
+
+import torch
+
+from spamft.classifier import classify, load
+from spamft.data import load_splits
+from spamft.insight.audit import PATTERNS
+from spamft.insight.explain import by_block, integrated_gradients, leave_one_out, probe
+from spamft.job import Job, finetune
+from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.tokenizer import load_tokenizer
+
+# %% tags=["parameters"]
+DATA = "auto"
+MODEL = "auto"
+SEED = 123
+FOLDER = Path("runs/notebook-15")
+
+# %% [markdown]
+# A model with its last block finetuned, as in notebook 8, but on the leak-free split:
+
+# %% tags=["slow"]
+job = Job(FOLDER, DATA, MODEL, seed=SEED, folder="../data", overwrite=True)
+metrics = finetune(job)
+model = load(FOLDER / "model")
+tokenizer = load_tokenizer(model.tokenizer)
+print(f"test accuracy {metrics['test']['accuracy']:.1%}")
+
+# %%
+message = "Your account is locked. Confirm your details today at bank-login.example"
+classify(model, tokenizer, message)
+
+# %% [markdown]
+# ## Take a token away
+#
+# The simplest question: what would it say without this token? The score is the logit
+# of spam minus that of ham; above 0 it says spam. By hand, for every token:
+
+
+# %%
+@torch.no_grad()
+def score(ids):
+    ham, spam = model(torch.tensor([ids]))[0].tolist()
+    return spam - ham
+
+
+ids = tokenizer.encode_ordinary(message)
+whole = score(ids)
+by_hand = [whole - score(ids[:t] + ids[t + 1 :]) for t in range(len(ids))]
+print(f"score {whole:+.2f}")
+
+# %% [markdown]
+# The library's function asks all of them in one batch. In a notebook the result shows
+# as coloured text: orange speaks for the label, blue against it; hold the mouse over
+# a token for its number.
+
+# %%
+left_out = leave_one_out(model, tokenizer, message)
+assert max(abs(a - b) for a, b in zip(left_out.worth, by_hand, strict=True)) < 1e-3
+left_out
+
+# %%
+print(left_out)  # in a terminal: a plus or minus for every half logit, at most six
+
+# %% [markdown]
+# ## Walk from nothing to the message
+#
+# Taking one token away misses what two tokens say together: each alone can go
+# unnoticed as long as the other is there. *Integrated gradients* walk in small steps
+# from a message of end tokens to this one, and at each step add up how much each
+# token's vector moves the score. The parts must add up to the whole way:
+
+# %%
+walked = integrated_gradients(model, tokenizer, message, steps=256)
+print(
+    f"from {walked.base:+.2f} to {walked.score:+.2f}: {walked.score - walked.base:+.2f}"
+)
+print(f"the tokens' worths add up to {sum(walked.worth):+.2f}")
+walked
+
+# %% [markdown]
+# That they do is called *completeness*, and it is a check that finds many mistakes in
+# the code. With fewer steps it holds less well:
+
+# %% tags=["slow"]
+gaps = {}
+for steps in (1, 4, 16, 64, 256):
+    found = integrated_gradients(model, tokenizer, message, steps=steps)
+    gaps[steps] = abs(sum(found.worth) - (found.score - found.base))
+    print(f"{steps:4d} steps: off by {gaps[steps]:.3f}")
+assert gaps[256] < 0.05 * abs(walked.score - walked.base) + 0.05
+
+# %% [markdown]
+# Do the two ways agree? Each token as a pair of bars:
+
+# %%
+places = torch.arange(len(ids))
+figure, axes = paper(
+    f"Pairs of bars for {len(ids)} tokens; the strongest by leaving out is "
+    f"{left_out.tokens[max(places, key=lambda t: left_out.worth[t])]!r}.",
+    7,
+)
+axes.bar(places - 0.2, left_out.worth, width=0.4, color=BLUE, label="left out")
+axes.bar(places + 0.2, walked.worth, width=0.4, color=ORANGE, label="integrated")
+axes.set_xticks(places, [t.strip() for t in left_out.tokens], rotation=60, ha="right")
+axes.set_xlabel("token")
+axes.set_ylabel("worth for spam (logits)")
+axes.legend(frameon=False)
+figure
+
+# %% [markdown]
+# They need not agree: one asks about the message as it is, the other about the way to
+# it. What both find is a good candidate for a reason.
+#
+# ## Watch the verdict form
+#
+# After every block the last token has a vector. What would the head say of it? The
+# head was trained for the last block's vectors, so the early ones are a foreign
+# language to it; still the curve shows from which block on the head can read it.
+
+# %%
+examples = {
+    "this message": message,
+    "a friend": "Running late, start without me and save me a slice",
+}
+curves = {name: by_block(model, tokenizer, text) for name, text in examples.items()}
+ends = ", ".join(f"{name} {curve[-1]:+.1f}" for name, curve in curves.items())
+figure, axes = paper(f"Lines of the spam score after each block; at the end: {ends}.")
+for (name, curve), color in zip(curves.items(), (ORANGE, BLUE), strict=True):
+    axes.plot(range(len(curve)), curve, marker="o", color=color, label=name)
+axes.axhline(0, color=GREY, linewidth=0.8)
+axes.set_xlabel("blocks passed (number)")
+axes.set_ylabel("spam score (logits)")
+axes.legend(frameon=False)
+figure
+
+# %%
+assert abs(curves["this message"][-1] - whole) < 1e-3
+
+# %% [markdown]
+# > **You should see** the largest step at the last block: it, the norm and the head
+# > were trained together. That an early line is flat does not mean that the frozen
+# > blocks know nothing. It means that this head cannot read it there.
+#
+# ## Edits that should change nothing
+#
+# A good filter does not care about a full stop. Take the spam of the test part that
+# the model catches, edit it in ways after which it is still spam, and count the
+# verdicts that change. The last number is how far the probability of spam moves on
+# average. The last edit takes away more than the others: the link itself.
+
+# %% tags=["slow"]
+test = load_splits(FOLDER).test
+texts = test[test["Label"] == 1]["Text"].tolist()
+said = classify(model, tokenizer, texts)
+spam = [text for text, v in zip(texts, said, strict=True) if v.label == "spam"]
+edits = {
+    "a full stop at the end": lambda text: text.rstrip(".") + ".",
+    "all lower case": str.lower,
+    "&lt;#&gt; at the end": lambda text: text + " &lt;#&gt;",
+    "a friendly beginning": lambda text: "Hi mum, " + text,
+    "no web address": lambda text: re.sub(PATTERNS["web address"], "", text),
+}
+for name, edit in edits.items():
+    flips = probe(model, tokenizer, spam, edit)
+    shift = flips.mean_shift
+    print(f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} spam")
+
+# %% [markdown]
+# We took only spam that the model catches, so every change is a way round the filter.
+# `&lt;#&gt;` stands in 214 ham of the SMS collection and in no spam, probably left by
+# a program that removed numbers. A model trained there may have learned it (notebook
+# 13). A model trained on the sample cannot have.
+#
+# ## What just happened
+#
+# - Leaving a token out and integrated gradients both say what a token is worth; the
+#   second adds up to the whole.
+# - Read by the trained head, the verdict shows up late.
+# - Edits that should change nothing show what a model really looks at.
+#
+# ## Exercises
+#
+# Predict first, then compute. Replace the `...`; the cell below says nothing if you
+# are right, and gives a hint if not. Solutions: `src/solutions/15_why_spam.py`.
+#
+# **1.** *Predict:* do the worths by leaving out add up to score minus base, as
+# integrated gradients do? Put their sum into `sum_left_out`. (The base of
+# `leave_one_out` is one end token, that of `integrated_gradients` as many as the
+# message has.)
+
+# %% tags=["exercise-1"]
+sum_left_out = ...
+
+# %% tags=["check-1"]
+if sum_left_out is not ...:
+    assert abs(sum_left_out - sum(left_out.worth)) < 1e-6, (
+        "Hint: sum(left_out.worth); compare it with left_out.score - left_out.base."
+    )
+
+# %% [markdown]
+# **2.** *Predict:* which token of your own spam decides? Write `mine`, a message that
+# the model calls spam, and put the strongest token by `leave_one_out` into
+# `strongest`.
+
+# %% tags=["exercise-2"]
+mine, strongest = ..., ...
+
+# %% tags=["check-2"]
+if ... not in (mine, strongest):
+    found = leave_one_out(model, tokenizer, mine)
+    assert classify(model, tokenizer, mine).label == "spam", (
+        "Hint: it must be called spam."
+    )
+    assert strongest == found.tokens[found.worth.index(max(found.worth))], (
+        "Hint: tokens[worth.index(max(worth))], with its space if it has one."
+    )
+
+# %% [markdown]
+# **3.** *Predict:* does the order of the words matter to it? Write `reverse`, an edit
+# that turns the words of a text round, and probe `spam` with it; put the changed
+# verdicts into `changed`.
+
+# %% tags=["exercise-3"]
+reverse, changed = ..., ...
+
+# %% tags=["check-3"]
+if ... not in (reverse, changed):
+    assert reverse("one two three") == "three two one", (
+        "Hint: turn the words round, not the letters: ' '.join(text.split()[::-1])."
+    )
+    assert changed == probe(model, tokenizer, spam, reverse).changed, (
+        "Hint: probe(model, tokenizer, spam, reverse).changed"
+    )
+
+# %% [markdown]
+# **Next:** your own data: `python -m spamft audit yours.csv`, then `finetune`, then
+# ask it why. The way began at [0 · What is finetuning](00_what_is_finetuning.ipynb).

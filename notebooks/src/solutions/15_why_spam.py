@@ -1,0 +1,42 @@
+# %% [markdown]
+# Solutions to 15 · Why did it say spam. `wrong-N` is an answer that many give first:
+# the check of exercise N must refuse it.
+#
+# **1.** They need not: what two tokens say together is counted twice or not at all.
+
+# %% tags=["exercise-1"]
+sum_left_out = sum(left_out.worth)
+
+# %% tags=["wrong-1"]
+sum_left_out = left_out.score - left_out.base
+
+# %% [markdown]
+# **2.** For example with the message of this notebook.
+
+# %% tags=["exercise-2"]
+mine = message
+asked_again = leave_one_out(model, tokenizer, mine)
+strongest = asked_again.tokens[asked_again.worth.index(max(asked_again.worth))]
+
+# %% tags=["wrong-2"]
+mine, strongest = message, "nothing"
+
+# %% [markdown]
+# **3.** Fewer verdicts change than one would think: much hangs on words, not on
+# order.
+
+
+# %% tags=["exercise-3"]
+def reverse(text):
+    return " ".join(text.split()[::-1])
+
+
+changed = probe(model, tokenizer, spam, reverse).changed
+
+
+# %% tags=["wrong-3"]
+def reverse(text):
+    return text[::-1]
+
+
+changed = probe(model, tokenizer, spam, reverse).changed
