@@ -12,6 +12,7 @@ import re
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ from spamft.data import (
 )
 from spamft.formats import has_header
 
-__all__ = ["Audit", "Shortcut", "Suspect", "Swallowed", "audit", "audit_file"]
+__all__ = ["Audit", "Line", "Shortcut", "Suspect", "Swallowed", "audit", "audit_file"]
 
 PATTERNS = {
     "HTML entity": r"&(?:[a-z]+|#\d+);",
@@ -50,6 +51,14 @@ PATTERNS = {
 MOJIBAKE = re.compile(PATTERNS["broken encoding"])
 ENOUGH = 20  # messages that a shortcut must be in
 LARGE = 20_000  # messages, above which labels are judged by words alone
+
+
+class Line(NamedTuple):
+    """One finding, and its share in 0..1 if it is one."""
+
+    what: str
+    finding: str
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,12 @@ class Shortcut:
     share: float  # of the messages that have it, 0..1
     accuracy: float  # balanced, of "has it means the label", 0..1
 
+    def line(self) -> Line:
+        """In words."""
+        counts = ", ".join(f"{n:,} {name}" for name, n in self.counts.items())
+        finding = f"{counts}; means {self.label} to {self.share:.1%}"
+        return Line(f"shortcut: {self.what}", finding, self.accuracy)
+
 
 @dataclass(frozen=True)
 class Suspect:
@@ -82,8 +97,16 @@ class Suspect:
     belief: float  # in the given label, 0..1
     text: str
 
+    def line(self) -> Line:
+        """In words."""
+        finding = (
+            f"labelled {self.label}, reads like {self.reads} "
+            f"({1 - self.belief:.0%}): {self.text[:50]!r}"
+        )
+        return Line(f"suspect: row {self.row}", finding)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Audit:
     """What `audit` found; lists begin with the worst."""
 
@@ -107,73 +130,71 @@ class Audit:
         """All of it, for JSON."""
         return asdict(self)
 
-    def lines(self) -> list[tuple[str, str]]:
-        """(what, finding) pairs in the order of reading."""
+    def lines(self) -> list["Line"]:
+        """What was found, in the order of reading."""
         classes = ", ".join(f"{count:,} {name}" for name, count in self.classes.items())
         found = [
-            ("rows", f"{self.rows:,} ({classes})"),
-            ("always the most frequent", f"is right for {self.majority:.1%}"),
-        ]
-        if self.read_by_pandas is not None:
-            lost = "; ".join(
-                f"line {s.line} swallows {s.lost} ({s.begins[:30]!r})"
-                for s in self.swallowed[:3]
-            )
-            same = self.read_by_pandas == self.rows
-            found.append(
-                (
-                    "read_csv's default",
-                    f"finds {self.read_by_pandas:,} rows: "
-                    + (lost or ("all" if same else "a quotation mark never closes")),
-                )
-            )
-        found += [
-            (
+            Line("rows", f"{self.rows:,} ({classes})"),
+            Line(
+                "always the most frequent",
+                f"is right for {self.majority:.1%}",
+                self.majority,
+            ),
+            *self._reading(),
+            Line(
                 "duplicates",
                 f"{self.exact_duplicates:,} exact, {self.folded_duplicates:,} but for "
                 f"case, digits and punctuation, {self.near_duplicates:,} nearly",
+                self.near_duplicates / self.rows,
             ),
-            ("equal but labelled apart", f"{self.conflicts:,} groups"),
+            Line("equal but labelled apart", f"{self.conflicts:,} groups"),
         ]
         for name, leak in (self.leaks or {}).items():
-            found.append(
-                (
-                    f"{name} messages in train",
-                    f"{leak['exact']:,} exact, {leak['folded']:,} folded",
-                )
+            counts = f"{leak['exact']:,} exact, {leak['folded']:,} folded"
+            found.append(Line(f"{name} messages in train", counts))
+        found.append(
+            Line(
+                "length alone",
+                f"balanced accuracy {self.length_rule:.1%}",
+                self.length_rule,
             )
-        found.append(("length alone", f"balanced accuracy {self.length_rule:.1%}"))
+        )
         pure = [each for each in self.shortcuts if each.what in PATTERNS]
         pure = [each for each in pure if each.share >= 0.98]
-        for each in dict.fromkeys([*pure, *self.shortcuts[:10]]):
-            counts = ", ".join(f"{n:,} {name}" for name, n in each.counts.items())
-            found.append(
-                (
-                    f"shortcut: {each.what}",
-                    f"{counts}; means {each.label} to {each.share:.1%}",
-                )
-            )
-        found.append(("broken encoding", f"{len(self.mojibake):,} rows"))
-        for each in self.suspects[:5]:
-            found.append(
-                (
-                    f"suspect: row {each.row}",
-                    f"labelled {each.label}, reads like {each.reads} "
-                    f"({1 - each.belief:.0%}): {each.text[:50]!r}",
-                )
-            )
-        return found
+        found += [s.line() for s in dict.fromkeys([*pure, *self.shortcuts[:10]])]
+        found.append(Line("broken encoding", f"{len(self.mojibake):,} rows"))
+        return found + [suspect.line() for suspect in self.suspects[:5]]
+
+    def _reading(self) -> list["Line"]:
+        if self.read_by_pandas is None:
+            return []
+        lost = "; ".join(
+            f"line {s.line} swallows {s.lost} ({s.begins[:30]!r})"
+            for s in self.swallowed[:3]
+        )
+        same = self.read_by_pandas == self.rows
+        why = lost or ("all" if same else "a quotation mark never closes")
+        return [
+            Line("read_csv's default", f"finds {self.read_by_pandas:,} rows: {why}")
+        ]
 
     def __str__(self) -> str:
-        return "\n".join(f"{what:32s}{finding}" for what, finding in self.lines())
+        return "\n".join(f"{line.what:36s}{line.finding}" for line in self.lines())
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(what)}</th>"
-            f"<td style='text-align:left'>{html.escape(finding)}</td></tr>"
-            for what, finding in self.lines()
-        )
-        return f"<table>{rows}</table>"
+        """A table, with a bar where a finding is a share."""
+        rows = []
+        for what, finding, share in self.lines():
+            width = 0 if share is None else round(120 * share)
+            bar = f'<div style="background:#3b6fd4;height:0.8em;width:{width}px"></div>'
+            rows.append(
+                f'<tr><th style="text-align:left">{html.escape(what)}</th>'
+                f'<td style="text-align:left">{html.escape(finding)}</td>'
+                f"<td>{bar if width else ''}</td></tr>"
+            )
+        return f"<table>{''.join(rows)}</table>"
 
 
 def audit(df: pd.DataFrame, splits: Splits | None = None) -> Audit:

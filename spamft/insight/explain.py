@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """What each token of a message gave to the score of `label`."""
 
@@ -47,6 +47,8 @@ class Explanation:
             for token, w in zip(self.tokens, self.worth, strict=True)
         ]
         return f"{self.label} {self.score:+.2f}: {' '.join(marks)}"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Orange speaks for the label, blue against it; the number is in the title."""
