@@ -97,6 +97,14 @@ print(f"only the GPT is right on {only_ours}, only TF-IDF + SVM on {only_svm} me
 print(f"p = {mcnemar(ours, svm):.2f}")
 
 # %% [markdown]
+# By hand: that many heads in that many throws of a fair coin, or a split even less
+# even, on either side.
+
+# %%
+by_hand = binomtest(int(only_ours), int(only_ours + only_svm)).pvalue
+assert abs(by_hand - mcnemar(ours, svm)) < 1e-9
+
+# %% [markdown]
 # The p is the chance of a split at least as uneven as this if neither is better.
 # Above 0.05, say nothing about which is better. How uneven must a split be for p <
 # 0.05? For as many messages as differ here:

@@ -27,6 +27,9 @@ from spamft.sources import open_messages, open_splits
 DATA = "auto"
 SEED = 123
 
+# %% [markdown]
+# All messages, read so that none is lost:
+
 # %%
 messages, source = open_messages(DATA, folder="../data")
 messages = messages.reset_index(drop=True)

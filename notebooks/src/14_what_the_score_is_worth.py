@@ -22,17 +22,9 @@ from spamft.batches import SpamDataset, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import balance, encode_labels, put_aside, random_split
 from spamft.evaluate import predict, reliability, report
+from spamft.insight import calibrate
 from spamft.insight.baselines import words
-from spamft.insight.calibrate import (
-    Rates,
-    at_share,
-    choose_threshold,
-    costs,
-    fit_temperature,
-    rates_at,
-    spam_scores,
-    threshold_curve,
-)
+from spamft.insight.calibrate import Rates, at_share, rates_at, spam_scores
 from spamft.job import default_recipe
 from spamft.plots import BLUE, ORANGE, paper, plot_costs, plot_reliability
 from spamft.sources import open_messages, open_model, open_splits
@@ -132,7 +124,7 @@ print(f"on average {by_hand:.1%} between sure and right")
 # sound. Above 1 they sound less sure.
 
 # %%
-temperature = fit_temperature(*validation)
+temperature = calibrate.fit_temperature(*validation)
 softened = test[0] / temperature
 after = report(softened, test[1])
 assert after.accuracy == before.accuracy
@@ -149,7 +141,10 @@ plot_reliability(
 )
 
 # %% [markdown]
-# Below the grey line the model is surer than it has a right to be.
+# Below the grey line the model is surer than it has a right to be. That is no
+# accident: training went on until the loss of the training messages was near 0, and
+# the cheapest way down is to shout. Whoever uses the probabilities, for a threshold
+# or to sort a list for a person to read, should cool them first.
 #
 # ## A filter must not lose mail
 #
@@ -163,7 +158,7 @@ spam_of = [spam_scores(logits / temperature) for logits, _ in (test, ham)]
 half = len(aside) // 2
 chosen = spam_of[1][:half]
 wanted = 0.01
-threshold = choose_threshold(chosen, torch.zeros(half), wanted)
+threshold = calibrate.choose_threshold(chosen, torch.zeros(half), wanted)
 print(f"threshold {threshold:.3f}")
 
 # %%
@@ -206,14 +201,15 @@ pd.DataFrame(table).T.round(2)
 # or 100 missed spam, at 13 % spam.
 
 # %%
-curve = threshold_curve(checked, truth).iloc[1:]
-by_price = {f"lost ham = {c}": costs(curve, 0.13, c) for c in (1, 10, 100)}
+curve = calibrate.threshold_curve(checked, truth).iloc[1:]
+by_price = {f"lost ham = {c}": calibrate.costs(curve, 0.13, c) for c in (1, 10, 100)}
 plot_costs(curve["threshold"].tolist(), by_price)
 
 # %% [markdown]
 # The dearer a lost message, the farther right the lowest point: the filter must be
 # surer. (For a real filter, choose it on messages that you do not then measure on.)
-# Nothing of this needed training again.
+# Nothing of this needed training again: one model, and as many filters as there are
+# prices.
 #
 # ## What just happened
 #

@@ -181,6 +181,20 @@ for name, edit in edits.items():
     print(f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} spam")
 
 # %% [markdown]
+# > **You should see** with the sample and the bundled GPT that a single full stop, or
+# > two odd marks at the end, turn a third of the caught spam into ham, while capitals
+# > and a greeting hardly matter. The model reads the last token, and little of what
+# > it was taught ended like that.
+#
+# One of the edits by hand, to see that nothing but verdicts is counted:
+
+# %%
+edited = [edits["a full stop at the end"](text) for text in spam]
+by_hand = sum(v.label != "spam" for v in classify(model, tokenizer, edited))
+stop = probe(model, tokenizer, spam, edits["a full stop at the end"])
+assert by_hand == stop.changed
+
+# %% [markdown]
 # We took only spam that the model catches, so every change is a way round the filter.
 # `&lt;#&gt;` stands in 214 ham of the SMS collection and in no spam, probably left by
 # a program that removed numbers. A model trained there may have learned it (notebook
