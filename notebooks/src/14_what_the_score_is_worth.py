@@ -209,7 +209,7 @@ plot_costs(curve["threshold"].tolist(), by_price)
 # The dearer a lost message, the farther right the lowest point: the filter must be
 # surer. (For a real filter, choose it on messages that you do not then measure on.)
 # Nothing of this needed training again: one model, and as many filters as there are
-# prices.
+# prices for a mistake, each one a line of code.
 #
 # ## What just happened
 #
