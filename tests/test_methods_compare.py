@@ -89,6 +89,13 @@ def test_stopped_it_goes_on_and_runs_nothing_twice(place, monkeypatch):
     assert len(ran) == len(set(ran)) == 2 + 2 * 6
 
 
+def test_what_ctrl_c_cut_short_is_no_result(place, monkeypatch):
+    monkeypatch.setattr(module, "fit", lambda *a, **k: [])  # as fit returns then
+    with pytest.raises(KeyboardInterrupt):
+        run(place, rows=FEW[2:3])
+    assert not list((place / "out").glob("cells/*"))
+
+
 def test_another_comparison_in_the_same_folder_is_refused(place):
     run(place, rows=FEW[:1])
     with pytest.raises(ValueError, match="holds another comparison"):

@@ -152,7 +152,8 @@ class _Task:
         self.labels = np.array(data.splits.test["Label"])
         self.large = sum(p.numel() for p in opened.gpt.parameters()) > 50e6
         # longest answer, end token included
-        self.answer = 1 + max(len(tokenizer.encode(f" {name}")) for name in self.names)
+        answers = tokenizer.encode_ordinary_batch([f" {name}" for name in self.names])
+        self.answer = 1 + max(map(len, answers))
 
     def config(self, row: Row, labels: Sequence[int]) -> TrainConfig:
         """How this row trains; with a weight a class if they are not equally many."""
@@ -196,18 +197,16 @@ class _Task:
 
     def prompts(self, part: pd.DataFrame, shots: int) -> list[list[int]]:
         """The part's messages as prompts, with the first short examples of train."""
-        tokenizer, context = (
-            self.opened.tokenizer,
-            self.opened.gpt.config.context_length,
-        )
-        examples = []
-        short = self.splits.train[self.splits.train["Text"].str.len() < 80]
+        room = self.opened.gpt.config.context_length - self.answer
+        examples, train = [], self.splits.train
         for i in range(shots):  # one class after the other
-            group = short[short["Label"] == i % len(self.names)]
-            text = group["Text"].iloc[i // len(self.names)]
-            examples.append((text, self.names[i % len(self.names)]))
+            name, turn = self.names[i % len(self.names)], i // len(self.names)
+            texts = train[train["Label"] == i % len(self.names)]["Text"]
+            short = texts[texts.str.len() < 80]
+            texts = short if len(short) > turn else texts
+            examples.append((texts.iloc[turn], name))
         return [
-            encode_prompt(tokenizer, text, shots=examples, room=context - self.answer)
+            encode_prompt(self.opened.tokenizer, text, shots=examples, room=room)
             for text in part["Text"]
         ]
 
@@ -275,10 +274,17 @@ def _head(task: _Task, row: Row, seeds: Sequence[int]):
             model.load_state_dict(task.classifier(row, seed).state_dict())
             training.batch_sampler.generator.manual_seed(seed)
             began = time.perf_counter()
-            fit(top, training, looked_at, task.config(row, train.labels))
+            _train(top, training, looked_at, task.config(row, train.labels))
             said = predict(top, asked)[0].argmax(-1).numpy()
             seconds = trunk + time.perf_counter() - began
             yield seed, _size(model) | {"seconds": seconds}, said
+
+
+def _train(model: nn.Module, training, looked_at, config: TrainConfig) -> None:
+    """`fit`; but what Ctrl-C ends early is no result, and ends the comparison too."""
+    history = fit(model, training, looked_at, config)
+    if not history or history[-1].epoch < config.epochs:
+        raise KeyboardInterrupt
 
 
 def _instruct(task: _Task, row: Row, seeds: Sequence[int]):
@@ -295,7 +301,7 @@ def _instruct(task: _Task, row: Row, seeds: Sequence[int]):
         began = time.perf_counter()
         size = MESSAGES * sum(map(len, parts[0])) // len(parts[0])
         training = make_instruction_loader(sets[0], size, shuffle=True, seed=seed)
-        fit(gpt, training, make_instruction_loader(sets[1]), task.config(row, []))
+        _train(gpt, training, make_instruction_loader(sets[1]), task.config(row, []))
         seconds = time.perf_counter() - began
         cell, said = _read(task, gpt, parts[2], "generated")
         cell["seconds"] += seconds
