@@ -133,10 +133,11 @@ plot_comparison(whole)
 
 # %% [markdown]
 # Each number in the picture is a way, its line the interval, its size the parameters
-# that train, and to the right it gets expensive. Put the ways in order, with the best
-# one's interval drawn through. Orange: more than 100,000 parameters train; blue:
-# fewer; grey: none. The majority class is below 50 %, for the larger class of
-# training is the smaller one of the test part.
+# that train, and to the right it gets expensive. The right half shows the upper end
+# again; there the intervals are far longer than the picture is high. Put the ways in
+# order, with the best one's interval drawn through. Orange: more than 100,000
+# parameters train; blue: fewer; grey: none. The majority class is below 50 %, for the
+# larger class of training is the smaller one of the test part.
 
 # %%
 whole["rounded"] = whole["accuracy"].round(6)
