@@ -239,8 +239,8 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     figure, left = paper(
         f"{len(frame)} ways by seconds and accuracy; the best is {best['way']} with "
         f"{best['accuracy']:.1%} in {best['seconds']:.1f} seconds.",
-        10.5,
-        4.6,
+        9.5,
+        4.0,
     )
     figure.clear()
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
