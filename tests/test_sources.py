@@ -180,6 +180,15 @@ def test_an_installed_wheel_does_the_job_with_no_network(tmp_path):
         env=environment,
     )
     assert where.startswith(str(site))
+    wings = (
+        "from spamft.methods.instruct import load_pairs; import spamft.insight.audit"
+    )
+    counted = run(
+        *(sys.executable, "-c", f"{wings}; print(len(load_pairs()))"),
+        cwd=empty,
+        env=environment,
+    )
+    assert int(counted) >= 200
 
 
 def test_splits_come_ready_to_train_on_by_either_way_of_cutting(tmp_path):
