@@ -175,7 +175,6 @@ class Sums(NamedTuple):
     """What a batch adds up to; tensors, to be read when somebody needs them."""
 
     loss: Tensor  # of all labels that are not IGNORED, weighted by class
-    weight: Tensor  # of these labels; without class weights their number
     correct: Tensor  # answers
     count: Tensor  # labels that are not IGNORED
 
@@ -197,9 +196,8 @@ def count_sums(
         reduction="sum",
     )
     count = asked.sum()
-    weight = count if class_weights is None else class_weights[labels[asked]].sum()
     correct = ((logits.detach().argmax(-1) == labels) & asked).sum()
-    return Sums(loss, weight, correct, count)
+    return Sums(loss, correct, count)
 
 
 @torch.no_grad()
@@ -215,7 +213,7 @@ def measure(model: nn.Module, loader: Iterable) -> tuple[float, float]:
     with evaluation_mode(model):
         for *inputs, labels in loader:
             logits = model(*(tensor.to(device) for tensor in inputs)).float()
-            loss, _, correct, count = count_sums(logits, labels.to(device))
+            loss, correct, count = count_sums(logits, labels.to(device))
             parts.append(torch.stack([loss.double(), correct.double(), count.double()]))
     if not parts:
         raise ValueError("nothing to evaluate: the loader has no batch")

@@ -71,11 +71,16 @@ def paper(
     """
     figure = Picture(figsize=(width, height), layout="constrained", facecolor=PAPER)
     figure.alt = alt
-    axes = figure.add_subplot(facecolor=PAPER)
+    axes = figure.add_subplot()
+    _style(axes)
+    return figure, axes
+
+
+def _style(axes: Axes) -> None:
+    axes.set_facecolor(PAPER)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def plot_loss(history: Sequence[Record]) -> Picture:
@@ -236,7 +241,7 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     accuracy, interval_low, interval_high, seconds and trained (parameters).
     """
     best = frame.loc[frame["accuracy"].idxmax()]
-    figure, left = paper(
+    figure, _ = paper(
         f"{len(frame)} ways by seconds and accuracy; the best is {best['way']} with "
         f"{best['accuracy']:.1%} in {best['seconds']:.1f} seconds.",
         9.5,
@@ -247,10 +252,7 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     upper = frame[frame["accuracy"] >= best["accuracy"] - 0.03]
     for axes, some in ((left, frame), (right, upper)):
         _way_circles(axes, some)
-        axes.set_facecolor(PAPER)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
-        axes.set_axisbelow(True)
+        _style(axes)
         axes.set_xscale("log")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
         axes.set_xlabel("seconds, training and test")

@@ -188,11 +188,9 @@ def _backward(
     chosen = weights if len(weights) else None
     labels = torch.cat([batch[-1].flatten() for batch in window])
     labels = labels[labels != IGNORED]
-    total = (
-        len(labels)
-        if chosen is None
-        else weights[labels.clamp(max=len(weights) - 1)].sum()
-    )
+    total = len(labels)
+    if chosen is not None:  # a wrong number of weights is count_sums's to report
+        total = weights[labels.clamp(max=len(weights) - 1)].sum()
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), dtype=torch.long, device=labels.device)
     for *inputs, wanted in window:

@@ -122,7 +122,7 @@ def test_the_seed_decides_every_A(tiny_gpt, model):
 
 def test_it_works_for_any_module():
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-    x, before = torch.randn(3, 4), None
+    x = torch.randn(3, 4)
     before = model(x)
     assert add_lora(model, LoRAConfig(2, targets=("0",), also=("2",))) == ["0"]
     assert torch.equal(model(x), before)
