@@ -11,8 +11,9 @@ import argparse
 import copy
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +31,7 @@ from spamft.data import Splits, balance, encode_labels, random_split
 from spamft.evaluate import evaluate
 from spamft.gpt import GPT
 from spamft.job import default_recipe
-from spamft.plots import plot_learning_curves
+from spamft.plots.style import Picture, colors, in_percent, paper
 from spamft.sources import open_messages, open_model
 from spamft.train import TrainConfig, fit
 from spamft.trunk import run_trunk
@@ -205,6 +206,44 @@ def _paired(first: list[float], second: list[float]) -> str:
     error = statistics.stdev(differences) / DRAWS**0.5
     half = stats.t.ppf(0.975, DRAWS - 1) * error
     return f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f})"
+
+
+def plot_learning_curves(
+    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
+) -> Picture:
+    """Accuracy over the number of labelled messages: one line per method, its range.
+
+    `accuracies` has them by method and number of labels, one per draw.
+    """
+    figure, axes = paper(_curves_in_words(accuracies))
+    count = len(accuracies)
+    markers = islice(cycle("osD^v<>*pP"), count)
+    for (method, by_size), color, marker in zip(
+        accuracies.items(), colors(count), markers, strict=True
+    ):
+        sizes = list(by_size)
+        means = [sum(by_size[n]) / len(by_size[n]) for n in sizes]
+        lows, highs = ([f(by_size[n]) for n in sizes] for f in (min, max))
+        axes.plot(sizes, means, color=color, marker=marker, label=method)
+        axes.fill_between(sizes, lows, highs, color=color, alpha=0.12, linewidth=0)
+    axes.set_xscale("log", base=2)  # each size is twice the one before
+    axes.set_xticks(sizes, [str(n) for n in sizes])
+    in_percent(axes)
+    axes.set_xlabel("labelled messages to train on")
+    axes.set_ylabel("accuracy on the rest (% of messages)")
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _curves_in_words(
+    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
+) -> str:
+    methods = [
+        f"{method} from {statistics.mean(by[min(by)]):.1%} "
+        f"to {statistics.mean(by[max(by)]):.1%}"
+        for method, by in accuracies.items()
+    ]
+    return f"Mean accuracy with more and more labels: {'; '.join(methods)}."
 
 
 if __name__ == "__main__":

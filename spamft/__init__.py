@@ -1,24 +1,55 @@
 """spamft: finetune a GPT to classify text, one readable file per step.
 
+The lecture, one file per step, lies at the top:
+
     data.py        the messages: download, read, balance, encode, split, save
-    tokenizer.py   text        -> token ids
-    batches.py     messages    -> padded batches
-    gpt.py         ids         -> hidden states, next-token logits, text
+    tokenizer.py   text -> token ids
+    batches.py     messages -> padded batches
+    gpt.py         ids -> hidden states, next-token logits, text
     pretrained.py  GPT-2's published weights <-> gpt.GPT
-    classifier.py  a GPT       -> a classifier: class head, what trains, save, load
+    classifier.py  a class head, pooling, and which parameters train
     evaluate.py    model + batches -> a Report
     train.py       model + batches -> a finetuned model and its history
-    trunk.py       the frozen part runs once, the same loop trains what is left
-    plots.py       history, Report -> figures
-    job.py         all of it in one call; cli.py: from the command line
 
-    methods/       LoRA, QLoRA, instructions, and all ways compared
-    insight/       what the data hides, what a score is worth, why it said spam
+    trunk.py       the blocks that do not train run once, with the same results
 
-    fetch.py and formats.py are the plumbing of downloads and of message files,
-    pretrain.py makes a small GPT from texts.
+Everything that the lecture does not say has a folder, each with a map of its own:
 
-Import from the file you want to read: `from spamft.data import random_split`.
+    models/        other architectures behind the same five names
+    sources/       names and files -> messages and models
+    methods/       every way of finetuning: LoRA, QLoRA, instructions ...
+    insight/       what the data hides, how far to trust a score, why it predicted spam
+    experiments/   one run, and all methods compared
+    use/           classify, save, load, export
+    pretraining/   texts -> a vocabulary and a small GPT
+    plots/         history, metrics, messages -> pictures
+    plumbing/      files, downloads, devices: knows nothing of messages or models
+    cli/           the command line, one file per command
+
+Import from the file that you want to read: `from spamft.data import random_split`. The
+four calls that most programs need are also here: `spamft.download`, `spamft.finetune`,
+`spamft.load` and `spamft.classify`.
 """
 
-__version__ = "0.1.0"
+import importlib
+from typing import Any
+
+__version__ = "0.2.0"
+
+_HOME = {
+    "classify": "spamft.use.predict",
+    "download": "spamft.data",
+    "finetune": "spamft.experiments.finetune",
+    "load": "spamft.use.saved",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import one of the four calls when it is first used: `import spamft` is quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'spamft' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

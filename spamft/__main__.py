@@ -2,7 +2,7 @@
 
 import sys
 
-from spamft.cli import main
+from spamft.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

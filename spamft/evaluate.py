@@ -1,4 +1,4 @@
-"""A model and batches -> what its answers are worth.
+"""A model and batches -> metrics: loss, accuracy, precision, recall, calibration.
 
 Nothing here knows about spam or GPT: a batch is a tuple of what the model takes
 and, last, the labels; the model gives (B, K) logits.
@@ -16,7 +16,8 @@ from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spamft.modes import evaluation_mode
+from spamft.plumbing.errors import NotFiniteError, SpamftError
+from spamft.plumbing.modes import evaluation_mode
 
 __all__ = [
     "IGNORED",
@@ -31,12 +32,12 @@ __all__ = [
     "report",
 ]
 
-IGNORED = -100  # a label that is not asked for: no loss, no answer; as in PyTorch
+IGNORED = -100  # label to skip in loss and accuracy; PyTorch's ignore_index
 
 
 @dataclass(frozen=True)
 class ClassReport:
-    """How one class fares; shares in 0..1, and 0 where nothing can be counted."""
+    """Metrics of one class, each in 0..1, and 0 where undefined."""
 
     precision: float
     recall: float
@@ -46,16 +47,16 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Report:
-    """A model's answers to N examples of K classes, measured."""
+    """Metrics of a model's predictions for N examples of K classes."""
 
     loss: float  # nats per example
     accuracy: float  # 0..1
     interval: tuple[float, float]  # Wilson's 95 % interval of the accuracy
     mcc: float  # Matthews' correlation, -1..1, 0 for guessing
     average_precision: float | None  # of class 1, or of all classes on average if K > 2
-    calibration_error: float  # mean gap of certainty and accuracy, 0..1; 10 bins
+    calibration_error: float  # mean gap of confidence and accuracy, 0..1; 10 bins
     classes: tuple[ClassReport, ...]
-    confusion: tuple[tuple[int, ...], ...]  # [true class][said class] -> examples
+    confusion: tuple[tuple[int, ...], ...]  # [true class][predicted class] -> examples
 
     @property
     def examples(self) -> int:
@@ -65,7 +66,7 @@ class Report:
         return self.describe([f"class {k}" for k in range(len(self.classes))])
 
     def describe(self, names: Sequence[str]) -> str:
-        """The figures as lines of text, with the classes' `names`."""
+        """The metrics as lines of text, with the `names` of the classes."""
         low, high = self.interval
         lines = [
             f"accuracy {self.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%}, "
@@ -74,7 +75,7 @@ class Report:
         for name, each, row in zip(names, self.classes, self.confusion, strict=True):
             lines.append(
                 f"{name}: precision {each.precision:.3f}  "
-                f"recall {each.recall:.3f}  F1 {each.f1:.3f}  said "
+                f"recall {each.recall:.3f}  F1 {each.f1:.3f}  predicted "
                 + " ".join(f"{count:5d}" for count in row)
             )
         return "\n".join(lines)
@@ -87,9 +88,9 @@ def evaluate(model: nn.Module, loader: Iterable) -> Report:
 
 @torch.no_grad()
 def predict(model: nn.Module, loader: Iterable) -> tuple[Tensor, Tensor]:
-    """(N, K) float32 logits and (N,) labels of all batches, in their order, on the CPU.
+    """(N, K) float32 logits and (N,) labels of all batches, in order, on the CPU.
 
-    The model's mode stays as it was. Raises ValueError if there is no batch.
+    The model's mode stays as it was. Raises SpamftError if there is no batch.
     """
     device = next(model.parameters()).device
     logits, labels = [], []
@@ -98,7 +99,7 @@ def predict(model: nn.Module, loader: Iterable) -> tuple[Tensor, Tensor]:
             logits.append(model(*(tensor.to(device) for tensor in inputs)).float())
             labels.append(batch_labels)
     if not logits:
-        raise ValueError("nothing to evaluate: the loader has no batch")
+        raise SpamftError("nothing to evaluate: the loader has no batch")
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
@@ -106,25 +107,25 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     """Measure (N, K) logits against (N,) labels.
 
     Sums run over examples, so batches of unequal size weigh what they hold. Raises
-    FloatingPointError for logits that are not finite.
+    SpamftError for logits that are not finite.
     """
     if not logits.isfinite().all():
-        raise FloatingPointError("the model's logits are not finite")
-    said, true = logits.argmax(-1).numpy(), labels.numpy()
+        raise NotFiniteError("the model's logits are not finite")
+    predicted, true = logits.argmax(-1).numpy(), labels.numpy()
     classes = list(range(logits.shape[1]))
-    correct = int((said == true).sum())
+    correct = int((predicted == true).sum())
     interval = binomtest(correct, len(true)).proportion_ci(method="wilson")
     columns = metrics.precision_recall_fscore_support(
-        true, said, labels=classes, zero_division=0
+        true, predicted, labels=classes, zero_division=0
     )
-    confusion = metrics.confusion_matrix(true, said, labels=classes)
-    several = len({*true.tolist(), *said.tolist()}) > 1
+    confusion = metrics.confusion_matrix(true, predicted, labels=classes)
+    several = len({*true.tolist(), *predicted.tolist()}) > 1
     return Report(
         loss=F.cross_entropy(logits.double(), labels).item(),
         accuracy=correct / len(true),
         interval=(float(interval.low), float(interval.high)),
-        # one label everywhere is no correlation; scikit-learn would warn of it
-        mcc=float(metrics.matthews_corrcoef(true, said)) if several else 0.0,
+        # one label everywhere gives no correlation; scikit-learn would warn of it
+        mcc=float(metrics.matthews_corrcoef(true, predicted)) if several else 0.0,
         average_precision=_average_precision(logits, labels),
         calibration_error=_calibration_error(logits, labels),
         classes=tuple(
@@ -136,21 +137,21 @@ def report(logits: Tensor, labels: Tensor) -> Report:
 
 
 def _calibration_error(logits: Tensor, labels: Tensor) -> float:
-    """The expected calibration error, by 10 bins of equal width of certainty."""
+    """The expected calibration error, over 10 bins of confidence of equal width."""
     sure, right, count = reliability(logits, labels).T
     return float((np.abs(sure - right) * count).sum() / count.sum())
 
 
 def reliability(logits: Tensor, labels: Tensor, bins: int = 10) -> np.ndarray:
-    """(bins, 3): mean certainty, share of right answers, and answers, by certainty.
+    """(bins, 3): mean confidence, accuracy, and number of predictions, per bin.
 
-    Certainty is the probability of the class that is said. Bins are of equal width
-    from 1 / K to 1; an empty one has zeros.
+    Confidence is the probability of the predicted class. Bins have equal width from
+    1 / K to 1; an empty one has zeros.
     """
-    sure, said = logits.double().softmax(-1).max(-1)
+    sure, predicted = logits.double().softmax(-1).max(-1)
     low = 1 / logits.shape[-1]
     place = ((sure - low) / (1 - low) * bins).long().clamp(0, bins - 1)
-    right = (said == labels).double()
+    right = (predicted == labels).double()
     table = np.zeros((bins, 3))
     for b in range(bins):
         chosen = place == b
@@ -172,20 +173,20 @@ def _average_precision(logits: Tensor, labels: Tensor) -> float | None:
 
 
 class Sums(NamedTuple):
-    """What a batch adds up to; tensors, to be read when somebody needs them."""
+    """What a batch adds up to: tensors, to be read only when they are needed."""
 
     loss: Tensor  # of all labels that are not IGNORED, weighted by class
-    correct: Tensor  # answers
+    correct: Tensor  # predictions that equal their label
     count: Tensor  # labels that are not IGNORED
 
 
 def count_sums(
     logits: Tensor, labels: Tensor, class_weights: Tensor | None = None
 ) -> Sums:
-    """Sum the cross-entropy of (..., K) logits and (...) labels, and count answers."""
-    asked = labels != IGNORED
+    """Sum the cross-entropy of (..., K) logits and (...) labels, and count hits."""
+    counts = labels != IGNORED
     if class_weights is not None and len(class_weights) != logits.shape[-1]:
-        raise ValueError(
+        raise SpamftError(
             f"{len(class_weights)} class weights for {logits.shape[-1]} classes"
         )
     loss = F.cross_entropy(
@@ -195,8 +196,8 @@ def count_sums(
         ignore_index=IGNORED,
         reduction="sum",
     )
-    count = asked.sum()
-    correct = ((logits.detach().argmax(-1) == labels) & asked).sum()
+    count = counts.sum()
+    correct = ((logits.detach().argmax(-1) == labels) & counts).sum()
     return Sums(loss, correct, count)
 
 
@@ -205,8 +206,8 @@ def measure(model: nn.Module, loader: Iterable) -> tuple[float, float]:
     """(loss, accuracy) over all labels that are not IGNORED; the model's mode stays.
 
     Unlike `evaluate` it keeps no logits, so (B, T) labels of a large vocabulary will
-    do. Raises FloatingPointError for a loss that is not finite, ValueError if nothing
-    is asked.
+    do. Raises SpamftError for a loss that is not finite, or if no label
+    counts.
     """
     device = next(model.parameters()).device
     parts = []
@@ -216,10 +217,10 @@ def measure(model: nn.Module, loader: Iterable) -> tuple[float, float]:
             loss, correct, count = count_sums(logits, labels.to(device))
             parts.append(torch.stack([loss.double(), correct.double(), count.double()]))
     if not parts:
-        raise ValueError("nothing to evaluate: the loader has no batch")
+        raise SpamftError("nothing to evaluate: the loader has no batch")
     loss, correct, count = torch.stack(parts).sum(0).tolist()
     if not math.isfinite(loss):
-        raise FloatingPointError("the model's logits are not finite")
+        raise NotFiniteError("the model's logits are not finite")
     if not count:
-        raise ValueError("nothing to evaluate: every label is ignored")
+        raise SpamftError("nothing to evaluate: every label is ignored")
     return loss / count, correct / count

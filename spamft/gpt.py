@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spamft.modes import evaluation_mode
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.modes import evaluation_mode
 
 __all__ = [
     "GPT",
@@ -19,7 +20,6 @@ __all__ = [
     "CausalSelfAttention",
     "GPTConfig",
     "generate",
-    "linear_rows",
 ]
 
 
@@ -37,13 +37,13 @@ class GPTConfig:
     def __post_init__(self):
         for name in ("vocab_size", "context_length", "emb_dim", "n_layers", "n_heads"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+                raise SpamftError(f"{name}={getattr(self, name)} must be at least 1")
         if self.emb_dim % self.n_heads:
-            raise ValueError(
+            raise SpamftError(
                 f"n_heads={self.n_heads} must divide emb_dim={self.emb_dim}"
             )
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} must lie in [0, 1)")
+            raise SpamftError(f"dropout={self.dropout} must lie in [0, 1)")
 
 
 class CausalSelfAttention(nn.Module):
@@ -62,56 +62,36 @@ class CausalSelfAttention(nn.Module):
         `past` collects keys and values between calls: [] before the first call,
         which may bring many tokens; each later call brings one.
         """
-        B, T, C = x.shape
-        # (B, T, 3C) -> three of (B, H, T, D)
-        q, k, v = self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = self.project(x)
         if past is not None:
             if past:
                 k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
             past[:] = [k, v]
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=k.shape[2] == T,  # one new token may look at all the old ones
-        )
-        return self.out(y.transpose(1, 2).reshape(B, T, C))
+        return self.gather(q, k, v)
 
-    def at(self, x: Tensor, positions: Tensor) -> Tensor:
-        """(B, T, C), (B,) -> (B, C): what one token of each row gathers.
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query, key and value of every token, each (B, H, T, D)."""
+        B, T, _ = x.shape
+        # (B, T, 3C) -> three of (B, H, T, D)
+        return self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
 
-        The same numbers as `forward(x)[rows, positions]`; only keys and values
-        are computed for all tokens, the rest for one.
+    def gather(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """What each of Q queries finds among T tokens: (B, Q, C).
+
+        `mask` says which tokens a query may see; without it, those up to its own.
         """
-        B, T, C = x.shape
-        one = x[torch.arange(B, device=x.device), positions]
-        q = linear_rows(self.qkv, one, 0, C).view(B, self.n_heads, 1, -1)
-        # (B, T, 2C) -> two of (B, H, T, D)
-        k, v = (
-            linear_rows(self.qkv, x, C, 3 * C)
-            .view(B, T, 2, self.n_heads, -1)
-            .permute(2, 0, 3, 1, 4)
-        )
-        seen = torch.arange(T, device=x.device) <= positions[:, None]  # (B, T)
         y = F.scaled_dot_product_attention(
             q,
             k,
             v,
-            attn_mask=seen[:, None, None],
+            attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
+            # one new token may see all the old ones
+            is_causal=mask is None and q.shape[2] == k.shape[2],
         )
-        return self.out(y.reshape(B, C))
-
-
-def linear_rows(layer: nn.Module, x: Tensor, start: int, stop: int) -> Tensor:
-    """(..., in) -> (..., stop - start): `layer(x)[..., start:stop]` for less work.
-
-    A layer that is more than an nn.Linear knows best how, in a method `rows`.
-    """
-    if hasattr(layer, "rows"):
-        return layer.rows(x, start, stop)
-    return F.linear(x, layer.weight[start:stop], layer.bias[start:stop])
+        return self.out(y.transpose(1, 2).flatten(2))
 
 
 class MLP(nn.Module):
@@ -141,14 +121,20 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, past: list[Tensor] | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C); `past` as in `CausalSelfAttention.forward`."""
-        x = x + self.dropout(self.attention(self.norm_1(x), past))
-        return x + self.dropout(self.mlp(self.norm_2(x)))
+        return self.finish(x, self.attention(self.norm_1(x), past))
 
-    def at(self, x: Tensor, positions: Tensor) -> Tensor:
-        """(B, T, C), (B,) -> (B, C): `forward(x)[rows, positions]` at less cost."""
-        one = x[torch.arange(len(x), device=x.device), positions]
-        one = one + self.dropout(self.attention.at(self.norm_1(x), positions))
-        return one + self.dropout(self.mlp(self.norm_2(one)))
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query, key and value of every token, each (B, H, T, D)."""
+        return self.attention.project(self.norm_1(x))
+
+    def gather(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+        """What Q queries find where `mask` lets them look: (B, Q, C)."""
+        return self.attention.gather(q, k, v, mask)
+
+    def finish(self, x: Tensor, gathered: Tensor) -> Tensor:
+        """Add what the tokens `x` gathered, then what they make of it."""
+        x = x + self.dropout(gathered)
+        return x + self.dropout(self.mlp(self.norm_2(x)))
 
 
 class GPT(nn.Module):
@@ -180,7 +166,7 @@ class GPT(nn.Module):
         """(B, T) token ids -> (B, T, C); the first one stands at `start`."""
         end = start + ids.shape[1]
         if end > self.config.context_length:
-            raise ValueError(
+            raise SpamftError(
                 f"{end} tokens do not fit into a context of "
                 f"{self.config.context_length}: cut the text or use a larger model"
             )
@@ -217,7 +203,7 @@ def generate(
     """(B, T) prompts of equal length -> (B, T + new) prompts with their continuation.
 
     Temperature 0 takes the likeliest token each time; above 0 one is drawn, from
-    the `top_k` likeliest if given. Ends early when every row has said `stop_id`.
+    the `top_k` likeliest if given. Ends early when every row has produced `stop_id`.
     """
     _check_generate(gpt, ids, max_new_tokens, temperature, top_k)
     generator = torch.Generator(ids.device).manual_seed(seed)
@@ -257,11 +243,11 @@ def _check_generate(
 ) -> None:
     total = ids.shape[1] + new
     if ids.shape[1] == 0:
-        raise ValueError("an empty prompt has no next token: give at least one id")
+        raise SpamftError("an empty prompt has no next token: give at least one id")
     if new < 0 or total > gpt.config.context_length:
-        raise ValueError(
+        raise SpamftError(
             f"{ids.shape[1]} prompt tokens + {new} new ones must fit into the "
             f"context of {gpt.config.context_length}"
         )
     if temperature < 0 or (top_k is not None and top_k < 1):
-        raise ValueError(f"{temperature=} must be >= 0 and {top_k=} at least 1")
+        raise SpamftError(f"{temperature=} must be >= 0 and {top_k=} at least 1")

@@ -1,4 +1,4 @@
-"""A name -> a tiktoken.Encoding, also behind closed doors.
+"""A name -> a tiktoken.Encoding, with or without a network.
 
 The small GPT of this package brings its own vocabulary.
 GPT-2's vocabulary is looked for in tiktoken's cache, in Hugging Face's cache,
@@ -16,11 +16,15 @@ from typing import NamedTuple
 
 import tiktoken
 
-from spamft.fetch import DownloadError, fetch, sha256
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import DownloadError, Patience, fetch, sha256
+from spamft.plumbing.files import whole_file
 
 __all__ = [
     "END_OF_TEXT",
     "GPT2_FILES",
+    "PATTERN",
+    "TINY",
     "VOCABULARY",
     "VocabularyFile",
     "cached_file",
@@ -39,7 +43,7 @@ PATTERN = (
 )
 
 VOCABULARY = "vocabulary.tiktoken"  # in a model's folder, if it is not GPT-2's
-TINY = Path(__file__).parent / "assets" / "tiny"
+TINY = Path(__file__).parent / "assets" / "tiny"  # this package's own small GPT
 
 HUB_REPOSITORY = "openai-community/gpt2"
 
@@ -73,14 +77,14 @@ def load_tokenizer(name_or_folder: str | Path = "gpt2") -> tiktoken.Encoding:
     """A tokenizer: "gpt2" (50,257 tokens), "tiny", or of a folder with a VOCABULARY.
 
     Raises DownloadError within 10 seconds where gpt2 is neither cached nor reachable,
-    ValueError for an unknown name.
+    SpamftError for an unknown name.
     """
     if name_or_folder == "tiny":
         return open_bpe(TINY / VOCABULARY, "tiny")
     if name_or_folder != "gpt2":
         path = Path(name_or_folder) / VOCABULARY
         if not path.is_file():
-            raise ValueError(
+            raise SpamftError(
                 f"unknown tokenizer {str(name_or_folder)!r}: expected gpt2, tiny or a "
                 f"folder that holds {VOCABULARY}"
             )
@@ -91,9 +95,9 @@ def load_tokenizer(name_or_folder: str | Path = "gpt2") -> tiktoken.Encoding:
 
 
 def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
-    """Open a vocabulary in tiktoken's file form: a line `base64(token) rank` each.
+    """Open a vocabulary in tiktoken's file form: one `base64(token) rank` per line.
 
-    END_OF_TEXT gets the id after the last rank. Raises ValueError, with the line, for
+    END_OF_TEXT gets the id after the last rank. Raises SpamftError, with the line, for
     anything but ranks from 0 on without a gap.
     """
     ranks = {}
@@ -102,9 +106,9 @@ def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
             token, rank = line.split()
             ranks[base64.b64decode(token, validate=True)] = int(rank)
         except ValueError:
-            raise ValueError(f"{path}:{number}: expected `base64 rank`") from None
+            raise SpamftError(f"{path}:{number}: expected `base64 rank`") from None
         if len(ranks) != number or ranks.get(base64.b64decode(token)) != number - 1:
-            raise ValueError(f"{path}:{number}: expected rank {number - 1}")
+            raise SpamftError(f"{path}:{number}: expected rank {number - 1}")
     return tiktoken.Encoding(
         name,
         pat_str=PATTERN,
@@ -114,14 +118,14 @@ def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
 
 
 def check_bpe(encoding: tiktoken.Encoding) -> None:
-    """Raise ValueError unless `open_bpe` would give this tokenizer back."""
+    """Raise SpamftError unless `open_bpe` would give this tokenizer back."""
     size = len(encoding._mergeable_ranks)
     if (
         encoding._pat_str != PATTERN
         or encoding._special_tokens != {END_OF_TEXT: size}
         or sorted(encoding._mergeable_ranks.values()) != list(range(size))
     ):
-        raise ValueError(
+        raise SpamftError(
             f"the tokenizer {encoding.name} cannot be saved: only byte-level ones with "
             f"GPT-2's pattern and {END_OF_TEXT} as the last token can"
         )
@@ -133,7 +137,8 @@ def save_bpe(ranks: dict[bytes, int], path: Path | str) -> None:
         f"{base64.b64encode(token).decode()} {rank}\n"
         for token, rank in sorted(ranks.items(), key=lambda item: item[1])
     )
-    Path(path).write_text("".join(lines))
+    with whole_file(path) as part:
+        part.write_text("".join(lines))
 
 
 def cached_file(file: VocabularyFile) -> Path:
@@ -151,10 +156,8 @@ def _put_into_cache(file: VocabularyFile) -> None:
 
     cached = try_to_load_from_cache(HUB_REPOSITORY, file.hub_name)
     if isinstance(cached, str) and sha256(Path(cached)) == file.sha256:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        part.write_bytes(Path(cached).read_bytes())
-        part.replace(target)
+        with whole_file(target) as part:
+            part.write_bytes(Path(cached).read_bytes())
         return
     hub_url = hf_hub_url(HUB_REPOSITORY, file.hub_name)
     fetch(
@@ -166,8 +169,8 @@ def _put_into_cache(file: VocabularyFile) -> None:
             f"by hand: save {file.url}\n  (or {hub_url}) as\n  {target}\n"
             "  or set TIKTOKEN_CACHE_DIR to a folder that has it"
         ),
-        timeout=2.0,  # two files, two addresses: an answer within 10 seconds
-        retries=0,
+        # two files, two addresses: an answer within 10 seconds
+        patience=Patience(timeout=2.0, retries=0),
     )
 
 

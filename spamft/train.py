@@ -1,56 +1,76 @@
 """Batches + model -> a finetuned model and its history.
 
-Nothing here knows about spam or GPT: a batch is a tuple of what the model takes
-and, last, the labels; the model gives (B, K) logits for (B,) labels, or (B, T, K) for
-(B, T). A label that is IGNORED is not asked for: so instructions train with the same
-loop, their prompts masked.
+    for record in train(model, loader, validation, config): ...
+
+The loop is the caller's: printing, plotting, stopping (`break`), saving a checkpoint
+are its body. Nothing here knows about spam or GPT: a batch is a tuple of what the model
+takes and, last, the labels; the model gives (B, K) logits for (B,) labels, or (B, T, K)
+for (B, T). Labels equal to IGNORED are skipped; that is how instruction tuning masks
+the prompt and still uses this loop.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from spamft.evaluate import IGNORED, count_sums, measure
+from spamft.plumbing.bookkeeping import Bookkeeping, not_finite
+from spamft.plumbing.device import check_bf16
+from spamft.plumbing.errors import NotFiniteError, SpamftError
 
-__all__ = ["Record", "TrainConfig", "fit"]
+__all__ = ["Record", "TrainConfig", "TrainState", "fit", "train"]
+
+
+def _option(default, help: str):
+    """A field that is also an option of the command line, with its help text."""
+    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. Data and model have their own knobs elsewhere."""
+    """How to train. Data and model have their own settings elsewhere."""
 
-    epochs: int = 5
-    lr: float = 5e-5  # AdamW's, at its peak
-    weight_decay: float = 0.1
-    warmup_steps: int | None = None  # then a cosine to 0; None keeps lr constant
-    clip_norm: float | None = None  # longest gradient allowed
-    accumulate: int = 1  # batches per optimizer step
+    epochs: int = _option(5, "passes over the training messages")
+    lr: float = _option(5e-5, "learning rate of AdamW, at its peak")
+    batch_size: int = _option(8, "messages per batch, for whoever makes the loader")
+    weight_decay: float = _option(0.1, "weight decay of AdamW")
+    warmup_steps: int | None = _option(
+        None, "steps in which the rate rises, then a cosine to 0; without it, constant"
+    )
+    clip_norm: float | None = _option(None, "longest gradient allowed")
+    accumulate: int = _option(1, "batches per optimizer step")
     class_weights: tuple[float, ...] | None = None  # of the loss, by class id
-    eval_every: int | None = None  # optimizer steps between records; None: an epoch
-    patience: int | None = None  # records without a better validation loss, then stop
-    bf16: bool = False  # bfloat16 arithmetic, float32 weights
+    eval_every: int | None = _option(
+        None, "optimizer steps between evaluations; without it, once per epoch"
+    )
+    patience: int | None = _option(
+        None,
+        "stop early, after so many evaluations without a better validation loss, and "
+        "keep the best weights",
+    )
+    bf16: bool = _option(False, "compute in bfloat16; weights stay float32")
 
     def __post_init__(self):
-        for name in ("epochs", "accumulate", "eval_every", "patience"):
+        for name in ("epochs", "batch_size", "accumulate", "eval_every", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
+                raise SpamftError(f"{name}={value} must be at least 1")
         if not 0 < self.lr < math.inf:
-            raise ValueError(f"lr={self.lr} must be a positive number")
+            raise SpamftError(f"lr={self.lr} must be a positive number")
         if self.weight_decay < 0 or (self.warmup_steps or 0) < 0:
-            raise ValueError("weight_decay and warmup_steps must not be negative")
+            raise SpamftError("weight_decay and warmup_steps must not be negative")
         if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(f"clip_norm={self.clip_norm} must be positive")
+            raise SpamftError(f"clip_norm={self.clip_norm} must be positive")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the training log; train figures are means since the line before."""
+    """One line of the training log; its train metrics are means since the last one."""
 
     epoch: float  # passes over the training data so far
     step: int  # optimizer steps so far
@@ -70,138 +90,155 @@ class Record:
         )
 
 
-def fit(
-    model: nn.Module,
-    train_loader: DataLoader,
-    validation_loader: Iterable,
-    config: TrainConfig,
-    log: Callable[[Record], None] | None = None,
-) -> list[Record]:
-    """Train the parameters that require grad; return all Records, as given to `log`.
+class TrainState:
+    """Where a training stands: give one to `train`, and keep `snapshot()` at a record.
 
-    With `patience` the weights of the best record are put back at the end. Ctrl-C
-    ends it early, with the history so far. Evaluating `validation_loader` never
-    changes the training. Raises FloatingPointError, with step and learning rate, at
-    the first record after a loss that is not finite.
+    `train` with `TrainState(snapshot)`, the same model, data and config, then takes the
+    same steps as the uninterrupted training.
     """
-    trainable = _trainable(model, config)
-    device = trainable[0].device
-    optimizer = torch.optim.AdamW(
-        trainable,
-        lr=config.lr,
-        weight_decay=config.weight_decay,
-        fused=device.type in ("cpu", "cuda"),  # the same steps in a quarter of the time
-    )
-    weights = torch.tensor(
-        config.class_weights or [], dtype=torch.float32, device=device
-    )
-    steps_per_epoch = math.ceil(len(train_loader) / config.accumulate)
-    if not steps_per_epoch:
-        raise ValueError("nothing to train on: the loader has no batch")
-    last_step = config.epochs * steps_per_epoch
-    eval_every = config.eval_every or steps_per_epoch
-    best = _Best(trainable, config.patience)
-    tally, history, step = _Tally(), [], 0
+
+    def __init__(self, snapshot: dict | None = None):
+        self.start = snapshot
+        self.books: Bookkeeping | None = None
+
+    def snapshot(self) -> dict:
+        """Weights that train, optimizer, position and random generators, as a tree.
+
+        For `plumbing.checkpoint.save_checkpoint`, while `train` waits at a record.
+        """
+        if self.books is None:
+            raise SpamftError("there is nothing to keep yet: ask at a record of train")
+        return self.books.snapshot()
+
+
+def train(
+    model: nn.Module,
+    loader: DataLoader,
+    validation: Iterable,
+    config: TrainConfig,
+    state: TrainState | None = None,
+) -> Iterator[Record]:
+    """Change `model`: train its parameters that require grad, one Record at a time.
+
+    Leaving the loop early, or closing the generator, ends the training with the weights
+    that it has; with `patience` the best ones are restored at the end. With `state` it
+    can be resumed. Evaluating `validation` never changes the training. Raises
+    SpamftError, with step and learning rate, at the first record after a loss that is
+    not finite.
+    """
+    books = _open_books(model, loader, config, state)
+    trainable = list(books.named.values())
+    eval_every = config.eval_every or books.steps_per_epoch
     was_training = model.training
     model.train()
     try:
-        for _ in range(config.epochs):
-            for window in _windows(train_loader, config.accumulate, device):
-                step += 1
-                lr = _set_rate(optimizer, config, step, last_step)
-                optimizer.zero_grad()
-                tally.add(lr, *_backward(model, window, weights, config.bf16))
-                if config.clip_norm is not None:
-                    nn.utils.clip_grad_norm_(trainable, config.clip_norm)
-                optimizer.step()
-                if step % eval_every == 0 or step == last_step:
-                    record = Record(
-                        step / steps_per_epoch,
-                        step,
-                        tally.examples,
-                        lr,
-                        *tally.close(step),
-                        *_validate(model, validation_loader, step, lr),
-                    )
-                    history.append(record)
-                    if log:
-                        log(record)
-                    if best.is_past(record.validation_loss):
-                        return history
-    except KeyboardInterrupt:
-        pass  # the learner has seen enough: what was learned so far is kept
+        for window in books.windows():
+            lr = _set_rate(books.optimizer, config, books.step, books.last_step)
+            books.optimizer.zero_grad()
+            books.tally.add(lr, **_backward(model, window, config))
+            if config.clip_norm is not None:
+                nn.utils.clip_grad_norm_(trainable, config.clip_norm)
+            books.optimizer.step()
+            if books.step % eval_every == 0 or books.step == books.last_step:
+                record = _record(books, model, validation, lr)
+                enough = books.best.is_past(record.validation_loss)
+                yield record
+                if enough:
+                    return
     finally:
-        best.restore()
+        books.best.restore()
         model.train(was_training)
+
+
+def fit(
+    model: nn.Module,
+    loader: DataLoader,
+    validation: Iterable,
+    config: TrainConfig,
+    log: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Change `model`: `train` to the end; return all Records, as given to `log`."""
+    history = []
+    for record in train(model, loader, validation, config):
+        history.append(record)
+        if log:
+            log(record)
     return history
 
 
-def _trainable(model: nn.Module, config: TrainConfig) -> list[nn.Parameter]:
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    if not trainable:
-        raise ValueError("nothing trains: every parameter of the model is frozen")
-    if (
-        config.bf16
-        and trainable[0].is_cuda
-        and not torch.cuda.is_bf16_supported(including_emulation=False)
-    ):
-        raise ValueError("this GPU has no bfloat16: train with bf16=False")
-    return trainable
-
-
-def _validate(
-    model: nn.Module, loader: Iterable, step: int, lr: float
-) -> tuple[float, float]:
-    """(loss, accuracy), and leave the random numbers that training will draw alone."""
-    try:
-        with torch.random.fork_rng(devices=[]):  # any DataLoader draws a seed
-            return measure(model, loader)
-    except FloatingPointError as error:
-        raise FloatingPointError(_not_finite("validation loss", step, lr)) from error
-
-
-def _not_finite(what: str, step: int, lr: float) -> str:
-    return (
-        f"the {what} is not finite at step {step} with learning rate {lr:g}: try a "
-        "smaller one"
-    )
-
-
-def _windows(
-    loader: Iterable, size: int, device: torch.device
-) -> Iterator[list[list[Tensor]]]:
-    """The batches that share an optimizer step, `size` at a time, on the device."""
-    batches = iter(loader)
-    while window := list(islice(batches, size)):
-        yield [[t.to(device, non_blocking=True) for t in batch] for batch in window]
-
-
 def _backward(
-    model: nn.Module, window: list[list[Tensor]], weights: Tensor, bf16: bool
-) -> tuple[Tensor, Tensor, int, int]:
+    model: nn.Module, window: list[list[Tensor]], config: TrainConfig
+) -> dict[str, Tensor | int]:
     """Add up the gradients of a window as if it were one big batch.
 
-    Each batch brings its sum, divided by what the whole window weighs: a mean of the
-    batches' means would overrate a smaller last one. Returns the loss and how many
-    answers were right (both stay on the device), labels asked for, and examples.
+    Each batch contributes its sum, divided by the weight of the whole window: a mean of
+    the batches' means would overrate a smaller last one. Returns what `Tally.add`
+    takes; loss and right predictions stay on the device.
     """
-    chosen = weights if len(weights) else None
     labels = torch.cat([batch[-1].flatten() for batch in window])
     labels = labels[labels != IGNORED]
+    weights = _class_weights(config.class_weights, labels.device)
     total = len(labels)
-    if chosen is not None:  # a wrong number of weights is count_sums's to report
+    if weights is not None:  # a wrong number of weights is count_sums's to report
         total = weights[labels.clamp(max=len(weights) - 1)].sum()
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), dtype=torch.long, device=labels.device)
-    for *inputs, wanted in window:
-        with torch.autocast(labels.device.type, torch.bfloat16, enabled=bf16):
+    for *inputs, targets in window:
+        with torch.autocast(labels.device.type, torch.bfloat16, enabled=config.bf16):
             logits = model(*inputs).float()
-        sums = count_sums(logits, wanted, chosen)
+        sums = count_sums(logits, targets, weights)
         part = sums.loss / total
         part.backward()
         loss += part.detach()
         correct += sums.correct
-    return loss, correct, len(labels), sum(len(batch[-1]) for batch in window)
+    examples = sum(len(batch[-1]) for batch in window)
+    return {
+        "loss": loss,
+        "correct": correct,
+        "count": len(labels),
+        "examples": examples,
+    }
+
+
+@cache  # one tensor for all steps: making one anew would make a GPU wait
+def _class_weights(
+    weights: tuple[float, ...] | None, device: torch.device
+) -> Tensor | None:
+    if weights is None:
+        return None
+    return torch.tensor(weights, dtype=torch.float32, device=device)
+
+
+def _open_books(
+    model: nn.Module, loader: DataLoader, config: TrainConfig, state: TrainState | None
+) -> Bookkeeping:
+    named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    if not named:
+        raise SpamftError("nothing trains: every parameter of the model is frozen")
+    if not len(loader):
+        raise SpamftError("nothing to train on: the loader has no batch")
+    device = next(iter(named.values())).device
+    if config.bf16:
+        check_bf16(device)
+    optimizer = torch.optim.AdamW(
+        named.values(),
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        fused=device.type in ("cpu", "cuda"),  # the same steps in a quarter of the time
+    )
+    books = Bookkeeping(
+        named,
+        optimizer,
+        loader,
+        epochs=config.epochs,
+        accumulate=config.accumulate,
+        patience=config.patience,
+    )
+    if state is not None:
+        if state.start is not None:
+            books.resume(state.start)
+        state.books = books
+    return books
 
 
 def _set_rate(
@@ -220,57 +257,23 @@ def _set_rate(
     return lr
 
 
-class _Tally:
-    """What happened since the last record. Tensors wait for `close`: reading one
-    at every step would make a GPU wait for the CPU."""
-
-    def __init__(self):
-        self.examples = 0
-        self.rates, self.losses, self.corrects, self.counts = [], [], [], []
-
-    def add(
-        self, lr: float, loss: Tensor, correct: Tensor, count: int, examples: int
-    ) -> None:
-        self.rates.append(lr)
-        self.losses.append(loss)
-        self.corrects.append(correct)
-        self.counts.append(count)
-        self.examples += examples
-
-    def close(self, step: int) -> tuple[float, float]:
-        """(mean loss, accuracy) since the last call; `step` is the last one added."""
-        losses = torch.stack(self.losses).tolist()
-        for back, loss in enumerate(reversed(losses)):
-            if not math.isfinite(loss) and all(map(math.isfinite, losses[: -back - 1])):
-                lr = self.rates[-back - 1]
-                raise FloatingPointError(_not_finite("loss", step - back, lr))
-        count = sum(self.counts)
-        mean = sum(x * n for x, n in zip(losses, self.counts, strict=True)) / count
-        accuracy = torch.stack(self.corrects).sum().item() / count
-        self.rates, self.losses, self.corrects, self.counts = [], [], [], []
-        return mean, accuracy
-
-
-class _Best:
-    """Keeps a copy of the best weights, if early stopping was asked for."""
-
-    def __init__(self, parameters: list[nn.Parameter], patience: int | None):
-        self.parameters, self.patience = parameters, patience
-        self.loss, self.waited, self.copies = math.inf, 0, None
-
-    def is_past(self, loss: float) -> bool:
-        """Note a validation loss; True when `patience` of them were no better."""
-        if self.patience is None:
-            return False
-        if loss < self.loss:
-            self.loss, self.waited = loss, 0
-            self.copies = [p.detach().clone() for p in self.parameters]
-        else:
-            self.waited += 1
-        return self.waited >= self.patience
-
-    def restore(self) -> None:
-        if self.copies is not None:
-            with torch.no_grad():
-                for parameter, copy in zip(self.parameters, self.copies, strict=True):
-                    parameter.copy_(copy)
+def _record(
+    books: Bookkeeping, model: nn.Module, validation: Iterable, lr: float
+) -> Record:
+    train_loss, train_accuracy = books.tally.close(books.step)
+    try:
+        with torch.random.fork_rng(devices=[]):  # any DataLoader draws a seed
+            loss, accuracy = measure(model, validation)
+    except NotFiniteError as error:
+        message = not_finite("validation loss", books.step, lr)
+        raise NotFiniteError(message) from error
+    return Record(
+        epoch=books.step / books.steps_per_epoch,
+        step=books.step,
+        examples=books.tally.examples,
+        lr=lr,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        validation_loss=loss,
+        validation_accuracy=accuracy,
+    )

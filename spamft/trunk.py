@@ -1,192 +1,264 @@
-"""The frozen part is a fixed function: run it once, train on what it said.
+"""The trunk, the blocks that do not train, runs once; training uses its outputs.
 
-    model + loaders of token ids -> the trainable top + loaders of hidden states
+    model + datasets of token ids -> the part that trains + datasets of hidden states
 
-With the last block training and dropout 0, the blocks below give the same vectors
-for a message in every epoch and every evaluation. `run_trunk` computes them once;
-the same `fit` and `evaluate` then run on the top, which shares the model's own
-parameters. Shapes: B batch, T tokens, C channels, K classes.
+With the last block training and dropout 0, the blocks below it compute the same vectors
+for a message in every epoch and every evaluation. `cache_trunk` computes them once. It
+changes the data, not the loop: the ordinary loaders, `train` and `evaluate` work on
+what it returns, and the part that trains shares the model's parameters.
+
+And of the last block only what is read is computed: see `last_token`.
+Shapes: B batch, T tokens, C channels, D channels per head, H heads, K classes.
 """
 
-import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from spamft.batches import TOKEN_BUDGET, SpamDataset, bucket
-from spamft.classifier import GPTClassifier
-from spamft.modes import evaluation_mode
+from spamft.batches import TokenDataset
+from spamft.classifier import POOLINGS, GPTClassifier
+from spamft.data import Splits
+from spamft.plumbing.buckets import bucket
+from spamft.plumbing.device import token_budget
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.modes import evaluation_mode
+from spamft.plumbing.scratch import empty_on_disk
 
-__all__ = ["HiddenBatch", "Top", "TrunkPlan", "find_cut", "plan_trunk", "run_trunk"]
+__all__ = [
+    "HiddenBatch",
+    "HiddenDataset",
+    "TrainablePart",
+    "TrunkPlan",
+    "cache_trunk",
+    "find_cut",
+    "last_token",
+    "plan_trunk",
+]
 
 MEMORY_BUDGET = 4 * 2**30  # bytes of hidden states in memory; more go to a file
 
 
+def last_token(block: nn.Module, x: Tensor, positions: Tensor) -> Tensor:
+    """(B, T, C), (B,) -> (B, C): `block(x)[rows, positions]` at less cost.
+
+    Attention needs the keys and values of every token, but the query, the output and
+    the MLP of none but the one that is read. A block without `project`, `gather` and
+    `finish` is computed whole.
+    """
+    rows = torch.arange(len(x), device=x.device)
+    if not hasattr(block, "project"):
+        return block(x)[rows, positions]
+    q, k, v = block.project(x)  # each (B, H, T, D)
+    seen = torch.arange(x.shape[1], device=x.device) <= positions[:, None]  # (B, T)
+    query = q[rows, :, positions][:, :, None]  # (B, H, 1, D)
+    gathered = block.gather(query, k, v, seen[:, None, None])  # (B, 1, C)
+    return block.finish(x[rows, positions], gathered[:, 0])
+
+
+class TrainablePart(nn.Module):
+    """What of `model` runs after its first `cut` blocks; it shares the parameters.
+
+    With cut 0 that is all of it, and it takes token ids as the model does.
+    """
+
+    def __init__(
+        self, model: GPTClassifier, cut: int = 0, plan: "TrunkPlan | None" = None
+    ):
+        super().__init__()
+        self.model, self.cut, self.plan = model, cut, plan
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Token ids (B, T), hidden states (B, T, C) or, for the head alone, (B, C),
+        -> (B, K) class logits."""
+        if self.training and find_cut(self.model) < self.cut:
+            raise SpamftError(
+                "a parameter below the cached hidden states trains: cache them again"
+            )
+        if not x.is_floating_point():
+            x = self.model.gpt.embed(x)
+        if x.dim() == 3:
+            x = _read(self.model, x, lengths, self.cut)
+        return self.model.head(x)
+
+
 class HiddenBatch(NamedTuple):
-    """B messages as the trunk left them: what the top takes, then the labels."""
+    """B messages as the trunk left them, then the labels."""
 
     hidden: Tensor  # (B, T, C) float32, 0 after a message's end; (B, C) for the head
     lengths: Tensor  # (B,) int64, tokens before the padding
     labels: Tensor  # (B,) int64, class ids
 
 
-class Top(nn.Module):
-    """What of `model` comes after the trunk; it shares the model's parameters."""
+class HiddenDataset(Dataset):
+    """`dataset[i]` is ((T, C) or (C,) hidden states, length, class id)."""
 
-    def __init__(self, model: GPTClassifier, cut: int):
-        super().__init__()
-        self.model, self.cut = model, cut
+    def __init__(
+        self,
+        rows: Sequence[Tensor],
+        real_lengths: Sequence[int],
+        labels: Sequence[int],
+    ):
+        self.rows, self.real_lengths, self.labels = rows, real_lengths, labels
 
-    def forward(self, hidden: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, C) or, for the head alone, (B, C) hidden states -> (B, K) logits."""
-        if self.training and find_cut(self.model) < self.cut:
-            raise ValueError(
-                "a parameter below the cached hidden states trains: run the trunk again"
-            )
-        if hidden.dim() == 2:
-            return self.model.head(hidden)
-        return self.model.judge(hidden, lengths, start=self.cut)
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, int, int]:
+        return self.rows[i], self.real_lengths[i], self.labels[i]
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many vectors of a batch each message takes."""
+        return [len(rows) if rows.dim() == 2 else 1 for rows in self.rows]
+
+    @staticmethod
+    def collate(examples: Sequence[tuple[Tensor, int, int]]) -> HiddenBatch:
+        """Examples of this dataset -> a batch."""
+        rows, lengths, labels = zip(*examples, strict=True)
+        hidden = pad_sequence(rows, True) if rows[0].dim() == 2 else torch.stack(rows)
+        return HiddenBatch(
+            hidden.float(),
+            torch.tensor(lengths, device=hidden.device),
+            torch.tensor(labels),
+        )
 
 
 @dataclass(frozen=True)
 class TrunkPlan:
-    """What a trunk pass will cost, known before it starts."""
+    """What a trunk pass costs, known before it starts."""
 
     blocks: int  # that run once
-    messages: int  # different ones
+    messages: int  # distinct token sequences
     tokens: int  # of these, with the padding that the model is meant to see
-    padded: int  # tokens that are computed, batches' padding included
+    padded: int  # tokens that are computed, the padding of batches included
     bytes: int  # of hidden states to keep
-    flops: int  # of the blocks' matrix products
+    flops: int  # of the whole blocks' matrix products: two per number and token
+    seconds: float | None = None  # of the pass, after it
 
     def __str__(self) -> str:
         if not self.blocks:
-            return "trunk: every block trains, so nothing is run once and kept"
+            return "trunk: something trains in every block, so nothing is cached"
         waste = 1 - self.tokens / self.padded
         return (
             f"trunk: {self.blocks} frozen blocks run once on {self.messages:,} "
-            f"different messages, {self.tokens:,} tokens ({waste:.1%} padding), "
+            f"distinct messages, {self.tokens:,} tokens ({waste:.1%} padding), "
             f"{self.bytes / 1e6:,.0f} MB to keep"
         )
+
+    @property
+    def gflops_per_second(self) -> float | None:
+        """The rate of the pass, after it."""
+        return self.flops / self.seconds / 1e9 if self.seconds else None
 
 
 def find_cut(model: GPTClassifier) -> int:
     """The number of blocks before the first parameter that trains.
 
-    0 if the embeddings or the first block train; the number of blocks if the head
+    0 if the embedding or the first block trains; the number of blocks if the head
     alone does, and then the final norm belongs to the trunk too.
     """
     gpt = model.gpt
-    if any(p.requires_grad for e in (gpt.tok_emb, gpt.pos_emb) for p in e.parameters()):
+    above = [*gpt.blocks, gpt.final_norm]
+    inside = {id(p) for part in above for p in part.parameters()}
+    if any(p.requires_grad for p in gpt.parameters() if id(p) not in inside):
         return 0
-    for number, block in enumerate(gpt.blocks):
-        if any(p.requires_grad for p in block.parameters()):
-            return number
-    norm_trains = any(p.requires_grad for p in gpt.final_norm.parameters())
-    return len(gpt.blocks) - norm_trains
+    for number, part in enumerate(above):
+        if any(p.requires_grad for p in part.parameters()):
+            return min(number, len(gpt.blocks) - 1)
+    return len(gpt.blocks)
 
 
 def plan_trunk(
     model: GPTClassifier,
-    loaders: Sequence[DataLoader],
+    datasets: Sequence[TokenDataset],
     dtype: torch.dtype = torch.float32,
-    share_equal: bool = True,
 ) -> TrunkPlan:
-    """Count what `run_trunk` would compute and keep for these loaders."""
-    return _Work(model, loaders, dtype, share_equal).plan
+    """Count what `cache_trunk` would compute and keep for these datasets."""
+    return _Trunk(model, datasets, dtype).plan
 
 
-@contextmanager
-def run_trunk(
+def cache_trunk(
     model: GPTClassifier,
-    loaders: Sequence[DataLoader],
+    datasets: Sequence[TokenDataset],
     *,
     dtype: torch.dtype = torch.float32,
     memory_budget: int = MEMORY_BUDGET,
     folder: Path | str | None = None,
     bf16: bool = False,
-    share_equal: bool = True,
     progress: bool = False,
     log: Callable[[str], None] | None = None,
-) -> Iterator[tuple[nn.Module, list[DataLoader]]]:
-    """Give the trainable top and, for each loader of a SpamDataset, one of its states.
+) -> tuple[TrainablePart, Sequence[Dataset]]:
+    """Run the frozen blocks once: (the part that trains, datasets of hidden states).
 
-    The new loaders bring the same messages in the same order. Messages with equal
-    tokens are computed once. Hidden states are kept as `dtype`, float32 or bfloat16;
-    up to `memory_budget` bytes in memory, above that in a file in `folder`, removed
-    at the end. `bf16` computes in bfloat16. If every block trains, model and loaders
-    come back as they are. `log` gets a line before the pass and one after it.
+    Given Splits, it returns Splits. Messages with the same tokens are computed once.
+    Hidden states are kept as `dtype`, float32 or bfloat16: up to `memory_budget` bytes
+    in memory, more in a nameless file in `folder`, by default the system's for
+    temporary files. `bf16` computes in bfloat16. If every block trains, or the disk has
+    no room, the datasets come back as they are. `log` gets a line before and after the
+    pass.
 
-    Raises ValueError if dropout would make the trunk another function each time, or
-    if the budget is exceeded and no folder given.
+    Raises SpamftError if dropout would make the trunk another function each time.
     """
-    work = _Work(model, loaders, dtype, share_equal)
-    if log:
-        log(str(work.plan))
-    if work.plan.blocks == 0:
-        yield model, list(loaders)
-        return
-    if model.gpt.config.dropout:
-        raise ValueError(
-            f"dropout {model.gpt.config.dropout} makes the frozen blocks another "
-            "function at every step: set it to 0 or train without the cache"
+    trunk, log = _Trunk(model, datasets, dtype), log or (lambda line: None)
+    log(str(trunk.plan))
+    folder = folder or tempfile.gettempdir()
+    if not trunk.plan.blocks or not trunk.has_room(memory_budget, folder, log):
+        return TrainablePart(model), datasets
+    if dropout := getattr(model.gpt.config, "dropout", 0.0):
+        raise SpamftError(
+            f"dropout {dropout} makes the frozen blocks another function at every "
+            "step: set it to 0 or train without the cache"
         )
-    with _store(work, memory_budget, folder) as store:
-        began = time.perf_counter()
-        work.fill(store, bf16, progress)
-        seconds = time.perf_counter() - began
-        if log:
-            rate = work.plan.flops / seconds / 1e9
-            log(f"trunk: {seconds:.1f} s, {rate:,.0f} GFLOP/s")
-        yield Top(model, work.plan.blocks), work.hidden_loaders(store)
+    in_memory = trunk.plan.bytes <= memory_budget
+    store = trunk.new_store(None if in_memory else folder)
+    began = time.perf_counter()
+    trunk.fill(store, bf16, progress)
+    plan = replace(trunk.plan, seconds=time.perf_counter() - began)
+    log(f"trunk: {plan.seconds:.1f} s, {plan.gflops_per_second:,.0f} GFLOP/s")
+    hidden = trunk.hidden_datasets(store)
+    hidden = Splits(*hidden) if isinstance(datasets, Splits) else hidden
+    return TrainablePart(model, plan.blocks, plan), hidden
 
 
-class _Work:
-    """The different token sequences of some loaders, and where each message's is."""
+class _Trunk:
+    """The distinct token sequences of some datasets, and which message has which."""
 
     def __init__(
         self,
         model: GPTClassifier,
-        loaders: Sequence[DataLoader],
+        datasets: Sequence[TokenDataset],
         dtype: torch.dtype,
-        share_equal: bool,
     ):
         if dtype not in (torch.float32, torch.bfloat16):
-            raise ValueError(f"{dtype=} must be torch.float32 or torch.bfloat16")
-        self.model, self.loaders, self.dtype = model, loaders, dtype
+            raise SpamftError(f"{dtype=} must be torch.float32 or torch.bfloat16")
+        self.model, self.datasets, self.dtype = model, datasets, dtype
         self.cut = find_cut(model)
-        self.places: dict[int, list[int]] = {}  # by the dataset's id
+        self.for_head = self.cut == len(model.gpt.blocks)  # then one vector per message
         number_of: dict[tuple, int] = {}
         self.sequences: list[tuple[list[int], int]] = []  # (ids with padding, length)
-        for dataset in {id(x.dataset): x.dataset for x in loaders}.values():
-            self.places[id(dataset)] = [
-                self._number(dataset, i, number_of, share_equal)
-                for i in range(len(dataset))
-            ]
+        self.numbers = [
+            [self._number(dataset, ids, number_of) for ids in dataset.ids]
+            for dataset in datasets
+        ]
         self.widths = [len(ids) for ids, _ in self.sequences]
-        device = model.head.weight.device.type
-        budget = TOKEN_BUDGET.get(device, TOKEN_BUDGET["cpu"])
-        self.groups = bucket(self.widths, budget)
-        self.whole = self.cut == len(model.gpt.blocks)  # then one vector a message
+        self.groups = bucket(self.widths, token_budget(model.head.weight.device))
         self.plan = self._plan()
 
     def _number(
-        self, dataset: SpamDataset, i: int, number_of: dict, share_equal: bool
+        self, dataset: TokenDataset, ids: list[int], number_of: dict[tuple, int]
     ) -> int:
-        ids = dataset.ids[i]
         width = dataset.width or len(ids)
-        key = (*ids, width) if share_equal else (id(dataset), i)
-        if key not in number_of:
+        if (key := (*ids, width)) not in number_of:
             number_of[key] = len(self.sequences)
             padding = [dataset.pad_id] * (width - len(ids))
             self.sequences.append((ids + padding, len(ids)))
@@ -195,43 +267,57 @@ class _Work:
     def _plan(self) -> TrunkPlan:
         tokens, channels = sum(self.widths), self.model.gpt.config.emb_dim
         padded = sum(len(g) * self.widths[g[0]] for g in self.groups)
-        rows = len(self.widths) if self.whole else tokens
-        # for the head alone the last block computes keys and values, 2 of its 12 C^2
-        full = self.cut - 10 / 12 if self.whole else self.cut
+        rows = len(self.widths) if self.for_head else tokens
+        whole = self.model.gpt.blocks[: self.cut - self.for_head]
+        weights = sum(p.numel() for p in whole.parameters() if p.dim() == 2)
         return TrunkPlan(
             blocks=self.cut,
             messages=len(self.widths),
             tokens=tokens,
             padded=padded,
             bytes=rows * channels * self.dtype.itemsize,
-            flops=int(padded * full * 24 * channels**2),  # 12 C^2 weights, 2 flops each
+            flops=2 * padded * weights,
         )
+
+    def has_room(
+        self, memory_budget: int, folder: Path | str, log: Callable[[str], None]
+    ) -> bool:
+        """Whether the hidden states fit into memory or on the disk; if not, say so."""
+        size = self.plan.bytes
+        if size <= memory_budget or shutil.disk_usage(folder).free > 1.1 * size:
+            return True
+        log(f"trunk: no room for them in {folder}, so all blocks run at every step")
+        return False
+
+    def new_store(self, folder: Path | str | None) -> Tensor:
+        """An empty (rows, C) tensor: in memory, or in a file in `folder`."""
+        channels = self.model.gpt.config.emb_dim
+        shape = (self.plan.bytes // (channels * self.dtype.itemsize), channels)
+        if folder is None:
+            device = _keep_on(self.model.head.weight.device, self.plan.bytes)
+            return torch.empty(shape, dtype=self.dtype, device=device)
+        return empty_on_disk(shape, self.dtype, Path(folder))
 
     @torch.no_grad()
     def fill(self, store: Tensor, bf16: bool, progress: bool) -> None:
-        """Write every sequence's rows into `store` (rows, C)."""
+        """Write the hidden states of every sequence into `store` (rows, C)."""
         model, device = self.model, self.model.head.weight.device
         starts = self.starts()
-        with (
-            evaluation_mode(model),
-            tqdm(
-                total=self.plan.tokens,
-                unit="token",
-                unit_scale=True,
-                desc="trunk",
-                disable=not progress,
-            ) as bar,
-            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
-        ):
+        bar = tqdm(
+            total=self.plan.tokens,
+            unit="token",
+            unit_scale=True,
+            desc="trunk",
+            disable=not progress,
+        )
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+        with evaluation_mode(model), bar, autocast:
             for group in self.groups:
-                ids = pad_sequence(
-                    [torch.tensor(self.sequences[i][0]) for i in group],
-                    batch_first=True,
-                ).to(device)
-                x = model.gpt.embed(ids)  # (B, T, C)
-                if self.whole:
+                rows = [torch.tensor(self.sequences[i][0]) for i in group]
+                x = model.gpt.embed(pad_sequence(rows, True).to(device))  # (B, T, C)
+                if self.for_head:
                     lengths = torch.tensor([self.sequences[i][1] for i in group])
-                    store[group] = model.pool(x, lengths.to(device)).to(store)
+                    store[group] = _read(model, x, lengths.to(device)).to(store)
                 else:
                     for block in model.gpt.blocks[: self.cut]:
                         x = block(x)
@@ -241,86 +327,42 @@ class _Work:
                 bar.update(sum(self.widths[i] for i in group))
 
     def starts(self) -> list[int]:
-        """The row of `store` where each sequence begins."""
-        if self.whole:
+        """The row of the store where each sequence begins."""
+        if self.for_head:
             return list(range(len(self.widths)))
         return [0, *torch.tensor(self.widths).cumsum(0).tolist()][:-1]
 
-    def hidden_loaders(self, store: Tensor) -> list[DataLoader]:
-        starts = self.starts()
+    def hidden_datasets(self, store: Tensor) -> list[HiddenDataset]:
+        if self.for_head:
+            rows = list(store)
+        else:
+            ends = zip(self.starts(), self.widths, strict=True)
+            rows = [store[start : start + width] for start, width in ends]
         return [
-            DataLoader(
-                _HiddenDataset(self, loader.dataset, store, starts),
-                # the loader's own: the same batches in the same order
-                batch_sampler=loader.batch_sampler,
-                generator=loader.generator,
-                collate_fn=_collate_hidden,
+            HiddenDataset(
+                [rows[i] for i in numbers],
+                [self.sequences[i][1] for i in numbers],
+                dataset.labels,
             )
-            for loader in self.loaders
+            for dataset, numbers in zip(self.datasets, self.numbers, strict=True)
         ]
 
 
-class _HiddenDataset(Dataset):
-    """`dataset[i]` is ((T, C) or (C,) hidden states, length, label)."""
-
-    def __init__(
-        self, work: _Work, dataset: SpamDataset, store: Tensor, starts: list[int]
-    ):
-        self.work, self.store, self.starts = work, store, starts
-        self.labels, self.places = dataset.labels, work.places[id(dataset)]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, i: int) -> tuple[Tensor, int, int]:
-        place = self.places[i]
-        start, width = self.starts[place], self.work.widths[place]
-        rows = (
-            self.store[start] if self.work.whole else self.store[start : start + width]
-        )
-        return rows, self.work.sequences[place][1], self.labels[i]
+def _read(model: GPTClassifier, x: Tensor, lengths: Tensor, start: int = 0) -> Tensor:
+    """(B, T, C), what enters block `start`, -> (B, C), what the head reads."""
+    *blocks, last = model.gpt.blocks[start:]
+    for block in blocks:
+        x = block(x)
+    pooling = POOLINGS[model.pooling]
+    if pooling.position is None:
+        return pooling.read(model.gpt.final_norm(last(x)), lengths)
+    positions = pooling.position(lengths, x.shape[1])
+    return model.gpt.final_norm(last_token(last, x, positions))
 
 
-def _collate_hidden(examples: Sequence[tuple[Tensor, int, int]]) -> HiddenBatch:
-    hidden, lengths, labels = zip(*examples, strict=True)
-    together = (
-        torch.stack(hidden)
-        if hidden[0].dim() == 1
-        else pad_sequence(list(hidden), batch_first=True)
-    )
-    return HiddenBatch(together.float(), torch.tensor(lengths), torch.tensor(labels))
-
-
-@contextmanager
-def _store(
-    work: _Work, memory_budget: int, folder: Path | str | None
-) -> Iterator[Tensor]:
-    """A (rows, C) tensor for the hidden states: in memory, or in a file for a while."""
-    plan, channels = work.plan, work.model.gpt.config.emb_dim
-    shape = (plan.bytes // (channels * work.dtype.itemsize), channels)
-    if plan.bytes <= memory_budget:
-        yield torch.empty(shape, dtype=work.dtype, device=_keep_on(work))
-        return
-    if folder is None:
-        raise ValueError(
-            f"{plan.bytes / 1e6:,.0f} MB of hidden states exceed the budget of "
-            f"{memory_budget / 1e6:,.0f} MB: raise it, keep them as bfloat16, or name "
-            "a folder for a file"
-        )
-    descriptor, name = tempfile.mkstemp(prefix="hidden-", suffix=".bin", dir=folder)
-    os.close(descriptor)
-    try:
-        size = shape[0] * shape[1]
-        mapped = torch.from_file(name, shared=True, size=size, dtype=work.dtype)
-        yield mapped.view(shape)
-    finally:
-        Path(name).unlink()
-
-
-def _keep_on(work: _Work) -> torch.device:
-    """The model's device if there is room for all, else the CPU."""
-    device = work.model.head.weight.device
+def _keep_on(device: torch.device, size: int) -> torch.device:
+    """The device if it has room for `size` bytes twice over, else the CPU."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return device if work.plan.bytes < free // 2 else torch.device("cpu")
+        return device if size < free // 2 else torch.device("cpu")
     return device

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from spamft.tokenizer import PATTERN
 
 collect_ignore_glob = ["browser/*"]  # needs a browser: `make browser`
 os.environ["HF_HUB_OFFLINE"] = "1"  # the two tests of the hub speak to a loopback
+torch.set_num_threads(1)  # the models are tiny: a second thread would only wait
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +75,55 @@ def serve():
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No name is found and no cache has anything; the test works in an empty folder."""
+    from huggingface_hub import constants
+
+    def refuse(*args, **kwargs):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "tiktoken"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def small_scratch(monkeypatch):
+    """A very small GPT behind the name "scratch"."""
+    small = GPTConfig(4096, 160, 16, 2, 2)
+    monkeypatch.setattr("spamft.sources.models.SCRATCH", small)
+
+
+@pytest.fixture
+def message_file(tmp_path) -> Path:
+    """20 ham and 20 spam that anything can separate."""
+    rows = [f"ham\tsee you at {chr(97 + i)}" for i in range(20)]
+    rows += [f"spam\tWIN {chr(65 + i)} NOW" for i in range(20)]
+    path = tmp_path / "messages.tsv"
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.fixture
+def run_folder(message_file, tmp_path, small_scratch) -> Path:
+    """The folder of a finished, well trained run."""
+    from spamft.experiments.finetune import finetune
+
+    config = {"epochs": 12, "lr": 0.003}
+    run = finetune(str(message_file), "scratch", config=config)
+    return run.save(tmp_path / "run")
+
+
+@pytest.fixture
+def texts(tmp_path) -> list[Path]:
+    """Two files of a few documents each."""
+    paths = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    lines = [f"the cat number {i} sat on the mat\n" for i in range(400)]
+    paths[0].write_text("".join(lines))
+    paths[1].write_text("<|endoftext|>\n".join(f"ünï {i} 👍\n" * 3 for i in range(200)))
+    return paths

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from spamft.batches import (
     SpamDataset,
-    bucket,
+    TokenDataset,
     collate,
+    encode_splits,
     encode_texts,
     make_bucketed_loader,
     make_loader,
 )
-from spamft.data import encode_labels
+from spamft.data import Splits, encode_labels
 
 
 @pytest.fixture
@@ -72,15 +73,6 @@ def test_collate_loses_nothing(ids):
     assert (batch.ids != 256).sum() == batch.lengths.sum()
 
 
-@given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 500))
-def test_buckets_are_a_partition_within_the_budget(lengths, budget):
-    groups = bucket(lengths, budget)
-    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
-    for group in groups:
-        longest = max(lengths[i] for i in group)
-        assert len(group) == 1 or len(group) * longest <= budget
-
-
 def test_every_loader_brings_every_message_once(dataset):
     for loader in (
         make_loader(dataset, 5),
@@ -120,3 +112,35 @@ def test_reading_one_loader_does_not_move_another(dataset):
         torch.rand(3)
         busy.append(batch.ids)
     assert all(a.equal(b) for a, b in zip(lone, busy, strict=True))
+
+
+def test_a_loader_can_stop_after_some_batches_in_order(dataset):
+    first = [b.labels.tolist() for b in make_loader(dataset, 5, batches=2)]
+    assert first == [b.labels.tolist() for b in make_loader(dataset, 5)][:2]
+    assert len(make_loader(dataset, 5, batches=99)) == 4  # there are no more
+
+
+def test_all_parts_are_cut_to_the_longest_training_message(tokenizer):
+    splits = Splits(frame("abc", "abcd"), frame("abcdefgh"), frame("a"))
+    encoded = encode_splits(splits, tokenizer, context=64)
+    assert isinstance(encoded, Splits)
+    assert [part.max_length for part in encoded] == [4, 4, 4]
+    assert bytes(encoded.validation.ids[0]) == b"abcd"
+    short = encode_splits(splits, tokenizer, context=64, max_length=2)
+    assert [max(map(len, part.ids)) for part in short] == [2, 2, 1]
+    assert encode_splits(splits, tokenizer, context=3).train.max_length == 3
+    with pytest.raises(ValueError, match="max_length=65 exceeds the model's context"):
+        encode_splits(splits, tokenizer, context=64, max_length=65)
+
+
+def test_with_a_fixed_width_every_batch_is_as_wide_as_the_longest(tokenizer):
+    splits = Splits(frame("abc", "abcd"), frame("a", "b"), frame("a"))
+    for part in encode_splits(splits, tokenizer, context=64, fixed_width=True):
+        assert part.lengths == [4] * len(part)
+        assert {b.ids.shape[1] for b in make_loader(part, 1)} == {4}
+
+
+def test_token_ids_of_ones_own_make_a_dataset_too():
+    dataset = TokenDataset([[1, 2], [3]], [0, 1], pad_id=9)
+    [batch] = make_bucketed_loader(dataset)
+    assert batch.ids.tolist() == [[1, 2], [3, 9]] and batch.labels.tolist() == [0, 1]

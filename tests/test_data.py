@@ -2,6 +2,7 @@ import hashlib
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -14,18 +15,15 @@ from spamft import data
 from spamft.data import (
     Splits,
     balance,
-    count_leaks,
     download,
-    duplicate_groups,
     encode_labels,
     label_names,
     load_splits,
-    put_aside,
     random_split,
     read_messages,
     save_splits,
 )
-from spamft.fetch import DownloadError
+from spamft.plumbing.fetch import DownloadError
 
 SHARED = Path(__file__).parents[2] / "shared/data/uci_sms/sms+spam+collection.zip"
 UCI_ZIP = Path(os.environ.get("SPAMFT_UCI_ZIP", SHARED))
@@ -104,21 +102,6 @@ def test_a_split_is_a_partition(texts, seed):
     assert len(splits.validation) == int(len(texts) * 0.1)
 
 
-@given(texts, st.integers(0, 9))
-def test_groups_stay_together_and_nothing_is_lost(texts, seed):
-    df = frame(texts)
-    try:
-        splits = random_split(df, groups=duplicate_groups(df), seed=seed)
-    except ValueError as error:
-        assert "none may be empty" in str(error)  # few large groups
-        return
-    assert sorted(parts_of(splits)["Text"]) == sorted(texts)
-    assert count_leaks(splits) == {
-        "validation": {"exact": 0, "folded": 0},
-        "test": {"exact": 0, "folded": 0},
-    }
-
-
 def test_groups_of_one_change_nothing():
     df = frame([f"text {chr(97 + i)}" for i in range(26)])
     grouped = random_split(df, groups=pd.Series(df.index, df.index))
@@ -154,37 +137,6 @@ def test_an_empty_part_is_refused(messages):
 def test_groups_must_cover_the_frame(messages):
     with pytest.raises(ValueError, match="a value for every row"):
         random_split(messages, groups=pd.Series([1, 2], [0, 1]))
-
-
-# --- duplicates and leaks --------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "first, second, same",
-    [
-        ("Call 0800 now!", "call  0900 NOW", True),
-        ("Straße, 5", "STRASSE 77", True),
-        ("see you", "see yo", False),
-        ("a b", "ab", False),
-        (":)", ":(", False),
-        (":)", ":)", True),
-        ("हिन्दी", "हन्द", False),  # vowel signs are letters' marks, not punctuation
-        ("win £5", "win 5", True),
-    ],
-)
-def test_what_counts_as_equal(first, second, same):
-    groups = duplicate_groups(frame([first, second]))
-    assert (groups[0] == groups[1]) is same or (groups[0] == groups[1]) == same
-
-
-def test_leaks_are_counted_word_for_word_and_folded():
-    splits = Splits(
-        frame(["Call me", "b", "b"]), frame(["call me!", "x"]), frame(["b", "B", "y"])
-    )
-    assert count_leaks(splits) == {
-        "validation": {"exact": 0, "folded": 1},
-        "test": {"exact": 1, "folded": 2},
-    }
 
 
 # --- saving ----------------------------------------------------------------------
@@ -244,10 +196,6 @@ def test_the_lectures_numbers_come_out(tmp_path):
     splits = random_split(encode_labels(balanced), 0.7, 0.1)
     assert [len(part) for part in splits] == [1045, 149, 300]
     assert set(parts_of(splits)["Label"]) == {0, 1}
-    assert count_leaks(splits) == {
-        "validation": {"exact": 13, "folded": 16},
-        "test": {"exact": 37, "folded": 49},
-    }
     digests = [
         hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         for path in save_splits(splits, tmp_path)
@@ -260,7 +208,6 @@ def test_the_collection_has_5574_messages(tmp_path):
     df = read_messages(download(tmp_path, UCI_ZIP))
     assert df["Label"].value_counts().to_dict() == {"ham": 4827, "spam": 747}
     assert df["Text"].duplicated().sum() == 403
-    assert len(df) - duplicate_groups(df).nunique() == 468
     assert df["Text"].str.startswith('"').sum() == 54
 
 
@@ -278,15 +225,15 @@ def collection(monkeypatch, tmp_path):
         file.writestr("readme", "not wanted")
         file.writestr("../escape", "not wanted at all")
     raw = archive.read_bytes()
-    constants = {
-        "MEMBER_BYTES": len(content),
-        "MEMBER_LINES": 2,
-        "MEMBER_SHA256": hashlib.sha256(content).hexdigest(),
-        "ARCHIVE_BYTES": len(raw),
-        "ARCHIVE_SHA256": hashlib.sha256(raw).hexdigest(),
-    }
-    for name, value in constants.items():
-        monkeypatch.setattr(data, name, value)
+    stand_in = replace(
+        data.SMS_COLLECTION,
+        size=len(raw),
+        sha256=hashlib.sha256(raw).hexdigest(),
+        member_size=len(content),
+        member_lines=2,
+        member_sha256=hashlib.sha256(content).hexdigest(),
+    )
+    monkeypatch.setattr(data, "SMS_COLLECTION", stand_in)
     return archive
 
 
@@ -309,8 +256,12 @@ def uci(serve, collection, monkeypatch):
             pass
 
     address = serve(Handler)
-    monkeypatch.setattr(data, "URLS", (f"{address}/moved", f"{address}/good"))
+    serve_from(monkeypatch, f"{address}/moved", f"{address}/good")
     return asked
+
+
+def serve_from(monkeypatch, *urls: str) -> None:
+    monkeypatch.setattr(data, "SMS_COLLECTION", replace(data.SMS_COLLECTION, urls=urls))
 
 
 def test_the_backup_is_used_and_one_whole_file_is_left(uci, tmp_path):
@@ -345,13 +296,14 @@ def test_a_copy_with_windows_line_ends_is_normalised(uci, tmp_path):
 
 
 def test_both_bad_says_so_and_changes_nothing(uci, tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "URLS", (data.URLS[0], data.URLS[0] + "2"))
+    first = data.SMS_COLLECTION.urls[0]
+    serve_from(monkeypatch, first, first + "2")
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "SMSSpamCollection.tsv").write_bytes(b"damaged")
     with pytest.raises(DownloadError) as error:
         download(folder, progress=False)
-    for part in (*data.URLS, "answered 404", "by hand: download", "archive="):
+    for part in (first, first + "2", "answered 404", "by hand: download", "archive="):
         assert part in str(error.value)
     assert [p.read_bytes() for p in folder.iterdir()] == [b"damaged"]
 
@@ -372,7 +324,10 @@ def zip_with(path: Path, **members: bytes) -> Path:
 @pytest.mark.parametrize(
     "make, complaint",
     [
-        (lambda p: p.write_bytes(b"<html>"), "not the UCI archive: File is not a zip"),
+        (
+            lambda p: p.write_bytes(b"<html>"),
+            "not the archive with SMSSpamCollection: File is",
+        ),
         (lambda p: zip_with(p, readme=b""), "There is no item named 'SMSSpamColl"),
         (lambda p: zip_with(p, SMSSpamCollection=b"ham\tx\n"), "another SHA-256"),
         (lambda p: zip_with(p, SMSSpamCollection=bytes(10**6)), "larger than the real"),
@@ -407,7 +362,7 @@ def test_lecture_is_for_the_uci_layout(tmp_path):
     with pytest.raises(ValueError):
         read_messages(path, lecture=True)
     with pytest.raises(ValueError, match="names no columns"):
-        read_messages(path, lecture=True, text="Text")
+        read_messages(path, lecture=True, text_column="Text")
 
 
 def test_both_columns_are_strings(tmp_path):
@@ -422,19 +377,3 @@ def test_a_missing_file_is_the_systems_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_messages(tmp_path / "none.tsv")
     shutil.rmtree(tmp_path)
-
-
-def test_what_balancing_put_aside_is_in_no_part_and_in_no_other_guise(messages):
-    letters = [f"{text} {chr(97 + i)}" for i, text in enumerate(messages["Text"])]
-    messages = messages.assign(Text=letters)  # equal but for digits they would be one
-    used = encode_labels(balance(messages))
-    splits = random_split(used, 0.5, 0.25)
-    more = pd.DataFrame(
-        {"Label": "ham", "Text": [used["Text"].iloc[0].upper() + "!", "new", "NEW."]}
-    )
-    df = pd.concat([messages, more], ignore_index=True)
-    aside = put_aside(df, splits)
-    assert aside["Text"].tolist()[-1] == "new"  # the first of its equals
-    parts = pd.concat(splits)["Text"]
-    assert not aside["Text"].isin(parts).any()
-    assert len(aside) == len(messages) - len(used) + 1

@@ -7,6 +7,7 @@ from sklearn import metrics
 from torch import nn
 
 from spamft.evaluate import evaluate, predict, report
+from spamft.plumbing.errors import SpamftError
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_nothing_to_evaluate_is_an_error():
 
 
 def test_broken_logits_are_an_error():
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(SpamftError, match="not finite"):
         report(torch.tensor([[math.nan, 0.0]]), torch.tensor([0]))
 
 

@@ -1,15 +1,14 @@
 """Planted faults are found, and clean data has none."""
 
 import os
-import random
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_messages import clean
 
-from spamft.cli import main
 from spamft.data import Splits, encode_labels, read_messages
 from spamft.insight.audit import audit, audit_file
 from spamft.sources import open_splits
@@ -17,27 +16,15 @@ from spamft.sources import open_splits
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "uci_sms"
 UCI_ZIP = Path(os.environ.get("SPAMFT_UCI_ZIP", SHARED / "sms+spam+collection.zip"))
 
-# all of one length, so that only the words tell the classes apart
-HAM = "lunch train house later sorry bring phone beach table paint music radio".split()  # noqa: SIM905
-SPAM = "prize claim award offer bonus loans guest money stock agent rates promo".split()  # noqa: SIM905
 
-
-def clean(size: int = 400, seed: int = 0) -> pd.DataFrame:
-    """Two classes that words tell apart, every message its own."""
-    draw = random.Random(seed)
-    rows = []
-    for i in range(size):
-        label, words = (("ham", HAM), ("spam", SPAM))[i % 2]
-        filler = [f"{draw.choice('bcdfg')}{draw.choice('aeiou')}{n}" for n in range(4)]
-        body = [draw.choice(words) for _ in range(6)] + [f"n{i}x", *filler]
-        draw.shuffle(body)
-        rows.append((label, " ".join(body)))
-    return pd.DataFrame(rows, columns=["Label", "Text"])
+def write(path: Path, lines: list[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 1000))
-def test_on_clean_data_nothing_is_invented(seed):
+def test_nothing_is_found_on_clean_data(seed):
     found = audit(clean(seed=seed))
     assert found.exact_duplicates == found.near_duplicates == found.conflicts == 0
     assert not found.mojibake and not found.swallowed and not found.suspects
@@ -47,19 +34,19 @@ def test_on_clean_data_nothing_is_invented(seed):
 
 
 def test_duplicates_are_counted_in_three_degrees():
-    df = clean(100)
     text = "the quick brown fox jumps over the lazy dog again and again"
     more = [text, text, text.upper() + "!!", text.replace("the quick", "one quick")]
-    df = pd.concat([df, pd.DataFrame({"Label": "ham", "Text": more})])
+    df = pd.concat([clean(100), pd.DataFrame({"Label": "ham", "Text": more})])
     found = audit(df)
     assert (found.exact_duplicates, found.folded_duplicates) == (1, 2)
     assert found.near_duplicates == 3
 
 
-def test_equal_messages_with_different_labels_are_a_conflict():
-    df = clean(60)
+def test_duplicates_with_different_labels_are_a_conflict():
     twice = pd.DataFrame({"Label": ["ham", "spam"], "Text": "call me back please"})
-    assert audit(pd.concat([df, twice])).conflicts == 1
+    found = audit(pd.concat([clean(60), twice]))
+    assert found.conflicts == 1
+    assert "duplicates with conflicting labels  1 groups" in str(found)
 
 
 @settings(max_examples=5, deadline=None)
@@ -71,43 +58,10 @@ def test_a_planted_leak_is_counted_and_shown(leaked):
     found = audit(clean(200), Splits(train, rest[:20], test))
     assert found.leaks["test"]["exact"] == leaked
     assert found.leak_examples == train["Text"][:leaked].tolist()[:5]
+    assert f"test messages in train              {leaked} exact" in str(found)
 
 
-def test_a_flipped_label_in_a_hundred_is_suspected():
-    df = clean(600)
-    flipped = [100, 201, 302, 403, 504, 555]
-    for row in flipped:
-        df.loc[row, "Label"] = "spam" if df.loc[row, "Label"] == "ham" else "ham"
-    rows = [suspect.row for suspect in audit(df).suspects]
-    assert set(flipped) <= set(rows[:8])
-
-
-def test_a_repeat_does_not_vouch_for_its_own_label():
-    df = clean(400)
-    df.loc[100, "Label"] = "spam"
-    df = pd.concat([df, df.loc[[100] * 5]], ignore_index=True)
-    assert 100 in {suspect.row for suspect in audit(df).suspects}
-
-
-@pytest.mark.parametrize(
-    "mark, what", [("&lt;#&gt;", "HTML entity"), ("zzyzx", "'zzyzx'"), ("€9", "curr")]
-)
-def test_a_planted_shortcut_is_found_with_its_counts(mark, what):
-    df = clean(400)
-    ham = df[df["Label"] == "ham"].index[:60]
-    df.loc[ham, "Text"] += f" {mark}"
-    [found] = [s for s in audit(df).shortcuts if s.what.startswith(what)]
-    assert found.counts == {"ham": 60, "spam": 0}
-    assert (found.label, found.share) == ("ham", 1.0)
-
-
-def test_length_as_a_shortcut_shows():
-    df = clean(200)
-    df.loc[df["Label"] == "spam", "Text"] += " and more words that make it long" * 3
-    assert audit(df).length_rule == 1.0
-
-
-def test_mixed_encodings_are_found():
+def test_broken_encodings_are_found():
     df = clean(100)
     df.loc[7, "Text"] += " costs Â£5"
     df.loc[9, "Text"] += " caf\x92 bar"
@@ -119,19 +73,17 @@ def test_a_swallowed_line_is_named(tmp_path):
     lines = [f"{label}\t{text}" for label, text in clean(60).to_numpy()]
     lines[10] = 'ham\t"never closed'
     lines[12] = 'ham\tsaid "that" once'
-    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
-    found = audit_file(tmp_path / "m.tsv")
+    found = audit_file(write(tmp_path / "m.tsv", lines))
     assert found.rows == 60 and found.read_by_pandas == 58
     [swallowed] = found.swallowed
     assert (swallowed.line, swallowed.lost, swallowed.begins) == (11, 2, "never closed")
     assert "line 11 swallows 2" in str(found)
 
 
-def test_a_mark_that_never_closes_is_a_finding_and_no_failure(tmp_path):
+def test_a_quotation_mark_that_never_closes_is_a_finding_and_no_error(tmp_path):
     lines = [f"{label}\t{text}" for label, text in clean(60).to_numpy()]
     lines[10] = 'ham\t"never closed'
-    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
-    found = audit_file(tmp_path / "m.tsv")
+    found = audit_file(write(tmp_path / "m.tsv", lines))
     assert (found.rows, found.read_by_pandas) == (60, 0)
     assert "never closes" in str(found)
 
@@ -141,12 +93,27 @@ def test_a_table_loses_nothing_to_quotation_marks(tmp_path):
     assert audit_file(tmp_path / "m.csv").read_by_pandas is None
 
 
-def test_it_reads_as_text_html_and_json(tmp_path, capsys):
-    df = clean(60)
-    df.loc[0, "Text"] += " <b>&"
+def test_the_columns_of_a_table_can_be_named(tmp_path):
+    df = clean(60).rename(columns={"Label": "kind", "Text": "body"})
     df.to_csv(tmp_path / "m.csv", index=False)
+    columns = {"text_column": "body", "label_column": "kind"}
+    assert audit_file(tmp_path / "m.csv", **columns).rows == 60
+    with pytest.raises(ValueError, match="names no columns"):
+        audit_file(tmp_path / "m.zip", **columns)
+
+
+def test_it_reads_as_text_as_a_table_and_as_a_dict():
+    df = clean(60)
     found = audit(df)
-    assert str(found).startswith("rows ") and "<th" in found._repr_html_()
+    assert str(found).startswith("rows ") and repr(found) == str(found)
+    assert found._repr_html_().count("<tr>") == len(found.lines())
+    assert found.to_dict()["exact_duplicates"] == 0
+
+
+def test_the_command_prints_text_or_json(tmp_path, capsys):
+    from spamft.cli.main import main
+
+    clean(60).to_csv(tmp_path / "m.csv", index=False)
     assert main(["audit", str(tmp_path / "m.csv"), "--json"]) == 0
     assert '"exact_duplicates": 0' in capsys.readouterr().out
     assert main(["audit", str(tmp_path / "m.csv")]) == 0
@@ -154,36 +121,39 @@ def test_it_reads_as_text_html_and_json(tmp_path, capsys):
     assert main(["audit", str(tmp_path / "nothing.csv")]) == 2
 
 
-def test_one_label_cannot_be_audited():
+def test_a_single_label_cannot_be_audited():
     with pytest.raises(ValueError, match="two labels"):
         audit(clean(20).query("Label == 'ham'"))
 
 
-def test_several_classes_work():
+def test_any_number_of_classes_is_audited():
     df = clean(90)
     df["Label"] = ["a", "b", "c"] * 30
     assert set(audit(df).classes) == {"a", "b", "c"}
 
 
 @pytest.mark.skipif(not UCI_ZIP.exists(), reason="needs SPAMFT_UCI_ZIP")
-def test_on_the_collection_it_finds_what_is_known():
-    splits = open_splits(UCI_ZIP, split="lecture").splits
+def test_it_finds_what_is_known_of_the_collection():
+    splits = open_splits(UCI_ZIP, lecture=True).splits
     found = audit_file(UCI_ZIP, splits)
     assert (found.read_by_pandas, found.rows) == (5572, 5574)
     assert [(s.line, s.lost) for s in found.swallowed] == [(5082, 2)]
-    assert found.exact_duplicates == 403 and found.conflicts == 0
+    assert (found.exact_duplicates, found.folded_duplicates) == (403, 468)
+    assert (found.near_duplicates, found.conflicts) == (607, 0)
     assert found.leaks["test"] == {"exact": 37, "folded": 49}
-    [entity] = [s for s in found.shortcuts if s.what == "HTML entity"]
-    assert entity.counts == {"ham": 309, "spam": 0}
+    counts = {s.what: s.counts for s in found.shortcuts}
+    assert counts["HTML entity"] == {"ham": 309, "spam": 0}
+    assert counts["run of 5 or more digits"] == {"ham": 3, "spam": 585}
+    assert found.length_rule == pytest.approx(0.837, abs=0.0005)
     known = {751, 68, 2774, 2965, 4514, 4069, 2247, 1638, 1430, 2558, 955, 3360}
     known |= {1260, 5046, 4729, 2379, 4773, 180}
-    assert len(known & {suspect.row for suspect in found.suspects[:50]}) >= 5
+    assert len(known & {suspect.row for suspect in found.suspects[:50]}) >= 10
 
 
 def test_rows_of_suspects_are_those_of_the_file(tmp_path):
     df = clean(200)
     df.loc[50, "Label"] = "spam"
     lines = [f"{label}\t{text}" for label, text in df.to_numpy()]
-    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
-    suspect = audit_file(tmp_path / "m.tsv").suspects[0]
-    assert read_messages(tmp_path / "m.tsv")["Text"][suspect.row] == suspect.text
+    path = write(tmp_path / "m.tsv", lines)
+    suspect = audit_file(path).suspects[0]
+    assert read_messages(path)["Text"][suspect.row] == suspect.text

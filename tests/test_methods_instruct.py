@@ -5,19 +5,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from spamft.batches import make_bucketed_loader
 from spamft.evaluate import IGNORED
 from spamft.gpt import GPT, GPTConfig
 from spamft.methods.instruct import (
     InstructionBatch,
     InstructionDataset,
     answer_likelihoods,
-    encode_prompt,
     load_pairs,
-    make_instruction_loader,
     parse_answer,
     read_answers,
     respond,
 )
+from spamft.models.prompted import encode_prompt
 from spamft.sources import open_messages
 from spamft.train import TrainConfig, fit
 
@@ -46,7 +46,7 @@ def test_only_the_response_and_its_end_are_asked_for(dataset, tokenizer):
 
 
 def test_the_loss_of_a_batch_is_that_of_its_responses_by_hand(dataset, gpt):
-    batch = next(iter(make_instruction_loader(dataset, 999)))
+    batch = next(iter(make_bucketed_loader(dataset, 999)))
     assert isinstance(batch, InstructionBatch) and batch.ids.shape == batch.labels.shape
     terms = []
     for ids, labels in (dataset[i] for i in range(3)):
@@ -63,28 +63,13 @@ def test_small_batches_accumulate_to_the_gradient_of_the_big_one(dataset, gpt):
 
     other = copy.deepcopy(gpt)
     big, small = (
-        make_instruction_loader(dataset, 999),
-        make_instruction_loader(dataset, 1),
+        make_bucketed_loader(dataset, 999),
+        make_bucketed_loader(dataset, 1),
     )
     fit(gpt, big, big, TrainConfig(epochs=1, lr=0.01))
     fit(other, small, big, TrainConfig(epochs=1, lr=0.01, accumulate=3))
     for one, two in zip(gpt.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
-
-
-def test_a_long_message_is_cut_and_the_question_stays(tokenizer):
-    ids = encode_prompt(tokenizer, "x" * 500, "Spam?", room=60)
-    text = tokenizer.decode(ids)
-    assert len(ids) == 60 and text.startswith("Spam?") and text.endswith("x\nAnswer:")
-    with pytest.raises(ValueError, match="no room for the message"):
-        encode_prompt(tokenizer, "x", "Spam?" * 30, room=60)
-
-
-def test_examples_stand_before_the_question(tokenizer):
-    ids = encode_prompt(tokenizer, "b", "Q?", shots=[("a", "ham")])
-    assert (
-        tokenizer.decode(ids) == "Q?\n\nMessage: a\nAnswer: ham\n\nMessage: b\nAnswer:"
-    )
 
 
 @pytest.mark.parametrize(
@@ -115,8 +100,8 @@ def test_likelihoods_are_those_of_the_tokens_one_by_one(gpt, tokenizer, per_toke
             ids, total = list(prompt), 0.0
             answer = tokenizer.encode_ordinary(" " + name)
             for token in answer:
-                chances = F.log_softmax(gpt(torch.tensor([ids]))[0, -1], -1)
-                total += chances[token].item()
+                logs_of = F.log_softmax(gpt(torch.tensor([ids]))[0, -1], -1)
+                total += logs_of[token].item()
                 ids.append(token)
             total /= len(answer) if per_token else 1
             assert logs[i, k].item() == pytest.approx(total, abs=1e-3)
@@ -133,9 +118,7 @@ def test_a_gpt_learns_to_answer_in_words_and_all_readings_agree(gpt, tokenizer):
     texts = ["WIN A CAR", "see you", "CASH NOW", "lunch at 1"]
     prompts = [encode_prompt(tokenizer, text, "?") for text in texts]
     answers = [NAMES[1], NAMES[0], NAMES[1], NAMES[0]]
-    loader = make_instruction_loader(
-        InstructionDataset(prompts, answers, tokenizer), 999
-    )
+    loader = make_bucketed_loader(InstructionDataset(prompts, answers, tokenizer), 999)
     fit(gpt, loader, loader, TrainConfig(epochs=60, lr=0.01))
     assert respond(gpt, tokenizer, prompts, 16) == [f" {answer}" for answer in answers]
     for reading in ("generated", "likelihood", "per_token"):

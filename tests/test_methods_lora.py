@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from spamft.batches import Batch
-from spamft.classifier import GPTClassifier, load, save
+from spamft.classifier import GPTClassifier
 from spamft.methods.lora import (
     LoRAConfig,
     LoRALinear,
@@ -14,6 +14,7 @@ from spamft.methods.lora import (
     unmerge_lora,
 )
 from spamft.train import TrainConfig, fit
+from spamft.use.saved import load, save
 
 IDS = torch.randint(257, (4, 9))
 LENGTHS = torch.tensor([9, 3, 6, 1])
@@ -47,7 +48,6 @@ def test_the_update_is_alpha_over_r_times_B_A():
     weight = base.weight + 3.0 / 2 * layer.B @ layer.A
     torch.testing.assert_close(layer(x), F.linear(x, weight, base.bias))
     torch.testing.assert_close(layer.weight, weight)
-    torch.testing.assert_close(layer.rows(x, 2, 7), layer(x)[:, 2:7])
     assert torch.linalg.matrix_rank(layer.B @ layer.A) == 2
 
 
@@ -70,10 +70,10 @@ def test_merged_it_is_a_plain_model_with_the_same_answers(model, tmp_path, token
     before = model(IDS, LENGTHS)
     taken = merge_lora(model)
     assert not lora_layers(model) and merge_lora(model) == {}
-    torch.testing.assert_close(model(IDS, LENGTHS), before, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(model(IDS, LENGTHS), before, atol=1e-5, rtol=1e-5)
     save(model, tmp_path, tokenizer)
-    again = load(tmp_path)
-    torch.testing.assert_close(again(IDS, LENGTHS), before, atol=1e-6, rtol=1e-6)
+    again = load(tmp_path).model
+    torch.testing.assert_close(again(IDS, LENGTHS), before, atol=1e-5, rtol=1e-5)
     unmerge_lora(model, taken)
     assert torch.equal(model(IDS, LENGTHS), before)
 
@@ -85,15 +85,6 @@ def test_a_model_with_updates_is_not_saved_as_if_it_had_none(
     with pytest.raises(ValueError, match=r"attention\.out\.A .*merge_lora"):
         save(model, tmp_path / "model", tokenizer)
     assert not (tmp_path / "model").exists()
-
-
-def test_the_last_token_alone_gets_the_same_numbers(model):
-    add_lora(model, LoRAConfig(rank=4))
-    disturb(model)
-    x = model.gpt.embed(IDS)
-    block = model.gpt.blocks[-1]
-    at = block.at(x, LENGTHS - 1)
-    torch.testing.assert_close(at, block(x)[torch.arange(4), LENGTHS - 1])
 
 
 def test_dropout_is_of_the_update_alone_and_off_in_evaluation():

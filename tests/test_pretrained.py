@@ -1,13 +1,11 @@
 import json
 import os
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spamft.fetch import DownloadError
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import PUBLISHED, from_hf, load_gpt2, save_gpt2, to_hf
 
@@ -186,76 +184,3 @@ def test_what_is_no_model_is_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not tensors")
     with pytest.raises(ValueError, match="not a safetensors file"):
         load_gpt2(tmp_path)
-
-
-class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as huggingface_hub asks for."""
-
-    files: dict[str, bytes]
-
-    def do_GET(self):
-        name = self.path.rsplit("/", 1)[-1]
-        if name not in self.files:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.files[name])))
-        self.send_header("ETag", f'"{name}"')
-        self.send_header("X-Repo-Commit", self.path.split("/")[-2])
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(self.files[name])
-
-    do_HEAD = do_GET
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def hub(serve, monkeypatch, tmp_path):
-    """A hub on the loopback and an empty cache; call it with the files it has."""
-    from huggingface_hub import constants
-
-    def start(**files: bytes):
-        address = serve(type("H", (Hub,), {"files": files}))
-        monkeypatch.setattr(constants, "ENDPOINT", address)
-        monkeypatch.setattr(
-            constants,
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            address + "/{repo_id}/resolve/{revision}/{filename}",
-        )
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-    return start
-
-
-def published_tiny(monkeypatch, sha256=None):
-    published = PUBLISHED["gpt2"]._replace(config=TINY, sha256=sha256)
-    monkeypatch.setitem(PUBLISHED, "gpt2", published)
-
-
-def test_a_name_comes_from_the_hub_and_then_from_its_cache(hub, folder, monkeypatch):
-    published_tiny(monkeypatch)
-    files = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-    hub(**files)
-    first = load_gpt2("gpt2").state_dict()
-    assert all(t.equal(first[n]) for n, t in load_gpt2(folder).state_dict().items())
-    hub()  # now the hub has nothing: the cache has
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    load_gpt2("gpt2")
-
-
-def test_a_download_with_a_wrong_hash_is_refused(hub, folder, monkeypatch):
-    published_tiny(monkeypatch, sha256="f" * 64)
-    hub(**{p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()})
-    for _ in range(2):  # nor is it taken from the cache the next time
-        with pytest.raises(DownloadError, match="expected f{64}; it is deleted"):
-            load_gpt2("gpt2")
-
-
-def test_a_hub_without_the_model_says_how_to_get_it_by_hand(hub):
-    hub()
-    with pytest.raises(DownloadError, match="by hand: put config.json and model"):
-        load_gpt2("gpt2")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spamft import tokenizer as module
-from spamft.fetch import DownloadError
+from spamft.plumbing.fetch import DownloadError
 from spamft.tokenizer import load_tokenizer, open_bpe, save_bpe
 
 SHARED = Path(__file__).parents[2] / "shared/data/tiktoken_cache"

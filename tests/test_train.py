@@ -8,11 +8,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from spamft.batches import SpamDataset, make_loader
+from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import encode_labels
 from spamft.gpt import GPT
-from spamft.train import TrainConfig, fit
+from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
+from spamft.plumbing.errors import SpamftError
+from spamft.train import TrainConfig, TrainState, fit, train
 
 
 @pytest.fixture
@@ -87,7 +89,10 @@ def test_fit_knows_nothing_of_text():
     x = torch.randn(64, 2)
     loader = DataLoader(TensorDataset(x, (x.sum(1) > 0).long()), 16)
     model = nn.Linear(2, 2)
-    assert fit(model, loader, loader, TrainConfig(30, 0.1))[-1].train_accuracy > 0.95
+    assert (
+        fit(model, loader, loader, TrainConfig(epochs=30, lr=0.1))[-1].train_accuracy
+        > 0.95
+    )
 
 
 def test_frozen_weights_stay(tiny_gpt, loader):
@@ -181,14 +186,100 @@ def test_a_weight_for_every_class(tiny_gpt, loader):
         fit(GPTClassifier(tiny_gpt), loader, loader, config)
 
 
-def test_ctrl_c_ends_it_with_the_history_so_far():
-    def log(record):
-        if record.step == 3:
-            signal.raise_signal(signal.SIGINT)
-
+def test_ctrl_c_reaches_the_caller_and_what_was_learned_stays():
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)  # also if ignored
+    model, history = nn.Linear(2, 2), []
     config = TrainConfig(epochs=50, eval_every=1)
-    history = fit(nn.Linear(2, 2), loader_of(8), loader_of(8), config, log)
+    before = weights_of(model)
+    with pytest.raises(KeyboardInterrupt):
+        for record in train(model, loader_of(8), loader_of(8), config):
+            history.append(record)
+            if record.step == 3:
+                signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, own)
     assert [record.step for record in history] == [1, 2, 3]
+    assert not weights_of(model).equal(before)
+
+
+def test_leaving_the_loop_early_leaves_a_trained_model_in_its_own_mode(
+    tiny_gpt, loader
+):
+    model = GPTClassifier(tiny_gpt).eval()
+    before = weights_of(model)
+    for _ in train(model, loader, loader, TrainConfig(epochs=9, lr=1e-3)):
+        break
+    assert not model.training and not weights_of(model).equal(before)
+
+
+def test_closing_it_early_restores_the_best_weights_with_patience():
+    model, seen = nn.Linear(2, 2), []
+    opposite = DataLoader(TensorDataset(torch.ones(8, 2), torch.ones(8).long()), 8)
+    config = TrainConfig(epochs=50, lr=0.1, patience=30)
+    records = train(model, loader_of(8), opposite, config)
+    for record in records:
+        seen.append((record.validation_loss, weights_of(model)))
+        if record.step == 5:
+            records.close()
+    assert weights_of(model).equal(min(seen, key=lambda pair: pair[0])[1])
+
+
+def test_fit_is_the_list_of_what_train_gives(tiny_gpt, dataset):
+    config = TrainConfig(epochs=2, lr=1e-3, eval_every=2)
+    histories = []
+    for run in (fit, lambda *given: list(train(*given))):
+        model = GPTClassifier(copy.deepcopy(tiny_gpt))
+        loader = make_loader(dataset, 5, shuffle=True)
+        histories.append(run(model, loader, loader_like(dataset), config))
+    assert histories[0] == histories[1]
+
+
+def loader_like(dataset):
+    return make_loader(dataset, 16)
+
+
+@pytest.mark.parametrize("stop", [1, 4, 5, 8, 11])
+@pytest.mark.parametrize("make", [make_loader, make_bucketed_loader])
+def test_resumed_at_any_record_it_ends_as_if_never_interrupted(
+    tiny_gpt, dataset, tmp_path, make, stop
+):
+    """Bit for bit, with shuffling, dropout, warm-up, accumulation, early stopping."""
+    config = TrainConfig(
+        epochs=3, lr=1e-3, warmup_steps=2, accumulate=2, eval_every=1, patience=50
+    )
+
+    def start():
+        torch.manual_seed(3)
+        gpt = GPT(replace(tiny_gpt.config, dropout=0.1))
+        model = GPTClassifier(gpt)
+        set_trainable(model, "last_block")
+        return model, make(dataset, 20, shuffle=True, seed=5), loader_like(dataset)
+
+    model, *loaders = start()
+    whole = fit(model, *loaders, config)
+    first, *loaders = start()
+    state, history = TrainState(), []
+    for record in train(first, *loaders, config, state):
+        history.append(record)
+        if record.step == min(stop, whole[-1].step - 1):
+            save_checkpoint(tmp_path / "checkpoint", state.snapshot())
+            break
+    second, *loaders = start()
+    torch.manual_seed(99)  # another process would have drawn other numbers
+    state = TrainState(load_checkpoint(tmp_path / "checkpoint"))
+    history += train(second, *loaders, config, state)
+    assert history == whole
+    assert weights_of(second).equal(weights_of(model))
+
+
+def test_a_state_of_other_parameters_is_refused(tiny_gpt, loader):
+    model, state = GPTClassifier(tiny_gpt), TrainState()
+    with pytest.raises(SpamftError, match="ask at a record of train"):
+        state.snapshot()
+    next(train(model, loader, loader, TrainConfig(), state))
+    snapshot = state.snapshot()
+    set_trainable(model, "head")
+    with pytest.raises(SpamftError, match="cannot resume: other parameters trained"):
+        next(train(model, loader, loader, TrainConfig(), TrainState(snapshot)))
 
 
 @pytest.mark.parametrize("eval_every", [1, 10])
@@ -196,7 +287,7 @@ def test_a_loss_that_is_not_finite_names_step_and_rate(eval_every):
     good, bad = torch.ones(16, 2), torch.full((8, 2), math.nan)
     data = TensorDataset(torch.cat([good, bad]), torch.zeros(24).long())
     config = TrainConfig(epochs=1, lr=0.125, eval_every=eval_every)
-    with pytest.raises(FloatingPointError, match="at step 3 with learning rate 0.125"):
+    with pytest.raises(SpamftError, match="at step 3 with learning rate 0.125"):
         fit(nn.Linear(2, 2), DataLoader(data, 8), loader_of(8), config)
 
 
@@ -204,13 +295,13 @@ def test_the_rate_named_is_that_of_the_broken_step():
     good, bad = torch.ones(16, 2), torch.full((8, 2), math.nan)
     data = TensorDataset(torch.cat([bad, good]), torch.zeros(24).long())
     config = TrainConfig(epochs=1, lr=0.5, warmup_steps=2)
-    with pytest.raises(FloatingPointError, match="at step 1 with learning rate 0.25"):
+    with pytest.raises(SpamftError, match="at step 1 with learning rate 0.25"):
         fit(nn.Linear(2, 2), DataLoader(data, 8), loader_of(8), config)
 
 
 def test_weights_that_break_at_the_last_step_are_named_too(tiny_gpt, loader):
     config = TrainConfig(epochs=1, lr=1e30)
-    with pytest.raises(FloatingPointError, match="not finite at step . with learning"):
+    with pytest.raises(SpamftError, match="not finite at step . with learning"):
         fit(GPTClassifier(tiny_gpt), loader, loader, config)
 
 

@@ -18,16 +18,19 @@ from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import balance
 from spamft.gpt import GPT, GPTConfig, generate
 from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_messages, open_model
 
 # %% [markdown]
-# Two knobs. `"auto"` takes the lecture's messages (0.2 MB) and OpenAI's GPT-2 (548
+# Three knobs. `"auto"` takes the lecture's messages (0.2 MB) and OpenAI's GPT-2 (548
 # MB, downloaded once). Where these cannot be had, it takes the sample and the small
-# GPT that come with spamft. To spare the download, write `MODEL = "tiny"`.
+# GPT that come with spamft. To spare the download, write `MODEL = "tiny"`. `DEVICE` is
+# where the model runs: `"auto"` takes a GPU if there is one.
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
 # %% [markdown]
 # ## A pretrained GPT continues text
@@ -37,8 +40,9 @@ MODEL = "auto"
 # also says where it came from:
 
 # %%
+device = pick_device(DEVICE)
 opened = open_model(MODEL)
-gpt, tokenizer = opened.gpt, opened.tokenizer
+gpt, tokenizer = opened.gpt.to(device), opened.tokenizer
 print(opened.source)
 
 # %% [markdown]
@@ -48,7 +52,7 @@ print(opened.source)
 
 # %%
 def continue_text(prompt, tokens=16):
-    ids = torch.tensor([tokenizer.encode_ordinary(prompt)])
+    ids = torch.tensor([tokenizer.encode_ordinary(prompt)], device=device)
     longer = generate(gpt, ids, tokens)
     return tokenizer.decode(longer[0, ids.shape[1] :].tolist())
 
@@ -82,7 +86,7 @@ for message in (ham, spam):
 # the answers that start with yes or no:
 
 # %%
-messages, source = open_messages(DATA, folder="../data")
+messages, source = open_messages(DATA, cache_dir="../data")
 drawn = balance(messages).groupby("Label").sample(20, random_state=123)
 texts = drawn["Text"].str[:200].tolist()
 print(source)
@@ -104,16 +108,17 @@ print(f"{sum(obeyed)} of {len(answers)} answers start with yes or no")
 
 
 @torch.no_grad()
-def says_yes(text):
+def predicts_yes(text):
     ids = torch.tensor([tokenizer.encode_ordinary(question.format(text))])
+    ids = ids.to(device)
     logits = gpt(ids)[0, -1]  # for the token after the last one
     return bool(logits[yes] > logits[no])
 
 
 # %%
-said = pd.Series([says_yes(text) for text in texts], index=drawn.index)
-truth = drawn["Label"] == "spam"
-print(f"right: {(said == truth).mean():.0%}, said yes to {said.mean():.0%} of them")
+predicted = pd.Series([predicts_yes(text) for text in texts], index=drawn.index)
+right = (predicted == (drawn["Label"] == "spam")).mean()
+print(f"right: {right:.0%}, yes predicted for {predicted.mean():.0%} of them")
 
 # %% [markdown]
 # Half of the forty are spam, so a coin is right about half of the time. The small GPT
@@ -171,9 +176,7 @@ boxes = {  # name: (x, y)
     "small matrices beside\nfrozen ones (LoRA)": (2.2, 0.67),
     "the same, frozen ones\nin 4 bits (QLoRA)": (2.2, 0),
 }
-figure, axes = paper(
-    "Tree: a pretrained GPT, two kinds of task, four ways to train.", 7.5
-)
+figure, axes = paper("Tree: a pretrained GPT, two kinds of task, four methods.", 7.5)
 axes.axis("off")
 for start, end in [(0, 1), (0, 2)] + [(a, b) for a in (1, 2) for b in (3, 4, 5, 6)]:
     points = [list(boxes.values())[i] for i in (start, end)]
@@ -249,11 +252,11 @@ print(f"{len(linears)} linear layers, {trained['LoRA']:,} parameters train")
 # %%
 rows = []
 frozen_in_4_bits = sum(m.weight.numel() for m in linears)
-for way, count in trained.items():
-    added = pairs if "LoRA" in way else 0
-    saved = 3.48 * frozen_in_4_bits if way == "QLoRA" else 0
-    rows.append((way, count, 4 * (total + added) - saved + 12 * count))
-bill = pd.DataFrame(rows, columns=["way", "trained", "bytes"]).set_index("way")
+for method, count in trained.items():
+    added = pairs if "LoRA" in method else 0
+    saved = 3.48 * frozen_in_4_bits if method == "QLoRA" else 0
+    rows.append((method, count, 4 * (total + added) - saved + 12 * count))
+bill = pd.DataFrame(rows, columns=["method", "trained", "bytes"]).set_index("method")
 bill["megabytes"] = (bill.pop("bytes") / 1e6).round().astype(int)
 bill.assign(share_trained=(bill["trained"] / total).map("{:.3%}".format))
 
@@ -262,12 +265,14 @@ bill.assign(share_trained=(bill["trained"] / total).map("{:.3%}".format))
 # logarithmic:
 
 # %%
-words = ", ".join(f"{way} {n / 1e6:.3f} million" for way, n in trained.items())
-figure, axes = paper(f"Bars of trained parameters of GPT-2 by way: {words}.", height=3)
+words = ", ".join(f"{name} {n / 1e6:.3f} million" for name, n in trained.items())
+figure, axes = paper(
+    f"Bars of trained parameters of GPT-2 by method: {words}.", height=3
+)
 axes.barh(bill.index[::-1], bill["trained"][::-1], color=ORANGE)
 axes.set_xscale("log")
 axes.set_xlabel("parameters that train (number, each step ten times more)")
-axes.set_ylabel("way of finetuning")
+axes.set_ylabel("method of finetuning")
 figure
 
 # %% [markdown]
@@ -292,7 +297,7 @@ assert by_hand == trained["last_block"]
 #   small GPT does not answer; made to choose, it says no to every one.
 # - Finetuning trains it further: on labels (classification) or on answers in words
 #   (instruction), all of it or a small part.
-# - What a way costs can be counted before anything is downloaded.
+# - What a method costs can be counted before anything is downloaded.
 #
 # ## Exercises
 #

@@ -68,11 +68,11 @@ print(tsv.read_text())
 # other data than you think. So `spamft.data.download` also checks what came: the
 # right size, and the right SHA-256, a fingerprint that in practice no other content
 # has. If one address fails, it tries the next. All of this is written down in its
-# source (`MEMBER_LINES` counts the lines of the file inside the zip):
+# source (`member_lines` counts the lines of the file inside the zip):
 
 # %%
-for name in ("URLS", "ARCHIVE_BYTES", "ARCHIVE_SHA256", "MEMBER_LINES"):
-    print(name, "=", getattr(data, name))
+for name in ("urls", "size", "sha256", "member", "member_lines"):
+    print(name, "=", getattr(data.SMS_COLLECTION, name))
 
 # %% [markdown]
 # `open_messages` calls it when you ask for `"auto"` or `"uci"`, and tells where the
@@ -80,7 +80,7 @@ for name in ("URLS", "ARCHIVE_BYTES", "ARCHIVE_SHA256", "MEMBER_LINES"):
 # second run needs no network:
 
 # %%
-messages, source = open_messages(DATA, lecture=True, folder="../data")
+messages, source = open_messages(DATA, lecture=True, cache_dir="../data")
 print(source)
 
 # %% [markdown]
@@ -227,7 +227,7 @@ whole
 # data:
 
 # %%
-every, _ = open_messages(DATA, folder="../data")
+every, _ = open_messages(DATA, cache_dir="../data")
 print(f"lecture: {len(messages):,} rows, all lines: {len(every):,} rows")
 
 # %% [markdown]
@@ -253,9 +253,10 @@ except ValueError as error:
     print(str(error).replace(str(folder), "..."))
 
 # %% [markdown]
-# Which part of the library did this? Mostly `spamft/data.py`, with `formats.py`
-# checking the lines, `fetch.py` downloading and `sources.py` choosing between
-# collection and sample. This is how `data.py` opens:
+# Which part of the library did this? Mostly `spamft/data.py`, with
+# `plumbing/formats.py` checking the lines, `plumbing/fetch.py` downloading and
+# `sources/messages.py` choosing between collection and sample. This is how `data.py`
+# opens:
 
 # %%
 print(inspect.getdoc(data))

@@ -18,8 +18,6 @@ import pandas as pd
 from spamft.data import (
     Splits,
     balance,
-    count_leaks,
-    duplicate_groups,
     encode_labels,
     load_splits,
     random_split,
@@ -27,6 +25,7 @@ from spamft.data import (
 )
 from spamft.plots import BLUE, ORANGE, paper, plot_class_counts
 from spamft.sources import open_messages, open_splits
+from spamft.sources.duplicates import count_leaks, duplicate_groups
 
 # %% [markdown]
 # Two knobs: where the messages come from, as in notebook 1, and the seed that every
@@ -41,7 +40,7 @@ SEED = 123  # the lecture's
 # lecture is open beside you: it has 5,572 rows there, 4,825 ham and 747 spam.
 
 # %%
-messages, source = open_messages(DATA, lecture=True, folder="../data")
+messages, source = open_messages(DATA, lecture=True, cache_dir="../data")
 counts = messages["Label"].value_counts()
 print(source, counts.to_dict(), sep="\n")
 
@@ -244,7 +243,7 @@ print([len(part) for part in leak_free], count_leaks(leak_free)["test"])
 # `open_splits` makes the lecture's split or the leak-free one:
 
 # %%
-again = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+again = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
 assert all(a.equals(b) for a, b in zip(again.splits, splits, strict=True))
 print(again)
 

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from spamft.batches import (
     SpamDataset,
     collate,
+    encode_splits,
     encode_texts,
     make_bucketed_loader,
     make_loader,
@@ -37,9 +38,10 @@ SEED = 123
 # read them:
 
 # %%
-data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
 train, validation, test = data.splits
-tokenizer = open_model(MODEL).tokenizer
+opened = open_model(MODEL)
+tokenizer, context = opened.tokenizer, opened.gpt.config.context_length
 print(data, tokenizer, sep="\n")
 
 # %% [markdown]
@@ -160,16 +162,16 @@ print(first.ids.shape, first.lengths.tolist(), first.labels.tolist())
 
 # %% [markdown]
 # The lecture's loaders pad *everything* to the longest training message and leave out
-# the last batch in training if it is not full. Ours do so if asked:
+# the last batch in training if it is not full. Ours do so if asked. `encode_splits`
+# makes the three datasets in one call and cuts them to the longest training message;
+# the last argument is the most that the model can read:
 
 # %%
-wide = [
-    SpamDataset(part, tokenizer, max_length, fixed_width=True) for part in data.splits
-]
+wide = encode_splits(data.splits, tokenizer, context, fixed_width=True)
 lecture_loaders = [
-    make_loader(wide[0], BATCH_SIZE, shuffle=True, drop_last=True, seed=SEED),
-    make_loader(wide[1], BATCH_SIZE),
-    make_loader(wide[2], BATCH_SIZE),
+    make_loader(wide.train, BATCH_SIZE, shuffle=True, drop_last=True, seed=SEED),
+    make_loader(wide.validation, BATCH_SIZE),
+    make_loader(wide.test, BATCH_SIZE),
 ]
 print([len(each) for each in lecture_loaders], next(iter(lecture_loaders[0])).ids.shape)
 
@@ -225,19 +227,19 @@ def tokens_in(loader):
 
 
 work = {
-    "all to the longest": tokens_in(make_loader(wide[0], BATCH_SIZE)),
+    "all to the longest": tokens_in(make_loader(wide.train, BATCH_SIZE)),
     "longest of its batch": tokens_in(make_loader(dataset, BATCH_SIZE)),
     "bucketed": tokens_in(make_bucketed_loader(dataset)),
     "real tokens": int(lengths.sum()),
 }
 
 # %%
-words = ", ".join(f"{way} {count:,}" for way, count in work.items())
+words = ", ".join(f"{name} {count:,}" for name, count in work.items())
 figure, axes = paper(f"Bars of tokens per epoch: {words}.", height=2.6)
 colors = [GREY, BLUE, BLUE, ORANGE]
 axes.barh(list(work)[::-1], list(work.values())[::-1], color=colors[::-1])
 axes.set_xlabel("tokens an epoch (number)")
-axes.set_ylabel("way of padding")
+axes.set_ylabel("padded to")
 figure
 
 # %% [markdown]

@@ -22,10 +22,12 @@ from torch.nn import functional as F
 from spamft import pretrained
 from spamft.gpt import GPT, Block, GPTConfig, generate
 from spamft.plots import BLUE, ORANGE, paper, plot_ledger
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_model
 
 # %% tags=["parameters"]
 MODEL = "auto"  # or "gpt2", "tiny", a folder with a GPT-2
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 
 # %% [markdown]
@@ -38,8 +40,9 @@ SEED = 123
 # larger the product, the likelier the token comes next.
 
 # %%
+device = pick_device(DEVICE)
 opened = open_model(MODEL)
-gpt, tokenizer = opened.gpt, opened.tokenizer
+gpt, tokenizer = opened.gpt.to(device), opened.tokenizer
 print(opened.source, gpt.config, sep="\n")
 
 # %%
@@ -100,7 +103,8 @@ print(f"GPT-2: {count(GPTConfig()):,}")
 # replacing it, so that what was known stays. The first half in pieces:
 
 # %%
-ids = torch.tensor([tokenizer.encode_ordinary("You have won a free holiday")])
+tokens = tokenizer.encode_ordinary("You have won a free holiday")
+ids = torch.tensor([tokens], device=device)
 with torch.no_grad():
     x = gpt.embed(ids)  # (1, tokens, channels)
 B, T, C = x.shape
@@ -119,7 +123,7 @@ with torch.no_grad():
     q, k, v = block.attention.qkv(block.norm_1(x)).split(C, dim=2)
     q, k, v = (each.view(B, T, heads, D).transpose(1, 2) for each in (q, k, v))
     scores = q @ k.transpose(2, 3) / math.sqrt(D)  # (1, heads, T, T)
-    future = torch.ones(T, T).triu(1).bool()
+    future = torch.ones(T, T, device=device).triu(1).bool()
     shares = scores.masked_fill(future, -math.inf).softmax(-1)
 
 # %% [markdown]
@@ -141,6 +145,7 @@ with torch.no_grad():
 
 # %%
 print(inspect.getsource(Block.forward))
+print(inspect.getsource(Block.finish))
 
 # %% [markdown]
 # No token sees the future: that is what makes it possible to train on every position
@@ -159,11 +164,11 @@ with torch.no_grad():
 # weights, and what it makes of a beginning:
 
 # %%
-untrained = GPT(gpt.config, seed=SEED)
+untrained = GPT(gpt.config, seed=SEED).to(device)
 
 
 def speak(model, prompt, tokens=20, **options):
-    ids = torch.tensor([tokenizer.encode_ordinary(prompt)])
+    ids = torch.tensor([tokenizer.encode_ordinary(prompt)], device=device)
     return tokenizer.decode(generate(model, ids, tokens, **options)[0].tolist())
 
 
@@ -189,7 +194,7 @@ print(speak(gpt, "See you at the", temperature=0.8, top_k=40, seed=SEED))
 # %%
 @torch.no_grad()
 def loss(model, text):
-    ids = torch.tensor([tokenizer.encode_ordinary(text)])
+    ids = torch.tensor([tokenizer.encode_ordinary(text)], device=device)
     logits = model(ids)[0, :-1]  # each predicts the token after it
     return F.cross_entropy(logits, ids[0, 1:]).item()
 
@@ -207,10 +212,11 @@ print(
 
 # %%
 def next_tokens(model, prompt, count=8):
-    ids = torch.tensor([tokenizer.encode_ordinary(prompt)])
+    ids = torch.tensor([tokenizer.encode_ordinary(prompt)], device=device)
     with torch.no_grad():
         top = model(ids)[0, -1].softmax(-1).topk(count)
-    return [tokenizer.decode([i]) for i in top.indices.tolist()], top.values * 100
+    words = [tokenizer.decode([i]) for i in top.indices.tolist()]
+    return words, top.values.cpu() * 100
 
 
 words, after = next_tokens(gpt, "See you at the")
@@ -236,7 +242,7 @@ figure
 # both directions. Its part for one block:
 
 # %%
-for ours, theirs, transposed in pretrained.BLOCK_NAMES:
+for ours, theirs, transposed in pretrained.LAYOUT.block:
     print(f"{theirs:14s} -> {ours:14s} {'transposed' if transposed else ''}")
 
 # %% [markdown]

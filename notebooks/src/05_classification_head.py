@@ -20,11 +20,13 @@ import torch
 from spamft.batches import SpamDataset, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.plots import BLUE, ORANGE, paper, plot_ledger
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_model, open_splits
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 
 # %% [markdown]
@@ -32,9 +34,10 @@ SEED = 123
 # tokenizer:
 
 # %%
-data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+device = pick_device(DEVICE)
+data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
 opened = open_model(MODEL)
-gpt, tokenizer = opened.gpt, opened.tokenizer
+gpt, tokenizer = opened.gpt.to(device), opened.tokenizer
 print(data, opened.source, sep="\n")
 
 # %% [markdown]
@@ -48,10 +51,11 @@ print(data, opened.source, sep="\n")
 # token, and put a fresh linear layer on it:
 
 # %%
-ids = torch.tensor([tokenizer.encode_ordinary("You have won! Text CLAIM to 80085 now")])
+message = "You have won! Text CLAIM to 80085 now"
+ids = torch.tensor([tokenizer.encode_ordinary(message)], device=device)
 C = gpt.config.emb_dim
 torch.manual_seed(SEED)
-head = torch.nn.Linear(C, 2)
+head = torch.nn.Linear(C, 2).to(device)
 with torch.no_grad():
     hidden = gpt.hidden(ids)  # (1, tokens, C)
     logits = head(hidden[:, -1])
@@ -62,7 +66,7 @@ print(tuple(hidden.shape), "->", tuple(logits.shape), logits)
 # head's numbers, and it must give our logits:
 
 # %%
-model = GPTClassifier(gpt, num_classes=2, seed=SEED)
+model = GPTClassifier(gpt, ("ham", "spam"), seed=SEED).to(device)
 model.head.load_state_dict(head.state_dict())
 model.eval()
 with torch.no_grad():
@@ -85,7 +89,7 @@ dict(zip(model.label_names, by_hand, strict=True))
 # To decide, take the larger, and for that softmax is not even needed: it keeps the
 # order. It is needed to say how sure the model is, and for the loss in notebook 6.
 #
-# ## What it says before training
+# ## What it predicts before training
 #
 # The head is random, so its answers mean nothing yet. Class 0 is ham, class 1 is
 # spam, as in the lecture. Look at the logits of eight messages:
@@ -93,12 +97,12 @@ dict(zip(model.label_names, by_hand, strict=True))
 # %%
 dataset = SpamDataset(data.splits.validation, tokenizer, gpt.config.context_length)
 batch = next(iter(make_loader(dataset, 8)))
-model = GPTClassifier(gpt, seed=SEED).eval()
+model = GPTClassifier(gpt, seed=SEED).to(device).eval()
 with torch.no_grad():
-    logits = model(batch.ids, batch.lengths)
+    logits = model(batch.ids.to(device), batch.lengths.to(device)).cpu()
 table = pd.DataFrame(logits.numpy().round(2), columns=model.label_names)
 names = model.label_names
-table["said"] = [names[i] for i in logits.argmax(-1)]
+table["predicted"] = [names[i] for i in logits.argmax(-1)]
 table["true"] = [names[i] for i in batch.labels]
 table
 
@@ -164,8 +168,8 @@ def attention(gpt, ids):
     q, k, _ = last.attention.qkv(last.norm_1(x)).split(x.shape[-1], dim=2)
     q, k = (each.view(1, -1, heads, C // heads).transpose(1, 2) for each in (q, k))
     scores = q @ k.transpose(2, 3) / math.sqrt(C // heads)
-    future = torch.ones(ids.shape[1], ids.shape[1]).triu(1).bool()
-    return scores.masked_fill(future, -math.inf).softmax(-1).mean(1)[0].detach()
+    future = torch.ones_like(scores).triu(1).bool()
+    return scores.masked_fill(future, -math.inf).softmax(-1).mean(1)[0].detach().cpu()
 
 
 # %%
@@ -196,7 +200,7 @@ figure
 
 # %%
 one, two = (
-    torch.tensor([tokenizer.encode_ordinary(text)])
+    torch.tensor([tokenizer.encode_ordinary(text)], device=device)
     for text in ("Hi, you won a prize!", "Hi, what a day I had")
 )
 assert one[0, 0] == two[0, 0]
@@ -216,13 +220,14 @@ with torch.no_grad():
 # numbers, because the seed is the same. Only the place of reading differs.
 
 # %%
-reads_last = GPTClassifier(gpt, pooling="last", seed=SEED).eval()
+reads_last = GPTClassifier(gpt, pooling="last", seed=SEED).to(device).eval()
 paddings = range(0, 61, 4)
 spam_logit = {"last": [], "last_real": []}
 with torch.no_grad():
     for padding in paddings:
-        end = torch.full((1, padding), tokenizer.eot_token)
-        padded, length = torch.cat([ids, end], dim=1), torch.tensor([ids.shape[1]])
+        end = torch.full((1, padding), tokenizer.eot_token, device=device)
+        padded = torch.cat([ids, end], dim=1)
+        length = torch.tensor([ids.shape[1]], device=device)
         spam_logit["last"].append(reads_last(padded, length)[0, 1].item())
         spam_logit["last_real"].append(model(padded, length)[0, 1].item())
 
@@ -233,8 +238,8 @@ figure, axes = paper(
     "padding; read at the last real token, it stays.",
     height=3.2,
 )
-for (way, values), color in zip(spam_logit.items(), (BLUE, ORANGE), strict=True):
-    axes.plot(paddings, values, marker="o", color=color, label=f'pooling="{way}"')
+for (pooling, values), color in zip(spam_logit.items(), (BLUE, ORANGE), strict=True):
+    axes.plot(paddings, values, marker="o", color=color, label=f'pooling="{pooling}"')
 axes.set_xlabel("padding behind the message (tokens)")
 axes.set_ylabel("logit of spam")
 axes.legend(frameon=False)
@@ -292,7 +297,7 @@ head_of_twelve = ...
 
 # %% tags=["check-2"]
 if head_of_twelve is not ...:
-    twelve = GPTClassifier(gpt, num_classes=12).head
+    twelve = GPTClassifier(gpt, [f"class {k}" for k in range(12)]).head
     assert head_of_twelve == sum(p.numel() for p in twelve.parameters()), (
         "Hint: C weights and one bias for each class."
     )
@@ -307,13 +312,13 @@ differences = ..., ...
 
 # %% tags=["check-3"]
 if ... not in differences:
-    for way, mine in zip(("first", "last_real"), differences, strict=True):
-        judge = GPTClassifier(gpt, pooling=way, seed=SEED).eval()
+    for pooling, mine in zip(("first", "last_real"), differences, strict=True):
+        reader = GPTClassifier(gpt, pooling=pooling, seed=SEED).to(device).eval()
         with torch.no_grad():
-            right = (judge(one) - judge(two)).abs().max().item()
+            right = (reader(one) - reader(two)).abs().max().item()
         assert abs(mine - right) < 1e-3, (
-            f"Hint: GPTClassifier(gpt, pooling='{way}', seed=SEED).eval(), both "
-            "through it, subtract, .abs().max()."
+            f"Hint: a GPTClassifier with pooling='{pooling}', seed=SEED, .to(device) and "
+            ".eval(); both through it, subtract, .abs().max()."
         )
 
 # %% [markdown]

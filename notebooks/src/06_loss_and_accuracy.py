@@ -17,28 +17,31 @@ import math
 import torch
 from torch.nn import functional as F
 
-from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.batches import encode_splits, make_bucketed_loader, make_loader
 from spamft.classifier import GPTClassifier
 from spamft.evaluate import evaluate, predict, report
 from spamft.plots import BLUE, ORANGE, paper, plot_confusion
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_model, open_splits
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 
 # %% [markdown]
-# What the notebooks before made, in five lines: the three parts as datasets, all cut
+# What the notebooks before made, in a few lines: the three parts as datasets, all cut
 # to the longest training message, and a classifier whose head nobody has trained.
 
 # %%
-data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+device = pick_device(DEVICE)
+data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
 opened = open_model(MODEL)
 context = opened.gpt.config.context_length
-longest = min(SpamDataset(data.splits.train, opened.tokenizer).max_length, context)
-datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits]
-model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
+encoded = encode_splits(data.splits, opened.tokenizer, context)
+longest = encoded.train.max_length
+model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED).to(device)
 print(data, opened.source, sep="\n")
 
 # %% [markdown]
@@ -76,7 +79,7 @@ figure
 # and true class, in batches, without gradients:
 
 # %%
-loader = make_bucketed_loader(datasets[1])
+loader = make_bucketed_loader(encoded.validation)
 logits, labels = predict(model, loader)
 logits.shape, labels.shape
 
@@ -96,8 +99,8 @@ print(f"loss {by_hand:.3f}")
 # Accuracy is simpler: how often is the larger logit that of the true class?
 
 # %%
-said = logits.argmax(-1)
-accuracy = (said == labels).float().mean().item()
+predicted = logits.argmax(-1)
+accuracy = (predicted == labels).float().mean().item()
 print(f"accuracy {accuracy:.1%}")
 
 # %% [markdown]
@@ -113,8 +116,8 @@ print(before.describe(data.names))
 # > **You should see** about half, because classes are equal and the head knows
 # > nothing. The first line has accuracy and loss, and an interval that is explained
 # > below. MCC is 0 for guessing and 1 for all right. Then a line for each class:
-# > precision and recall come below, F1 is their harmonic mean, and after "said"
-# > stands how many of its messages were called ham and how many spam. The book
+# > precision and recall come below, F1 is their harmonic mean, and after "predicted"
+# > stands how many of its messages were predicted ham and how many spam. The book
 # > reports, for GPT-2 before training, 46.25 %, 45.00 % and 48.75 % on training,
 # > validation and test (10 batches of 8 of each), and losses of 2.453, 2.583 and
 # > 2.322.
@@ -141,8 +144,11 @@ print(f"loss {coin.loss:.6f}, ln 2 = {math.log(2):.6f}")
 
 # %%
 with torch.no_grad():
-    vectors = torch.cat([model.pool(model.gpt.embed(b.ids), b.lengths) for b in loader])
-    truth = torch.cat([b.labels for b in loader])
+    batches = list(loader)
+    embedded = [model.gpt.embed(b.ids.to(device)) for b in batches]
+    lengths = [b.lengths.to(device) for b in batches]
+    vectors = torch.cat(list(map(model.pool, embedded, lengths))).cpu()  # (N, C)
+    truth = torch.cat([b.labels for b in batches])
     generator = torch.Generator().manual_seed(SEED)
     C = vectors.shape[1]
     heads = (torch.rand(1000, C, 2, generator=generator) * 2 - 1) * C**-0.5
@@ -182,25 +188,25 @@ print(f"mean of the batches' means {of_batches:.1%}")
 # With a random head again:
 
 # %%
-model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
-one_by_one = evaluate(model, make_loader(datasets[1], 1))
-by_sevens = evaluate(model, make_loader(datasets[1], 7))
+model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED).to(device)
+one_by_one = evaluate(model, make_loader(encoded.validation, 1))
+by_sevens = evaluate(model, make_loader(encoded.validation, 7))
 assert one_by_one.accuracy == by_sevens.accuracy
 assert abs(one_by_one.loss - by_sevens.loss) < 1e-5
 
 # %% [markdown]
 # ## Which mistakes? The confusion matrix
 #
-# Accuracy hides *which* class suffers. Count for each true class what the model said.
-# By hand for one random head, then drawn:
+# Accuracy hides *which* class suffers. Count for each true class what the model
+# predicted. By hand for one random head, then drawn:
 
 # %%
-model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED + 1)
-result = evaluate(model, make_bucketed_loader(datasets[2]))
-logits, labels = predict(model, make_bucketed_loader(datasets[2]))
-said = logits.argmax(-1)
+model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED + 1).to(device)
+result = evaluate(model, make_bucketed_loader(encoded.test))
+logits, labels = predict(model, make_bucketed_loader(encoded.test))
+predicted = logits.argmax(-1)
 matrix = [
-    [((labels == true) & (said == called)).sum().item() for called in (0, 1)]
+    [((labels == true) & (predicted == k)).sum().item() for k in (0, 1)]
     for true in (0, 1)
 ]
 assert matrix == [list(row) for row in result.confusion]
@@ -209,15 +215,15 @@ assert matrix == [list(row) for row in result.confusion]
 plot_confusion(result, data.names)
 
 # %% [markdown]
-# Two numbers are read off for a class. **Precision**: of the messages called spam,
-# how many are? **Recall**: of the spam, how much was called spam? A filter that loses
-# your mail has low precision, and one that lets spam through low recall.
+# Two numbers are read off for a class. **Precision**: of the messages predicted spam,
+# how many are? **Recall**: of the spam, how much was predicted spam? A filter that
+# loses your mail has low precision, and one that lets spam through low recall.
 
 # %%
-called, true, both = matrix[0][1] + matrix[1][1], sum(matrix[1]), matrix[1][1]
+as_spam, true, both = matrix[0][1] + matrix[1][1], sum(matrix[1]), matrix[1][1]
 spam = result.classes[1]
 assert abs(spam.recall - both / true) < 1e-9
-assert abs(spam.precision - both / max(called, 1)) < 1e-9
+assert abs(spam.precision - both / max(as_spam, 1)) < 1e-9
 print(f"precision {spam.precision:.1%}, recall {spam.recall:.1%}")
 
 # %% [markdown]

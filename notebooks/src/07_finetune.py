@@ -14,24 +14,32 @@
 # %%
 import copy
 import time
+from dataclasses import replace
 
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
-from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
+from spamft.batches import (
+    SpamDataset,
+    encode_splits,
+    make_bucketed_loader,
+    make_loader,
+)
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.evaluate import evaluate
-from spamft.job import default_recipe
+from spamft.methods.method import METHODS
 from spamft.plots import plot_accuracy, plot_confusion, plot_loss
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_model, open_splits
-from spamft.train import TrainConfig, fit
-from spamft.trunk import run_trunk
+from spamft.train import TrainConfig, fit, train
+from spamft.trunk import cache_trunk
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 
 # %% [markdown]
@@ -39,21 +47,21 @@ SEED = 123
 # training message:
 
 # %%
-data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+device = pick_device(DEVICE)
+data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
 opened = open_model(MODEL)
 context = opened.gpt.config.context_length
-longest = min(SpamDataset(data.splits.train, opened.tokenizer).max_length, context)
-datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits]
+encoded = encode_splits(data.splits, opened.tokenizer, context)
+longest = encoded.train.max_length
 print(data, opened.source, sep="\n")
 
 # %% [markdown]
-# The classifier, with the lecture's choice of what trains. A copy of it is kept
-# untouched, to start from again later.
+# The classifier, with the lecture's choice of what trains. It is kept untouched; what
+# follows trains copies of it.
 
 # %%
-untrained = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
+untrained = GPTClassifier(opened.gpt, max_length=longest, seed=SEED).to(device)
 print(set_trainable(untrained, "last_block"))
-model = copy.deepcopy(untrained)
 
 # %% [markdown]
 # ## The loop in one sentence
@@ -67,9 +75,8 @@ model = copy.deepcopy(untrained)
 # off, except that `eval_every=None` means once an epoch.
 
 # %%
-parameters = sum(p.numel() for p in model.parameters())
-recipe = default_recipe(parameters, "last_block")
-print(recipe.train)
+recipe = METHODS["last_block"].recipe(opened.parameters)
+print(recipe)
 
 # %% [markdown]
 # By hand on ten batches, and the loss of each, in the usual order of lines (1e-4 is
@@ -83,8 +90,9 @@ optimizer = torch.optim.AdamW(trains, lr=1e-4, weight_decay=0.1)
 losses = []
 by_hand.train()
 for batch in make_loader(few, 8, shuffle=True, seed=SEED):
+    ids, lengths, labels = (each.to(device) for each in batch)
     optimizer.zero_grad()
-    loss = F.cross_entropy(by_hand(batch.ids, batch.lengths), batch.labels)
+    loss = F.cross_entropy(by_hand(ids, lengths), labels)
     loss.backward()
     optimizer.step()
     losses.append(loss.item())
@@ -97,10 +105,10 @@ print([round(x, 3) for x in losses])
 
 # %%
 library = copy.deepcopy(untrained)
-config = TrainConfig(epochs=1, lr=1e-4, weight_decay=0.1, eval_every=1)
+bare = TrainConfig(epochs=1, lr=1e-4, weight_decay=0.1, eval_every=1)
 loader = make_loader(few, 8, shuffle=True, seed=SEED)
-history = fit(library, loader, make_loader(few, 80), config)
-differences = [abs(r.train_loss - x) for r, x in zip(history, losses, strict=True)]
+records = fit(library, loader, make_loader(few, 80), bare)
+differences = [abs(r.train_loss - x) for r, x in zip(records, losses, strict=True)]
 assert max(differences) < 1e-3
 print(f"largest difference of ten losses: {max(differences):.1e}")
 
@@ -114,16 +122,19 @@ print(f"largest difference of ten losses: {max(differences):.1e}")
 # Only the last block trains. The blocks below it are frozen, so in epoch 2 they say
 # about a message exactly what they said in epoch 1. For GPT-2 that is 11 of 12
 # blocks, computed over and over. The frozen part is called the *trunk*. It gives the
-# same numbers each time because dropout is 0 here, as in the lecture. `run_trunk`
-# runs it once over all messages, bucketed, and hands back a `top`, what is left of
-# the model, and loaders of what the trunk said. The same `fit` trains the top:
+# same numbers each time because dropout is 0 here, as in the lecture. `cache_trunk`
+# runs it once over all messages, bucketed, and returns the `learner`, what is left of
+# the model, and datasets of what the trunk computed. The same loaders and the same
+# `fit` work on these:
 
 # %%
-cached = copy.deepcopy(untrained)
-loaders = [make_loader(few, 8, shuffle=True, seed=SEED), make_loader(few, 80)]
-with run_trunk(cached, loaders, log=print) as (top, hidden_loaders):
-    history = fit(top, *hidden_loaders, config)
-differences = [abs(r.train_loss - x) for r, x in zip(history, losses, strict=True)]
+learner, [hidden] = cache_trunk(copy.deepcopy(untrained), [few], log=print)
+hidden_loaders = [
+    make_loader(hidden, 8, shuffle=True, seed=SEED),
+    make_loader(hidden, 80),
+]
+records = fit(learner, *hidden_loaders, bare)
+differences = [abs(r.train_loss - x) for r, x in zip(records, losses, strict=True)]
 assert max(differences) < 1e-3
 print(f"largest difference of ten losses: {max(differences):.1e}")
 
@@ -133,20 +144,19 @@ print(f"largest difference of ten losses: {max(differences):.1e}")
 
 
 # %% tags=["slow"]
-def seconds(learner, loaders, epochs=3):
+def seconds(model, loaders, epochs=3):
     began = time.perf_counter()
-    fit(learner, *loaders, TrainConfig(epochs=epochs, lr=1e-4))
+    fit(model, *loaders, TrainConfig(epochs=epochs, lr=1e-4))
     return (time.perf_counter() - began) / epochs
 
 
-plain = seconds(library, loaders)
-with run_trunk(cached, loaders) as (top, hidden_loaders):
-    kept = seconds(top, hidden_loaders)
+plain = seconds(library, [loader, make_loader(few, 80)])
+kept = seconds(learner, hidden_loaders)
 print(f"without the trunk's answers an epoch takes {plain / kept:.1f} times as long")
 
 # %% [markdown]
 # > **You should see** a factor that grows with the share of frozen blocks, 4 of 5 in
-# > the bundled GPT, 11 of 12 in GPT-2. It can be more than 5: the top computes its
+# > the bundled GPT, 11 of 12 in GPT-2. It can be more than 5: the learner computes its
 # > block for the last token alone where it can. The one pass of the trunk is not
 # > counted; it is paid once. For the whole job at GPT-2's size the README measures 17
 # > times the speed of the lecture's loop when the last real token is read and padding
@@ -155,21 +165,30 @@ print(f"without the trunk's answers an epoch takes {plain / kept:.1f} times as l
 #
 # ## Train
 #
-# Now all training messages and all epochs. `log=print` shows a line as soon as there
-# is one, two an epoch. You may press the stop button (■) once two lines of training
-# are there: `fit` ends early and keeps what was learned. Then run the cell again
-# before the exercises, which expect a whole run.
-
-# %%
-train_loader = make_loader(datasets[0], 8, shuffle=True, drop_last=True, seed=SEED)
-everything = [make_bucketed_loader(dataset) for dataset in datasets]
-half_an_epoch = len(train_loader) // 2
-config = TrainConfig(**vars(recipe.train) | {"eval_every": half_an_epoch})
+# Now all training messages and all epochs, evaluated twice an epoch:
 
 # %% tags=["slow"]
-with run_trunk(model, [train_loader, *everything], log=print) as (top, hidden):
-    history = fit(top, hidden[0], hidden[2], config, log=print)
-    reports = [evaluate(top, each) for each in hidden[1:]]
+model = copy.deepcopy(untrained)
+learner, cached = cache_trunk(model, encoded, log=print)
+train_loader = make_loader(cached.train, 8, shuffle=True, drop_last=True, seed=SEED)
+watched = make_bucketed_loader(cached.validation)
+config = replace(recipe, eval_every=len(train_loader) // 2)
+
+# %% [markdown]
+# `fit` is a loop over `train`, which gives a record as soon as there is one. Write the
+# loop yourself, and you may press the stop button (■) once two lines are there: the
+# cell ends with a `KeyboardInterrupt`, but `history` and `model` keep what was learned.
+# Then run the cell above and this one again before the exercises, which expect a whole
+# run.
+
+# %% tags=["slow"]
+history = []
+for record in train(learner, train_loader, watched, config):
+    history.append(record)
+    print(record)
+
+# %% tags=["slow"]
+reports = [evaluate(learner, make_bucketed_loader(part)) for part in cached]
 
 # %% [markdown]
 # ## The curves
@@ -216,11 +235,11 @@ for name, result in zip(data.splits._fields, reports, strict=True):
 plot_confusion(reports[2], data.names)
 
 # %% [markdown]
-# The weights of `top` are those of `model`, so the model is trained, too. Asked about
-# the test messages without any trunk, it must give the same report:
+# The weights of `learner` are those of `model`, so the model is trained, too. Asked
+# about the test messages without the cache, it must give the same report:
 
 # %%
-again = evaluate(model, everything[2])
+again = evaluate(model, make_bucketed_loader(encoded.test))
 assert again.confusion == reports[2].confusion
 assert abs(again.loss - reports[2].loss) < 1e-3
 
@@ -231,11 +250,11 @@ assert abs(again.loss - reports[2].loss) < 1e-3
 # (TF-IDF), no GPT anywhere:
 
 # %%
-train, _, test = data.splits
+seen, _, new = data.splits
 counter = TfidfVectorizer()
 words = LogisticRegression(C=10)
-words.fit(counter.fit_transform(train["Text"]), train["Label"])
-baseline = words.score(counter.transform(test["Text"]), test["Label"])
+words.fit(counter.fit_transform(seen["Text"]), seen["Label"])
+baseline = words.score(counter.transform(new["Text"]), new["Label"])
 print(f"words {baseline:.2%}, finetuned GPT {reports[2].accuracy:.2%}")
 
 # %% [markdown]
@@ -253,13 +272,14 @@ print(f"words {baseline:.2%}, finetuned GPT {reports[2].accuracy:.2%}")
 
 # %% tags=["slow"]
 for seed in (1, 2):
-    other = GPTClassifier(opened.gpt, max_length=longest, seed=seed)
+    other = GPTClassifier(opened.gpt, max_length=longest, seed=seed).to(device)
     other = copy.deepcopy(other)
     set_trainable(other, "last_block")
-    shuffled = make_loader(datasets[0], 8, shuffle=True, drop_last=True, seed=seed)
-    with run_trunk(other, [shuffled, everything[1], everything[2]]) as (top, hidden):
-        fit(top, *hidden[:2], recipe.train)
-        print(f"seed {seed}: test accuracy {evaluate(top, hidden[2]).accuracy:.2%}")
+    part, hidden = cache_trunk(other, encoded)
+    shuffled = make_loader(hidden.train, 8, shuffle=True, drop_last=True, seed=seed)
+    fit(part, shuffled, make_bucketed_loader(hidden.validation), recipe)
+    result = evaluate(part, make_bucketed_loader(hidden.test))
+    print(f"seed {seed}: test accuracy {result.accuracy:.2%}")
 
 # %% [markdown]
 # ## What just happened
@@ -314,8 +334,9 @@ if head_only is not ...:
     assert all(torch.equal(a, b) for a, b in still), (
         "Hint: the GPT itself must not move."
     )
-    assert evaluate(head_only, everything[0]).accuracy > 0.6, (
-        "Hint: run_trunk and fit as above; after it head_only.head has learned."
+    seen_before = make_bucketed_loader(encoded.train)
+    assert evaluate(head_only, seen_before).accuracy > 0.6, (
+        "Hint: cache_trunk and fit as above; after it head_only.head has learned."
     )
 
 # %% [markdown]

@@ -4,7 +4,7 @@
 # - **You will** classify your own messages in a text box and from a file, see which
 #   messages the model gets most wrong, save it, start it again in a new process, and
 #   measure what reading the last column instead of the last real token costs.
-# - **You need** nothing but this page: one call finetunes a model, in the way of
+# - **You need** nothing but this page: one call finetunes a model, with the method of
 #   notebook 7.
 # - **It takes** 15 minutes to read. The page runs in less than a minute with the
 #   bundled GPT, and in ten to twenty minutes with GPT-2 on two cores, most of it in
@@ -17,50 +17,47 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 
 import ipywidgets as widgets
 import pandas as pd
 import torch
 
-from spamft.batches import SpamDataset, encode_texts, make_loader
-from spamft.classifier import GPTClassifier, classify, load, save, set_trainable
-from spamft.data import load_splits
-from spamft.evaluate import evaluate, predict
-from spamft.job import Job, finetune
+import spamft
+from spamft.batches import TokenDataset, encode_texts
 from spamft.plots import BLUE, ORANGE, paper
-from spamft.sources import open_model
-from spamft.tokenizer import load_tokenizer
-from spamft.train import TrainConfig, fit
-from spamft.trunk import run_trunk
+from spamft.plumbing.device import pick_device
+from spamft.sources import open_model, open_splits
+from spamft.use.predict import predict_in_order
+from spamft.use.saved import save
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 FOLDER = Path("runs/notebook-8")  # for the model and its figures
 
 # %% [markdown]
 # ## A trained model in one call
 #
-# `finetune` does all that notebooks 1 to 7 did and writes everything into a folder:
-# the three CSV files, the model, the curves and `metrics.json`. It is what `python -m
-# spamft finetune` calls. The result may differ from notebook 7's by a message or two:
-# there the last, smaller batch of each epoch was left out, as in the lecture; here it
-# is kept.
+# `finetune` does all that notebooks 1 to 7 did. It is what `python -m spamft finetune`
+# calls. The result may differ from notebook 7's by a message or two: there the last,
+# smaller batch of each epoch was left out, as in the lecture; here it is kept.
 
 # %% tags=["slow"]
-seeds = {"seed": SEED, "split_seed": SEED}
-job = Job(
-    FOLDER, DATA, MODEL, split="lecture", **seeds, folder="../data", overwrite=True
-)
-metrics = finetune(replace(job, say=print))
+device = pick_device(DEVICE)
+data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
+opened = open_model(MODEL)
+run = spamft.finetune(data, opened, seed=SEED, device=DEVICE, log=print)
+
+# %% [markdown]
+# What comes back is a `Run`: the model, its history, its reports. `save` writes all
+# of it into a folder: the three CSV files, the model, the curves and `metrics.json`.
 
 # %%
-model = load(FOLDER / "model")
-tokenizer = load_tokenizer(model.tokenizer)
-test = load_splits(FOLDER).test
+run.save(FOLDER, overwrite=True)
+model, tokenizer, test = run.model, run.tokenizer, data.splits.test
 sorted(path.name for path in FOLDER.iterdir())
 
 # %% [markdown]
@@ -73,7 +70,7 @@ sorted(path.name for path in FOLDER.iterdir())
 message = "Your account is locked. Confirm your details today at bank-login.example"
 [ids] = encode_texts([message], tokenizer, model.max_length)
 with torch.inference_mode():
-    chances = model(torch.tensor([ids])).softmax(-1)[0]
+    chances = model(torch.tensor([ids], device=device)).softmax(-1)[0].cpu()
 by_hand = model.label_names[int(chances.argmax())]
 print(by_hand, [round(p, 4) for p in chances.tolist()])
 
@@ -82,7 +79,7 @@ print(by_hand, [round(p, 4) for p in chances.tolist()])
 # length, equal ones once, and come back in their order:
 
 # %%
-verdict = classify(model, tokenizer, message)
+verdict = run.classify(message)
 assert verdict.label == by_hand
 assert abs(verdict.probabilities["spam"] - chances[1].item()) < 1e-5
 verdict
@@ -105,7 +102,7 @@ answer = widgets.HTML()
 
 
 def show(change):
-    verdict = classify(model, tokenizer, box.value)
+    verdict = run.classify(box.value)
     chance = verdict.probabilities["spam"]
     answer.value = f"<b>{verdict.label}</b>, {chance:.1%} spam"
 
@@ -131,7 +128,7 @@ pd.DataFrame({"Text": texts}).to_csv(inbox, index=False)
 
 # %%
 frame = pd.read_csv(inbox, keep_default_na=False)
-verdicts = classify(model, tokenizer, frame["Text"])
+verdicts = run.classify(frame["Text"])
 frame["label"] = [v.label for v in verdicts]
 frame["spam"] = [round(v.probabilities["spam"], 3) for v in verdicts]
 frame
@@ -160,7 +157,7 @@ assert max(abs(a - b) for a, b in zip(there, here, strict=True)) < 1e-4
 # %% [markdown]
 # ## Save and load
 #
-# What is in that folder? Two files: the weights, and a card with all that is needed
+# What is in the folder `model`? Two files: the weights, and a card with all that is needed
 # to use them, the labels' names, the length that training saw, the token to read:
 
 # %%
@@ -174,13 +171,13 @@ card = json.loads((FOLDER / "model" / "classifier.json").read_text())
 # if the file had been damaged. The second logit no longer agrees:
 
 # %%
-spoilt = load(FOLDER / "model")
+spoilt = spamft.load(FOLDER)
 with torch.no_grad():
-    spoilt.head.weight[1, 0] += 1
-save(spoilt, FOLDER / "spoilt", tokenizer)
+    spoilt.model.head.weight[1, 0] += 1
+save(spoilt.model, FOLDER / "spoilt", spoilt.tokenizer)
 (FOLDER / "spoilt" / "classifier.json").write_text(json.dumps(card))
 try:
-    load(FOLDER / "spoilt")
+    spamft.load(FOLDER / "spoilt")
 except ValueError as error:
     print(error)
 
@@ -192,8 +189,7 @@ except ValueError as error:
 # wrong:
 
 # %%
-dataset = SpamDataset(test, tokenizer, model.max_length)
-logits, labels = predict(model, make_loader(dataset, 32))
+logits, labels = run.logits["test"], torch.tensor(test["Label"].tolist())
 loss = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
 wrong = test.assign(loss=loss.numpy(), spam=logits.softmax(-1)[:, 1].numpy())
 wrong = wrong.sort_values("loss", ascending=False)
@@ -201,7 +197,7 @@ wrong = wrong.sort_values("loss", ascending=False)
 # %%
 for _, row in wrong.head(6).iterrows():
     true = model.label_names[row.Label]
-    print(f"true {true:4s} said {row.spam:4.0%} spam: {row.Text[:84]}")
+    print(f"true {true:4s} predicted {row.spam:4.0%} spam: {row.Text[:84]}")
 
 # %% [markdown]
 # Read them and ask: would *you* have known? Some labels are debatable, some messages
@@ -220,7 +216,7 @@ figure, axes = paper(
 bins = range(50, 101, 5)
 axes.hist(sure[right], bins=bins, color=BLUE, alpha=0.6, label="right")
 axes.hist(sure[~right], bins=bins, color=ORANGE, alpha=0.8, label="wrong")
-axes.set_xlabel("probability of the class that it said (%)")
+axes.set_xlabel("probability of the predicted class (%)")
 axes.set_ylabel("test messages (number)")
 axes.legend(frameon=False)
 figure
@@ -236,33 +232,21 @@ figure
 # The lecture pads all messages to one width and reads the last column. Notebook 5
 # showed on an untrained model that its answer moves with the padding. Now train one
 # that way, by the same recipe: the same rate, epochs and seed, the same block,
-# another token to read.
-
-# %%
-column_model = GPTClassifier(
-    open_model(MODEL).gpt, pooling="last", max_length=model.max_length, seed=SEED
-)
-set_trainable(column_model, "last_block")
-config = TrainConfig(**{f.name: metrics["recipe"][f.name] for f in fields(TrainConfig)})
-wide = [
-    SpamDataset(part, tokenizer, model.max_length, fixed_width=True)
-    for part in load_splits(FOLDER)
-]
-loaders = [make_loader(wide[0], 8, shuffle=True, seed=SEED)]
-loaders += [make_loader(part, 32) for part in wide[1:]]
+# another token to read. With `pooling="last"` all messages are padded to one width.
 
 # %% tags=["slow"]
-with run_trunk(column_model, loaders, log=print) as (top, hidden):
-    fit(top, *hidden[:2], config, log=print)
-    column_report = evaluate(top, hidden[2])
+column = spamft.finetune(
+    data, opened, pooling="last", seed=SEED, device=DEVICE, log=print
+)
+assert column.setup.config == run.setup.config
 
 # %% [markdown]
 # Both in one table, on the test part:
 
 # %%
-real_report = evaluate(model, make_loader(dataset, 32))
-rows = {"last real token": real_report, "last column": column_report}
-for name, report in rows.items():
+runs = {"last real token": run, "last column": column}
+for name, each in runs.items():
+    report = each.reports["test"]
     low, high = report.interval
     print(f"{name:16s} {report.accuracy:.2%} ({low:.1%} to {high:.1%})")
 
@@ -274,18 +258,22 @@ for name, report in rows.items():
 
 
 # %%
-def verdicts_at(model, width):
-    padded = SpamDataset(test, tokenizer, width, fixed_width=True)
-    padded.ids = dataset.ids  # more padding, not more of a long message
-    return predict(model, make_loader(padded, 32))[0].argmax(-1)
+ids_of_test = model.encode(test["Text"].tolist(), tokenizer)
+
+
+def predict_at(model, width):
+    padded = TokenDataset(
+        ids_of_test, test["Label"], tokenizer.eot_token, width, fixed_width=True
+    )
+    return predict_in_order(model, padded).argmax(-1)
 
 
 extra = [0, 5, 15, 30, 60]  # tokens
-changed = {"last real token": [], "last column": []}
-for name, each in zip(changed, (model, column_model), strict=True):
-    first = verdicts_at(each, each.max_length)
+changed = {name: [] for name in runs}
+for name, each in runs.items():
+    first = predict_at(each.model, model.max_length)
     for more in extra:
-        differ = verdicts_at(each, each.max_length + more) != first
+        differ = predict_at(each.model, model.max_length + more) != first
         changed[name].append(differ.float().mean().item() * 100)
 
 # %%
@@ -327,9 +315,9 @@ short = ...
 
 # %% tags=["check-1"]
 if short is not ...:
-    verdict = classify(model, tokenizer, short)
+    verdict = run.classify(short)
     assert len(short.split()) <= 5 and verdict.label == "spam", (
-        "Hint: prizes, links, capitals; read the spam in load_splits(FOLDER).train."
+        "Hint: prizes, links, capitals; read the spam in data.splits.train."
     )
 
 # %% [markdown]
@@ -341,13 +329,13 @@ alone = ...
 
 # %% tags=["check-2"]
 if alone is not ...:
-    together = classify(model, tokenizer, wrong["Text"][:20])
+    together = run.classify(wrong["Text"][:20])
     differences = [
         abs(a.probabilities["spam"] - b.probabilities["spam"])
         for a, b in zip(alone, together, strict=True)
     ]
     assert max(differences) < 1e-4, (
-        "Hint: [classify(model, tokenizer, text) for text in ...], in the same order."
+        "Hint: [run.classify(text) for text in ...], in the same order."
     )
 
 # %% [markdown]

@@ -1,9 +1,13 @@
-"""What the data hides, and what a score is worth.
+"""What the data hides, how reliable a score is, and which tokens made it spam.
 
-audit.py       duplicates, leaks, shortcuts, label suspects: look before you train
-baselines.py   what a finetuned model must beat
-calibrate.py   honest probabilities, thresholds, scores at a natural share of spam
-explain.py     which tokens made it spam
+audit.py        check a file before you train: all that follows in one call
+shortcuts.py    simple features that predict the label, length among them
+suspects.py     messages whose label may be wrong
+rendering.py    findings as text and as an HTML table
+baselines.py    what a finetuned model must beat
+calibrate.py    calibration, decision thresholds, precision where spam is rare
+explain.py      which tokens decided, and after which block
+explanation.py  the record of that, and how it is shown
 
-The modules outside of this folder know nothing of it.
+Duplicates and leaks are found in sources/duplicates.py.
 """

@@ -1,14 +1,14 @@
 """Which tokens made it spam: three questions to a classifier about one message.
 
-    leave_one_out           take a token away: how much does the score fall?
-    integrated_gradients    walk from nothing to the message: what did each token add?
-    by_block                what would the head say after each block?
+    leave_one_out           remove a token: how much does the score drop?
+    integrated_gradients    go from nothing to the message: what does each token add?
+    by_block                what would the head predict after each block?
 
 The score is the logit of one class minus the mean of the others', for two classes the
-logit difference. Shapes: T tokens, C channels, L blocks.
+logit difference. The class is `label`, by default the one that the model predicts for
+the text. Shapes: T tokens, C channels, K classes, L blocks.
 """
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,177 +17,183 @@ import torch
 from torch import Tensor
 
 from spamft.batches import collate, encode_texts
-from spamft.classifier import GPTClassifier, classify
-from spamft.modes import evaluation_mode
+from spamft.classifier import GPTClassifier
+from spamft.insight.explanation import Explanation
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.modes import evaluation_mode
+from spamft.use.predict import classify
 
 __all__ = [
     "Explanation",
     "Flips",
     "by_block",
+    "count_flips",
     "integrated_gradients",
     "leave_one_out",
-    "probe",
 ]
-
-
-@dataclass(frozen=True, repr=False)
-class Explanation:
-    """What each token of a message gave to the score of `label`."""
-
-    tokens: tuple[str, ...]
-    worth: tuple[float, ...]  # one a token, in logits
-    label: str
-    score: float  # of the whole message
-    base: float  # of the message without anything in it
-
-    def __str__(self) -> str:
-        """The tokens, a mark for every half logit, + for the label and - against it."""
-        marks = [
-            token.strip() + ("+" if w > 0 else "-") * min(6, round(abs(w) * 2))
-            for token, w in zip(self.tokens, self.worth, strict=True)
-        ]
-        return f"{self.label} {self.score:+.2f}: {' '.join(marks)}"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """Orange speaks for the label, blue against it; the number is in the title."""
-        most = max(map(abs, self.worth)) or 1.0
-        parts = []
-        for token, w in zip(self.tokens, self.worth, strict=True):
-            red, green, blue = (232, 135, 30) if w > 0 else (59, 111, 212)
-            style = f"background: rgba({red},{green},{blue},{abs(w) / most:.2f})"
-            parts.append(
-                f'<span style="{style}" title="{w:+.2f}">{html.escape(token)}</span>'
-            )
-        body = "".join(parts)
-        return (
-            f"<p><b>{html.escape(self.label)} {self.score:+.2f}</b></p>"
-            f'<p style="white-space: pre-wrap; line-height: 1.8">{body}</p>'
-        )
 
 
 @torch.inference_mode()
 def leave_one_out(
-    model: GPTClassifier, tokenizer: tiktoken.Encoding, text: str, label: str = "spam"
+    model: GPTClassifier,
+    tokenizer: tiktoken.Encoding,
+    text: str,
+    label: str | None = None,
 ) -> Explanation:
-    """How much the score falls if a token is taken away; the rest moves together."""
-    place, ids = _prepare(model, tokenizer, text, label)
+    """How much the score drops when a token is removed and the gap is closed."""
+    ids, k = _prepare(model, tokenizer, text, label)
     device = model.head.weight.device
     shorter = [ids[:t] + ids[t + 1 :] or [tokenizer.eot_token] for t in range(len(ids))]
     batch = collate([(row, 0) for row in [ids, *shorter]], tokenizer.eot_token)
     with evaluation_mode(model):
         logits = model(batch.ids.to(device), batch.lengths.to(device))
-        nothing = model(torch.tensor([[tokenizer.eot_token]], device=device))
-    whole, *rest = _score(logits, place).tolist()
-    worth = tuple(whole - each for each in rest)
-    base = _score(nothing, place).item()
-    return Explanation(_names(tokenizer, ids), worth, label, whole, base)
+        empty = model(torch.tensor([[tokenizer.eot_token]], device=device))
+    score, *without = _score(logits, k).tolist()
+    return Explanation(
+        tokens=_decode(tokenizer, ids),
+        contributions=tuple(score - each for each in without),
+        label=model.label_names[k],
+        score=score,
+        baseline=_score(empty, k).item(),
+    )
 
 
 def integrated_gradients(
     model: GPTClassifier,
     tokenizer: tiktoken.Encoding,
     text: str,
-    label: str = "spam",
+    label: str | None = None,
     *,
     steps: int = 64,
 ) -> Explanation:
-    """Each token's share of the way from an empty message's score to this one's.
+    """Each token's share of the difference between this score and an empty message's.
 
-    The token vectors are walked in a straight line from those of end tokens, as many,
-    to the message's; positions stay. The worths add up to score - base, but for the
-    steps being finite. After Sundararajan et al., 2017, arXiv 1703.01365.
+    The token vectors go in a straight line, in `steps` steps, from those of as many end
+    tokens to the message's; positions stay. The contributions add up to score -
+    baseline, the more exactly the more steps. After Sundararajan et al., 2017, arXiv
+    1703.01365.
     """
     if steps < 1:
-        raise ValueError(f"{steps=} must be at least 1")
-    place, ids = _prepare(model, tokenizer, text, label)
-    device = model.head.weight.device
+        raise SpamftError(f"{steps=} must be at least 1")
+    ids, k = _prepare(model, tokenizer, text, label)
+    pair = [[tokenizer.eot_token] * len(ids), ids]
     with evaluation_mode(model), torch.no_grad():
-        end = model.gpt.embed(
-            torch.full((1, len(ids)), tokenizer.eot_token, device=device)
-        )
-        there = model.gpt.embed(torch.tensor([ids], device=device))  # (1, T, C)
-        ends = _score(torch.cat([model.judge(end), model.judge(there)]), place)
-    way = there - end
-    total = torch.zeros_like(way)
-    with evaluation_mode(model), torch.enable_grad():
-        for step in range(steps):
-            x = (end + (step + 0.5) / steps * way).requires_grad_(True)
-            [gradient] = torch.autograd.grad(_score(model.judge(x), place).sum(), x)
-            total += gradient
-    worth = (total / steps * way).sum(-1)[0]  # (T,)
-    base, score = ends.tolist()
+        vectors = model.gpt.embed(torch.tensor(pair, device=model.head.weight.device))
+        baseline, score = _score_vectors(model, vectors, k).tolist()
+        start, end = vectors.split(1)  # (1, T, C) each
+        gradient = _mean_gradient(model, start, end, k, steps)
+    contributions = (gradient * (end - start)).sum(-1)[0]  # (T,)
     return Explanation(
-        _names(tokenizer, ids), tuple(worth.tolist()), label, score, base
+        tokens=_decode(tokenizer, ids),
+        contributions=tuple(contributions.tolist()),
+        label=model.label_names[k],
+        score=score,
+        baseline=baseline,
     )
 
 
 @torch.inference_mode()
 def by_block(
-    model: GPTClassifier, tokenizer: tiktoken.Encoding, text: str, label: str = "spam"
+    model: GPTClassifier,
+    tokenizer: tiktoken.Encoding,
+    text: str,
+    label: str | None = None,
 ) -> list[float]:
-    """L + 1 scores: what the head says of the last token's vector before any block,
-    after the first, and so on; the last one is the model's."""
-    place, ids = _prepare(model, tokenizer, text, label)
-    gpt = model.gpt
+    """L + 1 scores, of what the head predicts from the last token's vector.
+
+    The first is before any block, the next after the first block; the last is the
+    model's own.
+    """
+    ids, k = _prepare(model, tokenizer, text, label)
     with evaluation_mode(model):
-        x = gpt.embed(torch.tensor([ids], device=model.head.weight.device))
-        seen = [x[:, -1]]
-        for block in gpt.blocks:
+        x = model.gpt.embed(torch.tensor([ids], device=model.head.weight.device))
+        vectors = [x[:, -1]]  # (1, C)
+        for block in model.gpt.blocks:
             x = block(x)
-            seen.append(x[:, -1])
-        return [
-            _score(model.head(gpt.final_norm(vector)), place).item() for vector in seen
-        ]
+            vectors.append(x[:, -1])
+        logits = model.head(model.gpt.final_norm(torch.cat(vectors)))  # (L + 1, K)
+        return _score(logits, k).tolist()
 
 
 @dataclass(frozen=True)
 class Flips:
-    """What an edit did to the verdicts of some messages."""
+    """What an edit did to the predictions for some messages."""
 
     messages: int
-    changed: int  # verdicts
+    changed: int  # predicted labels
     mean_shift: float  # of the label's probability, -1..1
 
 
-def probe(
+def count_flips(
     model: GPTClassifier,
     tokenizer: tiktoken.Encoding,
     texts: Sequence[str],
     edit: Callable[[str], str],
-    label: str = "spam",
+    label: str | None = None,
 ) -> Flips:
-    """Edit every text, and count the verdicts that change: what should not matter?"""
+    """Edit every text, and count the predictions that change: what should not matter?
+
+    The shift is that of the probability of `label`, by default of the label predicted
+    for the text before the edit.
+    """
     if not len(texts):
-        raise ValueError("nothing to probe: there is no text")
+        raise SpamftError("no predictions to compare: there is no text")
+    if label is not None:
+        _class_id(model, label)  # to refuse a wrong one before the work
     before = classify(model, tokenizer, list(texts))
     after = classify(model, tokenizer, [edit(text) for text in texts])
-    shifts = [
-        b.probabilities[label] - a.probabilities[label]
-        for a, b in zip(before, after, strict=True)
-    ]
-    changed = sum(a.label != b.label for a, b in zip(before, after, strict=True))
-    return Flips(len(texts), changed, sum(shifts) / len(shifts))
+    changed, shift = 0, 0.0
+    for old, new in zip(before, after, strict=True):
+        changed += old.label != new.label
+        name = label or old.label
+        shift += new.probabilities[name] - old.probabilities[name]
+    return Flips(len(texts), changed, shift / len(texts))
 
 
 def _prepare(
-    model: GPTClassifier, tokenizer: tiktoken.Encoding, text: str, label: str
-) -> tuple[int, list[int]]:
-    """The label's class id, and the tokens that the model reads."""
-    if label not in model.label_names:
-        raise ValueError(f"{label=} must be one of {', '.join(model.label_names)}")
+    model: GPTClassifier, tokenizer: tiktoken.Encoding, text: str, label: str | None
+) -> tuple[list[int], int]:
+    """The tokens that the model reads, and the class id to explain."""
     if model.pooling != "last_real":
-        raise ValueError(f"only pooling last_real is explained, not {model.pooling!r}")
+        raise SpamftError(f"only pooling last_real is explained, not {model.pooling!r}")
     [ids] = encode_texts([text], tokenizer, model.max_length)
-    return model.label_names.index(label), ids
+    if label is not None:
+        return ids, _class_id(model, label)
+    with evaluation_mode(model), torch.no_grad():
+        logits = model(torch.tensor([ids], device=model.head.weight.device))
+    return ids, int(logits.argmax())
 
 
-def _score(logits: Tensor, place: int) -> Tensor:
-    """(..., K) logits -> (...): one class against the mean of the others."""
-    others = logits.sum(-1) - logits[..., place]
-    return logits[..., place] - others / (logits.shape[-1] - 1)
+def _class_id(model: GPTClassifier, label: str) -> int:
+    if label not in model.label_names:
+        raise SpamftError(f"{label=} must be one of {', '.join(model.label_names)}")
+    return model.label_names.index(label)
 
 
-def _names(tokenizer: tiktoken.Encoding, ids: list[int]) -> tuple[str, ...]:
+@torch.enable_grad()
+def _mean_gradient(
+    model: GPTClassifier, start: Tensor, end: Tensor, k: int, steps: int
+) -> Tensor:
+    """(1, T, C): of the score, on the straight line from `start` to `end`."""
+    total = torch.zeros_like(end)
+    for step in range(steps):
+        # at the middle of each step: its ends would give a larger error
+        x = torch.lerp(start, end, (step + 0.5) / steps).requires_grad_(True)
+        [gradient] = torch.autograd.grad(_score_vectors(model, x, k).sum(), x)
+        total += gradient
+    return total / steps
+
+
+def _score_vectors(model: GPTClassifier, x: Tensor, k: int) -> Tensor:
+    """(B, T, C) token vectors -> (B,) scores."""
+    return _score(model.head(model.pool(x)), k)
+
+
+def _score(logits: Tensor, k: int) -> Tensor:
+    """(..., K) logits -> (...): class k against the mean of the others."""
+    others = logits.sum(-1) - logits[..., k]
+    return logits[..., k] - others / (logits.shape[-1] - 1)
+
+
+def _decode(tokenizer: tiktoken.Encoding, ids: list[int]) -> tuple[str, ...]:
     return tuple(tokenizer.decode([i]) for i in ids)

@@ -1,12 +1,13 @@
-"""The other types of finetuning, side by side with the lecture's.
+"""How to finetune: each way is one value, a Method, and one line in METHODS.
 
-    lora.py        two thin matrices beside each frozen one
-    adapter.py     what LoRA learned, in the files of Hugging Face's PEFT
-    nf4.py         frozen matrices in 4 bits: with LoRA on top, QLoRA
-    memory.py      what training costs in bytes, before it starts
-    instruct.py    the task in words: prompts, masked batches, answers read three ways
-    compare.py     every way on the same messages
-    table.py       what came of it, and what the differences are worth
-
-The modules outside of this folder know nothing of it.
+method.py      Method and METHODS: start here
+task.py        what a method is given, and what it gives back to be trained
+heads.py       a class head on a GPT, and which of its blocks train
+layers.py      find a model's linear layers, and replace them
+lora.py        two thin matrices beside each frozen one
+lora_files.py  what LoRA learned, in the files of Hugging Face's PEFT
+nf4.py         frozen matrices in 4 bits: with LoRA on top, QLoRA
+instruct.py    the task in words: prompts, answers, and how to read them
+features.py    nothing trains: a logistic regression on frozen features
+memory.py      what training costs in bytes, before it starts
 """

@@ -1,17 +1,18 @@
-"""The task in words: messages -> prompts and answers, and what a GPT answers.
+"""The task in words: prompts to learn from, and the answers that a GPT gives.
 
     Is this message ham or spam?            an instruction, and perhaps examples
 
     Message: WIN a car, text CAR now        the input
     Answer: spam<|endoftext|>               the response: only this is learned
 
-A dataset of these trains a GPT with `train.fit` as it is: labels of the prompt are
-IGNORED. Shapes: B batch, T tokens, N prompts, K answers.
+A dataset of these trains a GPT with `train` as it is: labels of the prompt are IGNORED.
+`models.prompted.PromptClassifier` then classifies by the likelihood of each name.
+Shapes: B batch, T tokens, N prompts, K answers.
 """
 
 import json
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -20,34 +21,88 @@ import tiktoken
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from spamft.batches import TOKEN_BUDGET, BucketSampler, bucket
+from spamft.data import Splits
 from spamft.evaluate import IGNORED
-from spamft.gpt import GPT, generate
-from spamft.modes import evaluation_mode
+from spamft.gpt import generate
+from spamft.methods.heads import sharing_copy
+from spamft.methods.task import Lessons, Task
+from spamft.models.backbone import Backbone
+from spamft.models.prompted import NextToken, PromptClassifier, encode_answer
+from spamft.plumbing.device import token_budget
+from spamft.plumbing.errors import SpamftError
+from spamft.train import TrainConfig
+from spamft.use.predict import dataset_for, predict_in_order
 
 __all__ = [
-    "INSTRUCTION",
     "PAIRS",
+    "READINGS",
     "InstructionBatch",
     "InstructionDataset",
+    "Prompted",
     "answer_likelihoods",
-    "encode_prompt",
+    "learn_answers",
     "load_pairs",
-    "make_instruction_loader",
     "parse_answer",
     "read_answers",
     "respond",
 ]
 
-INSTRUCTION = "Is this message ham or spam?"
 PAIRS = Path(__file__).parents[1] / "assets" / "instructions" / "pairs.jsonl"
 Reading = Literal["generated", "likelihood", "per_token"]
+READINGS = get_args(Reading)
+SHORT = 80  # characters: examples in a prompt leave room for the message
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A GPT that answers with a class's name; `shots` examples stand in its prompt."""
+
+    shots: int = 0
+
+    def __call__(self, gpt: Backbone, task: Task, seed: int) -> PromptClassifier:
+        if task.tokenizer is None:
+            raise SpamftError("prompts need a tokenizer: give the task one")
+        answers = [encode_answer(task.tokenizer, name) for name in task.label_names]
+        return PromptClassifier(
+            sharing_copy(gpt), task.label_names, answers, shots=self._examples(task)
+        )
+
+    def _examples(self, task: Task) -> list[tuple[str, str]]:
+        """Short training messages with their names, one class after the other."""
+        examples, classes = [], len(task.label_names)
+        for i in range(self.shots):
+            label, turn = i % classes, i // classes
+            train = task.splits.train
+            texts = train[train["Label"] == label]["Text"]
+            short = texts[texts.str.len() < SHORT]
+            texts = short if len(short) > turn else texts
+            examples.append((texts.iloc[turn], task.label_names[label]))
+        return examples
+
+
+def learn_answers(
+    model: PromptClassifier,
+    task: Task,
+    config: TrainConfig,
+    *,
+    progress: bool = False,
+    log: Callable[[str], None] | None = None,
+) -> Lessons:
+    """Prompts whose responses the GPT itself learns; measured by likelihood."""
+    parts = Splits(*(dataset_for(model, x, task.tokenizer) for x in task.splits))
+    train, validation = (
+        InstructionDataset(
+            part.ids, [task.label_names[k] for k in part.labels], task.tokenizer
+        )
+        for part in parts[:2]
+    )
+    return Lessons(NextToken(model.gpt), train, validation, model, parts)
 
 
 class InstructionBatch(NamedTuple):
-    """B prompts with their responses: what a GPT takes, and the next tokens asked."""
+    """B prompts with their responses: what a GPT takes, and the next tokens."""
 
     ids: Tensor  # (B, T) int64, padded on the right
     labels: Tensor  # (B, T) int64, the token after each; IGNORED outside the response
@@ -57,35 +112,6 @@ def load_pairs(path: Path | str = PAIRS) -> pd.DataFrame:
     """The package's open instructions: kind, instruction, input, output."""
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     return pd.DataFrame(map(json.loads, lines))
-
-
-def encode_prompt(
-    tokenizer: tiktoken.Encoding,
-    text: str,
-    instruction: str = INSTRUCTION,
-    *,
-    shots: Sequence[tuple[str, str]] = (),
-    room: int | None = None,
-) -> list[int]:
-    """The tokens up to the response; `shots` are (message, answer) examples before it.
-
-    With `room`, the most tokens of a prompt, a message that is too long is cut at its
-    end, so that the question and "Answer:" stay. Raises ValueError if these alone
-    do not fit.
-    """
-    examples = "".join(f"Message: {t}\nAnswer: {a}\n\n" for t, a in shots)
-    before = tokenizer.encode_ordinary(f"{instruction}\n\n{examples}Message:")
-    after = tokenizer.encode_ordinary("\nAnswer:")
-    message = tokenizer.encode_ordinary(f" {text}")
-    if room is not None:
-        left = room - len(before) - len(after)
-        if left < 1:
-            raise ValueError(
-                f"instruction and examples take {len(before) + len(after)} tokens of "
-                f"{room}: no room for the message"
-            )
-        message = message[:left]
-    return before + message + after
 
 
 class InstructionDataset(Dataset):
@@ -98,11 +124,11 @@ class InstructionDataset(Dataset):
         tokenizer: tiktoken.Encoding,
     ):
         if not len(prompts):
-            raise ValueError("no instructions: there is no prompt")
+            raise SpamftError("no instructions: there is no prompt")
         self.end = tokenizer.eot_token
         self.rows = []
         for prompt, response in zip(prompts, responses, strict=True):
-            answer = [*_encode_answer(tokenizer, response), self.end]
+            answer = [*encode_answer(tokenizer, response), self.end]
             labels = [IGNORED] * (len(prompt) - 1) + answer
             self.rows.append((prompt + answer[:-1], labels))
 
@@ -112,43 +138,35 @@ class InstructionDataset(Dataset):
     def __getitem__(self, i: int) -> tuple[list[int], list[int]]:
         return self.rows[i]
 
+    @property
+    def lengths(self) -> list[int]:
+        """How many tokens each row has."""
+        return [len(ids) for ids, _ in self.rows]
 
-def make_instruction_loader(
-    dataset: InstructionDataset,
-    token_budget: int = 512,
-    *,
-    shuffle: bool = False,
-    seed: int = 123,
-) -> DataLoader:
-    """Batches of rows of like length, each of at most `token_budget` tokens.
-
-    With `shuffle` a new order of new batches every epoch, from a generator of its own.
-    """
-    generator = torch.Generator().manual_seed(seed) if shuffle else None
-    lengths = [len(ids) for ids, _ in dataset.rows]
-    return DataLoader(
-        dataset,
-        batch_sampler=BucketSampler(lengths, token_budget, generator),
-        generator=torch.Generator().manual_seed(seed),
-        collate_fn=partial(_collate, end=dataset.end),
-    )
+    def collate(self, rows: Sequence[tuple[list[int], list[int]]]) -> InstructionBatch:
+        """Rows of this dataset -> a batch."""
+        ids, labels = zip(*rows, strict=True)
+        return InstructionBatch(
+            pad_sequence([torch.tensor(row) for row in ids], True, self.end),
+            pad_sequence([torch.tensor(row) for row in labels], True, IGNORED),
+        )
 
 
 @torch.inference_mode()
 def respond(
-    gpt: GPT,
+    gpt: Backbone,
     tokenizer: tiktoken.Encoding,
     prompts: Sequence[list[int]],
     max_new_tokens: int,
 ) -> list[str]:
     """The likeliest continuation of each prompt, up to its end token."""
-    device = gpt.tok_emb.weight.device
+    device = next(gpt.parameters()).device
     by_length: dict[int, list[int]] = {}
     for place, prompt in enumerate(prompts):
         by_length.setdefault(len(prompt), []).append(place)
     texts = [""] * len(prompts)
     for length, places in by_length.items():
-        size = max(1, TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"]) // length)
+        size = max(1, token_budget(device) // length)
         for start in range(0, len(places), size):
             chosen = places[start : start + size]
             ids = torch.tensor([prompts[i] for i in chosen], device=device)
@@ -171,18 +189,17 @@ def parse_answer(text: str, names: Sequence[str]) -> int | None:
     >>> parse_answer(" spammers", ("ham", "spam")) is None
     True
     """
-    said = text.strip().casefold()
+    answer = text.strip().casefold()
     found = [
         (len(name), place)
         for place, name in enumerate(names)
-        if said.startswith(name.casefold()) and not said[len(name) :][:1].isalnum()
+        if answer.startswith(name.casefold()) and not answer[len(name) :][:1].isalnum()
     ]
     return max(found)[1] if found else None
 
 
-@torch.inference_mode()
 def answer_likelihoods(
-    gpt: GPT,
+    gpt: Backbone,
     tokenizer: tiktoken.Encoding,
     prompts: Sequence[list[int]],
     names: Sequence[str],
@@ -191,30 +208,15 @@ def answer_likelihoods(
 ) -> Tensor:
     """(N, K): ln of the probability of each name after each prompt, in nats.
 
-    `per_token` divides by the name's tokens, so that long names are not at a loss.
+    `per_token` divides by the number of tokens, so that longer names are not penalised.
     """
-    answers = [_encode_answer(tokenizer, name) for name in names]
-    jobs = [(i, k) for i in range(len(prompts)) for k in range(len(names))]
-    lengths = [len(prompts[i]) + len(answers[k]) for i, k in jobs]
-    device = gpt.tok_emb.weight.device
-    budget = TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
-    logs = torch.empty(len(prompts), len(names))
-    with evaluation_mode(gpt):
-        for places in bucket(lengths, budget):
-            rows = [prompts[jobs[p][0]] + answers[jobs[p][1]] for p in places]
-            ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
-            hidden = gpt.hidden(ids.to(device))
-            for row, place in enumerate(places):
-                i, k = jobs[place]
-                start, count = len(prompts[i]) - 1, len(answers[k])
-                chances = gpt.logits(hidden[row, start : start + count]).log_softmax(-1)
-                log = chances[range(count), answers[k]].sum().item()
-                logs[i, k] = log / count if per_token else log
-    return logs
+    answers = [encode_answer(tokenizer, name) for name in names]
+    logs = predict_in_order(PromptClassifier(gpt, names, answers), prompts)
+    return logs / torch.tensor(list(map(len, answers))) if per_token else logs
 
 
 def read_answers(
-    gpt: GPT,
+    gpt: Backbone,
     tokenizer: tiktoken.Encoding,
     prompts: Sequence[list[int]],
     names: Sequence[str],
@@ -224,28 +226,15 @@ def read_answers(
 
     "generated": what the model writes, None if that is none of the names;
     "likelihood": the name with the highest probability; "per_token": the same, as a
-    mean over the name's tokens.
+    mean over the tokens of the name.
     """
-    if reading not in get_args(Reading):
-        raise ValueError(f"{reading=} must be one of {', '.join(get_args(Reading))}")
+    if reading not in READINGS:
+        raise SpamftError(f"{reading=} must be one of {', '.join(READINGS)}")
     if reading == "generated":
-        longest = max(len(_encode_answer(tokenizer, name)) for name in names)
+        longest = max(len(encode_answer(tokenizer, name)) for name in names)
         texts = respond(gpt, tokenizer, prompts, longest + 1)
         return [parse_answer(text, names) for text in texts]
     logs = answer_likelihoods(
         gpt, tokenizer, prompts, names, per_token=reading == "per_token"
     )
     return logs.argmax(-1).tolist()
-
-
-def _encode_answer(tokenizer: tiktoken.Encoding, answer: str) -> list[int]:
-    """The same tokens in training and in reading: after a space, without the end."""
-    return tokenizer.encode_ordinary(f" {answer}")
-
-
-def _collate(rows: Sequence[tuple[list[int], list[int]]], end: int) -> InstructionBatch:
-    ids, labels = zip(*rows, strict=True)
-    return InstructionBatch(
-        pad_sequence([torch.tensor(row) for row in ids], True, end),
-        pad_sequence([torch.tensor(row) for row in labels], True, IGNORED),
-    )

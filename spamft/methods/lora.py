@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spamft.gpt import linear_rows
+from spamft.methods.layers import linear_layers, pick_layers, put_layer
+from spamft.plumbing.errors import SpamftError
 
 __all__ = [
     "LoRAConfig",
@@ -33,30 +34,30 @@ class LoRAConfig:
     rank: int = 8
     alpha: float = 16.0  # the update is scaled by alpha / rank
     dropout: float = 0.0  # of the update's input, in training
-    targets: tuple[str, ...] = ("qkv", "out", "up", "down")  # ends of layers' names
+    targets: tuple[str, ...] | None = None  # ends of layers' names; None: see add_lora
     also: tuple[str, ...] = ("head",)  # modules that train in full beside it
 
     def __post_init__(self):
         if self.rank < 1:
-            raise ValueError(f"rank={self.rank} must be at least 1")
+            raise SpamftError(f"rank={self.rank} must be at least 1")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} must lie in [0, 1)")
-        if isinstance(self.targets, str) or not self.targets:
-            raise ValueError(f"targets={self.targets!r} must be a tuple of names")
+            raise SpamftError(f"dropout={self.dropout} must lie in [0, 1)")
+        if isinstance(self.targets, str) or self.targets == ():
+            raise SpamftError(f"targets={self.targets!r} must be a tuple of names")
 
 
 class LoRALinear(nn.Module):
     """A frozen linear layer plus alpha / r · B·A, which trains.
 
-    `base` is an nn.Linear, or any layer with in_features, out_features, a weight, a
-    bias and `rows`, such as nf4's. A is Kaiming-uniform as in PEFT, B zero.
+    `base` is an nn.Linear, or any layer with in_features, out_features, a weight and a
+    bias, such as nf4's. A is Kaiming-uniform as in PEFT, B zero.
     """
 
     def __init__(self, base: nn.Module, config: LoRAConfig, *, seed: int = 123):
         super().__init__()
         n_in, n_out = base.in_features, base.out_features
         if config.rank > min(n_in, n_out):
-            raise ValueError(
+            raise SpamftError(
                 f"rank={config.rank} is more than a {n_out} by {n_in} matrix can have"
             )
         self.base = base.requires_grad_(False)
@@ -85,35 +86,20 @@ class LoRALinear(nn.Module):
         thin = F.linear(self.dropout(x), self.A)  # (..., r)
         return self.base(x) + self.scale * F.linear(thin, self.B)
 
-    def rows(self, x: Tensor, start: int, stop: int) -> Tensor:
-        """(..., in) -> (..., stop - start): `forward(x)[..., start:stop]` for less."""
-        thin = F.linear(self.dropout(x), self.A)
-        return linear_rows(self.base, x, start, stop) + self.scale * F.linear(
-            thin, self.B[start:stop]
-        )
-
 
 def add_lora(model: nn.Module, config: LoRAConfig, *, seed: int = 123) -> list[str]:
-    """Freeze `model`, give its target layers an update; return these layers' names.
+    """Change `model`: freeze it, and give its target layers an update.
 
-    A layer is a target if its name is one of `config.targets` or ends with a dot and
-    one of them; the modules named in `config.also` train in full. Only layers like
-    nn.Linear can be targets. Each A is drawn from `seed` and the layer's place.
-    Raises ValueError, and changes nothing, if a target or a module is not found.
+    Returns the names of these layers. A layer is a target if its name is one of
+    `config.targets` or ends with a dot and one of them; without targets, every linear
+    layer of the blocks is one. The modules named in `config.also` train in full. Each A
+    is drawn from `seed` and the layer's place. Raises SpamftError, and changes nothing,
+    if a target or a module is not found.
     """
-    layers = {
-        name: layer
-        for name, layer in model.named_modules()
-        if _is_linear(layer) and any(_ends(name, target) for target in config.targets)
-    }
     if taken := lora_layers(model):
-        raise ValueError(f"{next(iter(taken))} has LoRA already: merge_lora first")
-    for target in config.targets:
-        if not any(_ends(name, target) for name in layers):
-            there = [name for name, each in model.named_modules() if _is_linear(each)]
-            raise ValueError(
-                f"no linear layer is named {target!r}; there are: {', '.join(there)}"
-            )
+        raise SpamftError(f"{next(iter(taken))} has LoRA already: merge_lora first")
+    linears = linear_layers(model)
+    layers = pick_layers(linears, config.targets)
     trained = [_find(model, name) for name in config.also]
     made = {
         name: LoRALinear(layer, config, seed=seed + place)
@@ -121,7 +107,7 @@ def add_lora(model: nn.Module, config: LoRAConfig, *, seed: int = 123) -> list[s
     }
     model.requires_grad_(False)
     for name, layer in made.items():
-        _put(model, name, layer)
+        put_layer(model, name, layer)
         layer.A.requires_grad_(True)
         layer.B.requires_grad_(True)
     for module in trained:
@@ -140,7 +126,8 @@ def lora_layers(model: nn.Module) -> dict[str, LoRALinear]:
 
 @torch.no_grad()
 def merge_lora(model: nn.Module) -> dict[str, LoRALinear]:
-    """Put a plain nn.Linear with the weight W + alpha / r · B·A in each one's place.
+    """Change `model`: put a plain nn.Linear with the weight W + alpha / r · B·A in the
+    place of each LoRALinear.
 
     The model is then an ordinary one and can be saved and exported as such. Returns
     the layers that were taken out, for `unmerge_lora`.
@@ -152,22 +139,14 @@ def merge_lora(model: nn.Module) -> dict[str, LoRALinear]:
         merged.weight = nn.Parameter(weight, requires_grad=False)
         if layer.bias is not None:
             merged.bias = nn.Parameter(layer.bias.clone(), requires_grad=False)
-        _put(model, name, merged.train(layer.training))
+        put_layer(model, name, merged.train(layer.training))
     return taken
 
 
 def unmerge_lora(model: nn.Module, layers: dict[str, LoRALinear]) -> None:
-    """Put back what `merge_lora` took out, exactly as it was."""
+    """Change `model`: put back what `merge_lora` took out, exactly as it was."""
     for name, layer in layers.items():
-        _put(model, name, layer)
-
-
-def _is_linear(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Linear) or hasattr(layer, "dequantize")
-
-
-def _ends(name: str, target: str) -> bool:
-    return name == target or name.endswith("." + target)
+        put_layer(model, name, layer)
 
 
 def _find(model: nn.Module, name: str) -> nn.Module:
@@ -175,11 +154,6 @@ def _find(model: nn.Module, name: str) -> nn.Module:
         return model.get_submodule(name)
     except AttributeError:
         parts = ", ".join(part for part, _ in model.named_children())
-        raise ValueError(
+        raise SpamftError(
             f"no module is named {name!r} to train in full; there are: {parts}"
         ) from None
-
-
-def _put(model: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(model.get_submodule(parent), last, layer)

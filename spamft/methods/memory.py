@@ -1,27 +1,28 @@
 """What finetuning costs in bytes: computed before it starts, measured while it runs.
 
-    weights        4 bytes a number, 0.516 where they are NF4
+    weights        4 bytes per number, 0.516 where they are NF4
     gradients      4 for each number that trains
     optimizer      8 for each number that trains: AdamW's two averages
     activations    what the forward pass keeps for the backward one
 
-All in float32, for this package's GPT with the class head on the last real token.
+All in float32, for this package's GPT with a class head on the last real token.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from spamft.classifier import GPTClassifier, set_trainable
+from spamft.classifier import GPTClassifier
 from spamft.gpt import GPT, GPTConfig
-from spamft.methods.lora import LoRAConfig, add_lora
-from spamft.methods.nf4 import quantize_linears
+from spamft.methods.lora import lora_layers
+from spamft.methods.method import Method, method_named
+from spamft.methods.task import Task
+from spamft.plumbing.errors import SpamftError
+from spamft.trunk import TrainablePart, find_cut
 
-__all__ = ["Memory", "Way", "measure_memory", "plan_memory", "prepare"]
-
-Way = Literal["full", "last_block", "lora", "qlora"]
+__all__ = ["Memory", "measure_memory", "plan_memory"]
 
 
 @dataclass(frozen=True)
@@ -38,55 +39,47 @@ class Memory:
         return self.weights + self.gradients + self.optimizer + self.activations
 
 
-def prepare(model: GPTClassifier, way: Way, rank: int = 16, *, seed: int = 123) -> None:
-    """Make `model` train in this way: freeze, add LoRA, put matrices into 4 bits."""
-    if way in ("full", "last_block"):
-        set_trainable(model, "all" if way == "full" else way)
-    elif way in ("lora", "qlora"):
-        if way == "qlora":
-            quantize_linears(model)
-        add_lora(model, LoRAConfig(rank, alpha=2 * rank), seed=seed)
-    else:
-        raise ValueError(f"{way=} must be full, last_block, lora or qlora")
-
-
 def plan_memory(
     config: GPTConfig,
-    way: Way,
+    method: str | Method,
     *,
-    rank: int = 16,
     num_classes: int = 2,
     batch_size: int = 8,
     tokens: int = 64,
 ) -> Memory:
-    """Count for a batch of `batch_size` messages of `tokens` each; nothing is made."""
+    """Count for a batch of `batch_size` messages of `tokens` each; nothing is made.
+
+    For methods with a class head on the last real token; raises SpamftError for others.
+    """
+    task = Task(tuple(map(str, range(num_classes))), config.context_length)
     with torch.device("meta"):
-        model = GPTClassifier(GPT(config), num_classes)
-    prepare(model, way, rank)
+        model = method_named(method).attach(GPT(config), task, 0)
+    if not isinstance(model, GPTClassifier) or model.pooling != "last_real":
+        raise SpamftError(
+            f"{method_named(method).name} has no class head on the last real token, so "
+            "its memory is not planned"
+        )
     trained = _bytes(p for p in model.parameters() if p.requires_grad)
-    activations = _activations(config, way, rank, batch_size, tokens)
+    activations = _activations(model, batch_size, tokens)
     return Memory(_held(model), trained, 2 * trained, activations)
 
 
-def measure_memory(
-    model: GPTClassifier, ids: torch.Tensor, lengths: torch.Tensor
-) -> Memory:
-    """Take one AdamW step on (B, T) `ids`, and count what was held for it."""
+def measure_memory(model: GPTClassifier, ids: Tensor, lengths: Tensor) -> Memory:
+    """Take one AdamW step of no length on (B, T) `ids`, and count what it held."""
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=0.0)
-    own = {
-        t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]
-    }
+    held = [*model.parameters(), *model.buffers()]
+    own = {t.untyped_storage().data_ptr() for t in held}
     kept: dict[int, int] = {}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model.train()(ids, lengths)
+        logits = TrainablePart(model).train()(ids, lengths)
     logits.sum().backward()
     optimizer.step()
     states = [
@@ -103,29 +96,30 @@ def _held(model: nn.Module) -> int:
     return _bytes([*model.parameters(), *model.buffers()])
 
 
-def _bytes(tensors) -> int:
+def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _activations(
-    config: GPTConfig, way: Way, rank: int, batch_size: int, tokens: int
-) -> int:
-    """Bytes that autograd keeps, tensor by tensor; one letter a size as in gpt.py.
+def _activations(model: GPTClassifier, batch_size: int, tokens: int) -> int:
+    """Bytes that autograd keeps, tensor by tensor; one letter per size as in gpt.py.
 
-    A whole block keeps 16 numbers a token and channel: what enters the norms (2) and
+    A whole block keeps 16 numbers per token and channel: what enters the norms (2) and
     leaves them (2), query, key and value (3), what attention gathered (1), and the
-    wide layer before and after its bend (8). The last block is whole only for keys and
-    values (4); all else in it is computed for one token of each message.
+    MLP's hidden layer before and after GELU (8). The last block is whole only up to
+    query, key and value (5); the rest of it is computed for one token per message.
     """
-    L, C, H = config.n_layers, config.emb_dim, config.n_heads
+    config, cut = model.gpt.config, find_cut(model)
+    C, H = config.emb_dim, config.n_heads
     B, T, N = batch_size, tokens, batch_size * tokens
-    r = rank if way in ("lora", "qlora") else 0
+    if cut == config.n_layers:
+        return 4 * B * C  # what the head reads
+    ranks = {layer.rank for layer in lora_layers(model).values()}
+    r = max(ranks, default=0)
     # and the norms' mean and deviation, attention's sums, LoRA's thin products
     block = 16 * N * C + (4 + H) * N + 4 * N * r
-    last = 4 * N * C + 3 * N + N * r + B * (15 * C + H + 8 + 4 * r)
-    if way == "last_block":
-        return 4 * last
+    last = 5 * N * C + 3 * N + N * r + B * (14 * C + H + 8 + 3 * r)
     # the embeddings keep ids and positions (8 bytes each) if they train; with LoRA
     # nothing below the first update trains, so the first norm keeps nothing
-    ends = -N * (C + 2) if r else 2 * (N + T)
-    return 4 * ((L - 1) * block + last + 2 * B + ends)
+    everything = all(p.requires_grad for p in model.parameters())
+    ends = -N * (C + 2) if r else 2 * (N + T) if everything else 0
+    return 4 * ((config.n_layers - cut - 1) * block + last + ends)

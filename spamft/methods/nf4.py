@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spamft.methods.layers import linear_layers, pick_layers, put_layer
+
 __all__ = ["NF4Linear", "dequantize", "nf4_levels", "quantize", "quantize_linears"]
 
 BLOCK = 64  # numbers that share a scale
@@ -85,7 +87,8 @@ def dequantize(stored: dict[str, Tensor], shape: Sequence[int]) -> Tensor:
 class NF4Linear(nn.Module):
     """A frozen linear layer that holds its weight in 4 bits.
 
-    The weight is dequantised for each product, forward and backward, and let go again.
+    The weight is dequantised for each product, forward and backward, and then
+    discarded.
     """
 
     def __init__(self, linear: nn.Linear):
@@ -106,49 +109,36 @@ class NF4Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        return self.rows(x, 0, self.out_features)
-
-    def rows(self, x: Tensor, start: int, stop: int) -> Tensor:
-        """(..., in) -> (..., stop - start): `forward(x)[..., start:stop]` for less."""
-        product = _Product.apply(x, self, start, stop)
-        return product if self.bias is None else product + self.bias[start:stop]
+        product = _Product.apply(x, self)
+        return product if self.bias is None else product + self.bias
 
 
 def quantize_linears(
-    model: nn.Module, targets: tuple[str, ...] = ("qkv", "out", "up", "down")
+    model: nn.Module, targets: tuple[str, ...] | None = None
 ) -> list[str]:
-    """Put an NF4Linear in the place of each target nn.Linear; return their names.
+    """Change `model`: put an NF4Linear in the place of each target; return their names.
 
-    Targets are ends of names, as in `LoRAConfig`. Raises ValueError, and changes
-    nothing, if one is not found.
+    Targets are ends of names, as in `LoRAConfig`; without any, every linear layer of
+    the blocks. Raises SpamftError, and changes nothing, if one is not found.
     """
-    names = [
-        name
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and name.rpartition(".")[2] in targets
-    ]
-    for target in targets:
-        if not any(name.rpartition(".")[2] == target for name in names):
-            raise ValueError(f"no nn.Linear is named {target!r}")
-    for name in names:
-        parent, _, last = name.rpartition(".")
-        module = model.get_submodule(parent)
-        setattr(module, last, NF4Linear(getattr(module, last)))
-    return names
+    plain = {n: x for n, x in linear_layers(model).items() if isinstance(x, nn.Linear)}
+    layers = pick_layers(plain, targets)
+    for name, layer in layers.items():
+        put_layer(model, name, NF4Linear(layer))
+    return list(layers)
 
 
 class _Product(torch.autograd.Function):
     """x W^T that keeps no float32 W between forward and backward."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, layer: NF4Linear, start: int, stop: int) -> Tensor:
-        ctx.layer, ctx.rows = layer, (start, stop)
-        return F.linear(x, layer.dequantize()[start:stop])
+    def forward(ctx, x: Tensor, layer: NF4Linear) -> Tensor:
+        ctx.layer = layer
+        return F.linear(x, layer.dequantize())
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        start, stop = ctx.rows
-        return gradient @ ctx.layer.dequantize()[start:stop], None, None, None
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient @ ctx.layer.dequantize(), None
 
 
 @cache

@@ -24,10 +24,10 @@ head_of_twelve = 12 * C
 
 # %% tags=["exercise-3"]
 differences = []
-for way in ("first", "last_real"):
-    judge = GPTClassifier(gpt, pooling=way, seed=SEED).eval()
+for pooling in ("first", "last_real"):
+    reader = GPTClassifier(gpt, pooling=pooling, seed=SEED).to(device).eval()
     with torch.no_grad():
-        differences.append((judge(one) - judge(two)).abs().max().item())
+        differences.append((reader(one) - reader(two)).abs().max().item())
 
 # %% tags=["wrong-3"]
 differences = 0.0, 0.0

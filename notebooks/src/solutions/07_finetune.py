@@ -8,7 +8,7 @@
 steps = len(train_loader) * config.epochs
 
 # %% tags=["wrong-1"]
-steps = len(datasets[0]) * config.epochs
+steps = len(encoded.train) * config.epochs
 
 # %% [markdown]
 # **2.** Only the last one: the others were frozen.
@@ -30,10 +30,11 @@ moved = set(range(model.gpt.config.n_layers))
 # %% tags=["exercise-3"]
 head_only = copy.deepcopy(untrained)
 set_trainable(head_only, "head")
-train_again = make_loader(datasets[0], 8, shuffle=True, drop_last=True, seed=SEED)
-with run_trunk(head_only, [train_again, everything[1], everything[2]]) as (top, hidden):
-    fit(top, *hidden[:2], recipe.train)
-    print(f"head only: {evaluate(top, hidden[2]).accuracy:.2%}")
+the_head, vectors = cache_trunk(head_only, encoded)
+train_again = make_loader(vectors.train, 8, shuffle=True, drop_last=True, seed=SEED)
+fit(the_head, train_again, make_bucketed_loader(vectors.validation), recipe)
+result = evaluate(the_head, make_bucketed_loader(vectors.test))
+print(f"head only: {result.accuracy:.2%}")
 
 # %% tags=["wrong-3"]
 head_only = copy.deepcopy(model)

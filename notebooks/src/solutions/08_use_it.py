@@ -16,7 +16,7 @@ candidates += [
     "Click prize-claim.example now",
     "Congratulations, claim your free prize",
 ]
-spams = [c for c in candidates if classify(model, tokenizer, c).label == "spam"]
+spams = [c for c in candidates if run.classify(c).label == "spam"]
 short = min(spams, key=len)
 
 # %% tags=["wrong-1"]
@@ -26,10 +26,10 @@ short = "Hi mum, I am on my way home and bring some bread"
 # **2.** No: with the last real token neither neighbours nor padding have a say.
 
 # %% tags=["exercise-2"]
-alone = [classify(model, tokenizer, text) for text in wrong["Text"][:20]]
+alone = [run.classify(text) for text in wrong["Text"][:20]]
 
 # %% tags=["wrong-2"]
-alone = classify(model, tokenizer, wrong["Text"][20:40])
+alone = run.classify(wrong["Text"][20:40])
 
 # %% [markdown]
 # **3.** It rises, if the model's certainty means anything; recall falls in return.

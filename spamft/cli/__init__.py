@@ -1,0 +1,9 @@
+"""`spamft`, the command line: one file per command.
+
+    main.py      find the command, run it, turn errors into one line
+    options.py   options made from the fields of dataclasses
+    finetune.py  evaluate.py  classify.py  audit.py  compare.py  pretrain.py
+
+A command is a module with HELP (a line), `add(parser)` (its options) and `run(args)`.
+Heavy imports stand inside these functions, so that `spamft --help` is quick.
+"""

@@ -1,0 +1,61 @@
+"""Label texts: given as arguments, in a CSV, or one per line on standard input."""
+
+import argparse
+import sys
+from itertools import tee
+from pathlib import Path
+
+from spamft.cli.options import DEVICE_HELP
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["HELP", "add", "run"]
+
+HELP = "label texts with a saved classifier"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of this command."""
+    add = parser.add_argument
+    add(
+        "--model",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="the folder that finetune wrote, or `model` in it",
+    )
+    add("texts", nargs="*", metavar="TEXT", help="a message")
+    add("--file", type=Path, metavar="CSV", help="with a column of texts")
+    add("--text", default="Text", metavar="NAME", help="its name (default Text)")
+    add(
+        "--output",
+        type=Path,
+        metavar="CSV",
+        help="for the columns of the file with label and probabilities",
+    )
+    add("--overwrite", action="store_true", help="replace the output file")
+    add("--device", default="auto", help=DEVICE_HELP)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print a label and its probability for each text, or write a CSV."""
+    from spamft.use.predict import classify_stream
+    from spamft.use.saved import load
+    from spamft.use.tables import classify_table
+
+    if bool(args.texts) and bool(args.file):
+        raise SpamftError("give texts or --file, not both")
+    if args.output and not args.file:
+        raise SpamftError("--output goes with --file")
+    if args.output and args.output.exists() and not args.overwrite:
+        raise SpamftError(f"{args.output} exists: choose another name or --overwrite")
+    saved = load(args.model, device=args.device)
+    if args.file:
+        classify_table(saved, args.file, args.output, text_column=args.text)
+        return
+    typed = sys.stdin.isatty() and not args.texts  # then each line is answered at once
+    texts, kept = tee(args.texts or (line.rstrip("\r\n") for line in sys.stdin))
+    verdicts = classify_stream(
+        saved.model, saved.tokenizer, texts, chunk_size=1 if typed else 8192
+    )
+    for text, (label, probabilities) in zip(kept, verdicts, strict=False):
+        print(f"{label}\t{probabilities[label]:.4f}\t{text}", flush=typed)

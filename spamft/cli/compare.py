@@ -1,0 +1,57 @@
+"""Compare all finetuning methods and baselines on the same messages.
+
+Each method runs over several seeds. If interrupted, run the same command again to
+resume.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from spamft.cli.options import DEVICE_HELP, DataOptions, add_options, given
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["HELP", "add", "run"]
+
+HELP = "compare all finetuning methods and baselines on the same messages"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of this command."""
+    add = parser.add_argument
+    add_options(parser, DataOptions)
+    add("--model", default="auto", help="a pretrained GPT, as in finetune")
+    add("--output", required=True, type=Path, metavar="DIR", help="for the tables")
+    add("--seeds", type=int, default=5, metavar="N", help="runs per method (default 5)")
+    add("--epochs", type=int, default=3, metavar="N", help="of training (default 3)")
+    add(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="methods as finetune names them, or entries as the table does",
+    )
+    add("--device", default="auto", help=DEVICE_HELP)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run what is missing, and print the tables."""
+    from spamft.experiments.compare import ENTRIES, compare
+    from spamft.methods.method import METHODS
+    from spamft.sources import open_model
+
+    names = [METHODS[n].name if n in METHODS else n for n in args.only or ENTRIES]
+    for name in names:
+        if name not in ENTRIES:
+            known = ", ".join([*METHODS, *ENTRIES])
+            raise SpamftError(f"unknown method {name!r}: choose from {known}")
+    compare(
+        DataOptions(**given(args, DataOptions)).open(sys.stderr.isatty()),
+        open_model(args.model),
+        args.output,
+        entries={name: ENTRIES[name] for name in names},
+        seeds=args.seeds,
+        epochs=args.epochs,
+        device=args.device,
+        log=lambda line: print(line, flush=True),
+    )
+    print((args.output / "compare.md").read_text(encoding="utf-8"))

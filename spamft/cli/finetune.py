@@ -1,0 +1,88 @@
+"""Finetune a GPT on labelled messages; save the classifier, its metrics and pictures.
+
+examples:
+  spamft finetune --output runs/first
+      the real collection and GPT-2, or with no network the bundled ones
+  spamft finetune --data uci --model gpt2 --output runs/gpt2
+      download the SMS Spam Collection and GPT-2, train the last block
+  spamft finetune --data uci --model gpt2 --lecture --output runs/lecture
+      the same as the lecture does it, to the row and to the step
+  spamft finetune --method lora-16 --output runs/lora
+      another method
+  spamft finetune --data tickets.csv --text body --label team --output runs/tickets
+      your own messages, with any number of classes
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from spamft.cli.options import DEVICE_HELP, DataOptions, add_options, given, option
+
+__all__ = ["HELP", "FinetuneOptions", "add", "run"]
+
+HELP = "finetune a GPT on labelled messages; save classifier, metrics and pictures"
+
+
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """What finetune is told beside data and training settings."""
+
+    model: str = option(
+        "auto",
+        "gpt2, gpt2-medium, gpt2-large or gpt2-xl, downloaded; tiny, the bundled "
+        "pretrained GPT; auto (default), gpt2 or, with no network, tiny; scratch, a "
+        "small GPT with random weights; or a folder with a model",
+    )
+    method: str | None = option(None, "how to finetune: see below", "NAME")
+    pooling: str | None = option(
+        None, "which tokens the head reads: last_real, last, first or mean", "NAME"
+    )
+    max_length: int | None = option(
+        None, "most tokens per message (default the longest training message's)", "N"
+    )
+    seed: int = option(123, "seed of new weights and of the order of batches", "N")
+    device: str = option("auto", DEVICE_HELP)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of this command."""
+    from spamft.methods.method import METHODS
+    from spamft.train import TrainConfig
+
+    add = parser.add_argument
+    add("--output", required=True, type=Path, metavar="DIR", help="for the results")
+    add("--overwrite", action="store_true", help="replace a run that DIR holds")
+    add_options(parser.add_argument_group("messages"), DataOptions)
+    add_options(parser.add_argument_group("model and method"), FinetuneOptions)
+    settings = parser.add_argument_group("training settings (default the method's)")
+    add_options(settings, TrainConfig, keep_defaults=False)
+    parser.epilog = "methods:\n" + "\n".join(
+        f"  {key:16s} {method.name}" for key, method in METHODS.items()
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Finetune and save; nothing is saved if it is interrupted."""
+    from spamft.experiments.finetune import finetune
+    from spamft.experiments.run import check_folder
+    from spamft.methods.method import method_named
+    from spamft.train import TrainConfig
+
+    check_folder(args.output, args.overwrite)
+    settings = given(args, TrainConfig)
+    replace(TrainConfig(), **settings)  # wrong ones are told before any work
+    if args.method:
+        method_named(args.method)
+    options = {f.name: getattr(args, f.name) for f in fields(FinetuneOptions)}
+    data = DataOptions(**given(args, DataOptions)).open(sys.stderr.isatty())
+    finished = finetune(
+        data,
+        **options,
+        lecture=args.lecture,
+        config=settings,
+        log=lambda line: print(line, flush=True),
+    )
+    finished.save(args.output, overwrite=args.overwrite)
+    print(f"results in {args.output}")

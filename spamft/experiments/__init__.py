@@ -1,0 +1,8 @@
+"""Runs: one model finetuned and measured, and all methods compared.
+
+finetune.py  data + model + method -> a Run
+run.py       a Run: the model, its metrics, its folder
+compare.py   every method and baseline on the same messages
+cost.py      what a run takes: seconds, memory, bytes of a file
+table.py     results of a comparison -> one table
+"""

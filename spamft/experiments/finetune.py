@@ -1,0 +1,205 @@
+"""Data, a model and a method in; a finetuned, measured Run out.
+
+    open_splits, open_model -> attach -> encode -> learn -> measure -> Run
+
+Nothing is printed, and no file is written but what a download caches.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from spamft.batches import encode_splits, make_bucketed_loader, make_loader
+from spamft.classifier import POOLINGS, what_trains
+from spamft.data import Splits
+from spamft.evaluate import report
+from spamft.experiments.run import Run, Setup
+from spamft.methods.method import Method, method_named
+from spamft.methods.task import Lessons, Task
+from spamft.plumbing.device import describe_device, pick_device, token_budget
+from spamft.plumbing.errors import SpamftError
+from spamft.sources.messages import PreparedData, open_splits
+from spamft.sources.models import Pretrained, open_model
+from spamft.train import Record, TrainConfig
+from spamft.use.predict import predict_in_order
+
+__all__ = ["finetune", "lecture_config"]
+
+LECTURE_BATCHES = 5  # of the validation part, each time that the lecture evaluates
+Log = Callable[[str], None]
+
+
+def lecture_config() -> TrainConfig:
+    """The lecture's settings: AdamW at 5e-5, 5 epochs, evaluated every 50 steps."""
+    return TrainConfig(eval_every=50)
+
+
+def finetune(
+    data: str | Path | PreparedData = "auto",
+    model: str | Path | Pretrained = "auto",
+    method: str | Method | None = None,
+    *,
+    lecture: bool = False,
+    config: TrainConfig | dict | None = None,
+    pooling: str | None = None,
+    max_length: int | None = None,
+    seed: int = 123,
+    device: str = "auto",
+    log: Log | None = None,
+) -> Run:
+    """Finetune `model` on `data` by `method`, and measure it on all three parts.
+
+    `data` is what `open_splits` opens, or has opened, and `model` the same of
+    `open_model`; neither is changed. `method` is a name in METHODS or a Method; without
+    one it is the lecture's, the last block, or everything if the weights are random.
+    `config` is a TrainConfig, or the settings to change in the method's recipe;
+    `pooling` is by default the method's own, and `max_length` (tokens) the longest
+    training message. `lecture=True` does as the
+    lecture does: its rows, its split, its padding, and its settings. `seed` decides new
+    weights and the order of batches. `log` gets a line whenever there is news; on a
+    terminal there are progress bars then, too.
+
+    Raises DownloadError or SpamftError.
+    """
+    where, seconds = pick_device(device), {}
+    if method is not None:
+        method = method_named(method)  # a wrong name is told before any download
+    with _timed(seconds, "data"):
+        data = _opened(data, lecture, log)
+    with _timed(seconds, "model"):
+        if not isinstance(model, Pretrained):
+            model = open_model(model, seed=seed)
+    if method is None:
+        method = method_named("full" if model.name == "scratch" else "last_block")
+    config = _decide(config, method, model, data, lecture)
+    setup = Setup(data, model, method, config, lecture, seed, where)
+    with _timed(seconds, "tokenize"):
+        task = _task(setup, pooling, max_length)
+    return _work(setup, task, seconds, log)
+
+
+def _work(setup: Setup, task: Task, seconds: dict[str, float], log: Log | None) -> Run:
+    """Attach, encode, learn, measure."""
+    classifier = setup.method.attach(setup.pretrained.gpt, task, setup.seed)
+    classifier = classifier.to(setup.device)
+    method = f"{setup.method.name}: {what_trains(classifier)}"
+    _tell(log, f"model: {setup.pretrained.source}; {method}")
+    _tell(log, f"device: {describe_device(setup.device)}")
+    with _timed(seconds, "trunk"):
+        lessons = setup.method.encode(
+            classifier, task, setup.config, progress=_on_terminal(log), log=log
+        )
+    history = []
+    with _timed(seconds, "train"):
+        for record in _learn(setup, lessons):
+            history.append(record)
+            _tell(log, str(record))
+    with _timed(seconds, "evaluate"):
+        logits = {
+            name: predict_in_order(lessons.reader, part)
+            for name, part in zip(Splits._fields, lessons.parts, strict=True)
+        }
+    trunk = getattr(lessons.learner, "plan", None)
+    reports = _reports(logits, setup.data)
+    _tell(log, f"test: {reports['test'].describe(setup.data.names)}")
+    return Run(classifier, setup, history, logits, reports, trunk, seconds)
+
+
+def _learn(setup: Setup, lessons: Lessons) -> Iterator[Record]:
+    config, lecture = setup.config, setup.lecture
+    training = make_loader(
+        lessons.train,
+        config.batch_size,
+        shuffle=True,
+        drop_last=lecture,
+        seed=setup.seed,
+    )
+    if lecture:
+        size, batches = config.batch_size, LECTURE_BATCHES
+        validation = make_loader(lessons.validation, size, batches=batches)
+    else:
+        budget = token_budget(setup.device)
+        validation = make_bucketed_loader(lessons.validation, budget)
+    return setup.method.learn(lessons.learner, training, validation, config)
+
+
+def _decide(
+    config: TrainConfig | dict | None,
+    method: Method,
+    model: Pretrained,
+    data: PreparedData,
+    lecture: bool,
+) -> TrainConfig:
+    """The settings of this run; classes that are not balanced get weights."""
+    if not isinstance(config, TrainConfig):
+        recipe = lecture_config() if lecture else method.recipe(model.parameters)
+        config = replace(recipe, **config or {})
+    if data.balanced or config.class_weights is not None:
+        return config
+    weights = _inverse_shares(data.splits.train, len(data.names))
+    return replace(config, class_weights=weights)
+
+
+def _inverse_shares(df: pd.DataFrame, classes: int) -> tuple[float, ...]:
+    """Loss weights that make every class count the same, 1 on average over messages."""
+    counts = df["Label"].value_counts()
+    return tuple(len(df) / (classes * int(counts.get(k, 1))) for k in range(classes))
+
+
+def _task(setup: Setup, pooling: str | None, max_length: int | None) -> Task:
+    if pooling is None and setup.lecture:
+        pooling = "last"
+    if pooling is not None and pooling not in POOLINGS:
+        raise SpamftError(f"{pooling=} must be one of {', '.join(POOLINGS)}")
+    data, (gpt, tokenizer, *_) = setup.data, setup.pretrained
+    encoded = encode_splits(
+        data.splits,
+        tokenizer,
+        gpt.config.context_length,
+        max_length=max_length,
+        fixed_width=pooling is not None and POOLINGS[pooling].fixed_width,
+    )
+    longest = encoded.train.max_length
+    return Task(data.names, longest, pooling, data.splits, encoded, tokenizer)
+
+
+def _reports(logits: dict[str, Tensor], data: PreparedData) -> dict:
+    labels = {
+        name: torch.tensor(part["Label"].tolist())
+        for name, part in data.splits._asdict().items()
+    }
+    return {name: report(logits[name], labels[name]) for name in logits}
+
+
+def _opened(
+    data: str | Path | PreparedData, lecture: bool, log: Log | None
+) -> PreparedData:
+    if not isinstance(data, PreparedData):
+        data = open_splits(data, lecture=lecture, progress=_on_terminal(log))
+    repeated = data.leaks["test"]["folded"]
+    _tell(log, f"data: {data}; {repeated} of the test messages also occur in train")
+    return data
+
+
+def _tell(log: Log | None, line: str) -> None:
+    if log:
+        log(line)
+
+
+def _on_terminal(log: Log | None) -> bool:
+    return log is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long the block takes."""
+    began = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - began, 3)

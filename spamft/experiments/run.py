@@ -1,0 +1,233 @@
+"""Run: a finetuned model, how it came about, its metrics, and its folder.
+
+run.metrics()     everything as JSON; what metrics.json holds
+run.save(folder)  metrics.json, history.csv, the pictures, the three parts, model/
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import tiktoken
+import torch
+from torch import Tensor, nn
+
+from spamft import __version__
+from spamft.classifier import what_trains
+from spamft.data import Splits, save_splits
+from spamft.evaluate import Report
+from spamft.methods.lora import merge_lora, unmerge_lora
+from spamft.methods.method import Method, describe
+from spamft.plots import plot_accuracy, plot_confusion, plot_loss
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.files import existing_folder, whole_folder
+from spamft.sources.messages import PreparedData
+from spamft.sources.models import Pretrained
+from spamft.train import Record, TrainConfig
+from spamft.trunk import TrunkPlan
+from spamft.use.predict import Verdict, classify
+from spamft.use.saved import save
+
+__all__ = ["RESULTS", "Run", "Setup", "check_folder", "report_dict"]
+
+RESULTS = (
+    *("train.csv", "validation.csv", "test.csv"),
+    *("history.csv", "loss.png", "accuracy.png", "confusion.png"),
+    *("model", "metrics.json"),
+)
+
+
+class Setup(NamedTuple):
+    """What a run is made of, every default decided."""
+
+    data: PreparedData
+    pretrained: Pretrained
+    method: Method
+    config: TrainConfig
+    lecture: bool
+    seed: int
+    device: torch.device
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """One finished finetuning."""
+
+    model: nn.Module  # class logits for token ids
+    setup: Setup
+    history: list[Record]
+    logits: dict[str, Tensor]  # (N, K) of train, validation, test, in their order
+    reports: dict[str, Report]  # of the same
+    trunk: TrunkPlan | None  # what was run once, if anything was
+    seconds: dict[str, float]  # by stage
+
+    @property
+    def data(self) -> PreparedData:
+        """The messages and their three parts."""
+        return self.setup.data
+
+    @property
+    def tokenizer(self) -> tiktoken.Encoding:
+        """What the model reads with."""
+        return self.setup.pretrained.tokenizer
+
+    def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
+        """A Verdict for one text, or one for each of many, in their order."""
+        return classify(self.model, self.tokenizer, texts)
+
+    def __repr__(self) -> str:
+        test = self.reports["test"].describe(self.data.names)
+        return (
+            f"{self.setup.method.name} of {self.setup.pretrained.source}\ntest: {test}"
+        )
+
+    def metrics(self) -> dict:
+        """Everything that is known about the run, for JSON."""
+        return {
+            "data": _data_facts(self.data),
+            "model": _model_facts(self),
+            "method": describe(self.setup.method),
+            "recipe": _recipe_facts(self),
+            "leaks": self.data.leaks,
+            "trunk": _trunk_facts(self.trunk),
+            "seconds": self.seconds,
+        } | {
+            name: report_dict(report, self.data.names)
+            for name, report in self.reports.items()
+        }
+
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write the run into `folder`, which appears whole or not at all; return it.
+
+        LoRA is merged into the saved model. Raises SpamftError if the folder already
+        holds a run, unless `overwrite`; other files in it stay.
+        """
+        folder = Path(folder)
+        check_folder(folder, overwrite)
+        with whole_folder(folder, own=RESULTS) as made:
+            save_splits(_as_names(self.data.splits, self.data.names), made)
+            _save_merged(self.model, made / "model", self.tokenizer)
+            columns = [each.name for each in fields(Record)]
+            records = pd.DataFrame(map(asdict, self.history), columns=columns)
+            records.to_csv(made / "history.csv", index=False)
+            for name, picture in _pictures(self).items():
+                picture.savefig(made / name, dpi=150)
+            lines = json.dumps(self.metrics(), indent=2) + "\n"
+            (made / "metrics.json").write_text(lines, encoding="utf-8")
+        return folder
+
+
+def check_folder(folder: Path | str, overwrite: bool = False) -> None:
+    """Raise SpamftError if a run cannot be saved there: ask before any work."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise SpamftError(f"cannot write to {folder}: it is a file")
+    there = [name for name in RESULTS if (folder / name).exists()]
+    if there and not overwrite:
+        raise SpamftError(
+            f"{folder} already holds a run or files of its names ({there[0]}): "
+            "choose another folder or overwrite"
+        )
+    model = folder / "model"
+    if model.exists() and not (model / "classifier.json").exists():
+        raise SpamftError(
+            f"{model} was not written by spamft: choose another output folder"
+        )
+    parent = existing_folder(folder.absolute().parent)
+    if not os.access(parent, os.W_OK):
+        raise SpamftError(f"cannot write to {folder}: {parent} is read-only")
+
+
+def report_dict(report: Report, names: Iterable[str]) -> dict:
+    """A Report as JSON, its classes by name."""
+    entries = asdict(report)
+    classes = entries.pop("classes")
+    return entries | {
+        "examples": report.examples,
+        "classes": dict(zip(names, classes, strict=True)),
+    }
+
+
+def _save_merged(model: nn.Module, folder: Path, tokenizer: tiktoken.Encoding) -> None:
+    taken = merge_lora(model)
+    try:
+        save(model, folder, tokenizer)
+    finally:
+        unmerge_lora(model, taken)
+
+
+def _pictures(run: Run) -> dict:
+    pictures = {"confusion.png": plot_confusion(run.reports["test"], run.data.names)}
+    if run.history:
+        pictures["loss.png"] = plot_loss(run.history)
+        pictures["accuracy.png"] = plot_accuracy(run.history)
+    return pictures
+
+
+def _data_facts(data: PreparedData) -> dict:
+    counts = data.df["Label"].value_counts()
+    return {
+        "source": data.source,
+        "rows": len(data.df),
+        "classes": {name: int(counts[name]) for name in data.names},
+        "balanced": data.balanced,
+        "lecture": data.lecture,
+        "split_seed": data.seed,
+        "parts": dict(zip(Splits._fields, map(len, data.splits), strict=True)),
+    }
+
+
+def _model_facts(run: Run) -> dict:
+    trainable = what_trains(run.model)
+    return {
+        "name": run.setup.pretrained.name,
+        "source": run.setup.pretrained.source,
+        "gpt": asdict(run.model.gpt.config),
+        "tokenizer": run.tokenizer.name,
+        "pooling": run.model.pooling,
+        "max_length": run.model.max_length,
+        "parameters": trainable.total,
+        "trained_parameters": trainable.trained,
+        "trained_parts": list(trainable.parts),
+        "device": run.setup.device.type,
+        "versions": {
+            "spamft": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _recipe_facts(run: Run) -> dict:
+    last = run.history[-1] if run.history else None
+    return asdict(run.setup.config) | {
+        "lecture": run.setup.lecture,
+        "seed": run.setup.seed,
+        "steps": last.step if last else 0,
+        "epochs_done": last.epoch if last else 0.0,
+    }
+
+
+def _trunk_facts(trunk: TrunkPlan | None) -> dict | None:
+    """What ran once, and how fast; None where nothing did."""
+    if trunk is None:
+        return None
+    return asdict(trunk) | {
+        "padding": 1 - trunk.tokens / trunk.padded,
+        "gflops_per_second": trunk.gflops_per_second,
+    }
+
+
+def _as_names(splits: Splits, names: Sequence[str]) -> Splits:
+    """Class ids, as in the lecture's files. If the labels are themselves numbers, the
+    labels, because an id could be mistaken for one."""
+    ids = [str(number) for number in range(len(names))]
+    if not all(name.isdecimal() for name in names) or list(names) == ids:
+        return splits
+    named = dict(enumerate(names))
+    return Splits(*(part.assign(Label=part["Label"].map(named)) for part in splits))

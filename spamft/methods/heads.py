@@ -1,0 +1,95 @@
+"""A class head on a GPT: the lecture's way of finetuning, and those beside it.
+
+Each is a value: called with a GPT, a Task and a seed, it gives the model to train. The
+GPT is not changed; what does not train is shared with it.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.methods.lora import LoRAConfig, add_lora
+from spamft.methods.nf4 import quantize_linears
+from spamft.methods.task import Lessons, Task
+from spamft.models.backbone import Backbone
+from spamft.train import TrainConfig
+from spamft.trunk import cache_trunk
+
+__all__ = ["ClassHead", "RandomWeights", "WithLoRA", "learn_labels", "sharing_copy"]
+
+
+def sharing_copy(gpt: Backbone) -> Backbone:
+    """A copy with parameters of its own that share their numbers with `gpt`, frozen."""
+    memo: dict = {id(t): t for t in gpt.buffers()}
+    for parameter in gpt.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+    return copy.deepcopy(gpt, memo)
+
+
+@dataclass(frozen=True)
+class ClassHead:
+    """A class head, with what of the model trains as in `set_trainable`."""
+
+    scope: str
+    pooling: str = "last_real"
+
+    def __call__(self, gpt: Backbone, task: Task, seed: int) -> GPTClassifier:
+        model = GPTClassifier(
+            sharing_copy(gpt),
+            task.label_names,
+            task.pooling or self.pooling,
+            max_length=task.max_length,
+            seed=seed,
+        )
+        set_trainable(model, self.scope)
+        for parameter in model.parameters():
+            if parameter.requires_grad:  # what moves must not move the GPT given
+                parameter.data = parameter.data.clone()
+        return model
+
+
+@dataclass(frozen=True)
+class WithLoRA:
+    """What `on` makes, frozen, with LoRA in every linear layer of its blocks."""
+
+    rank: int
+    in_4_bits: bool = False  # the frozen matrices; then it is QLoRA
+    on: Callable[[Backbone, Task, int], nn.Module] = ClassHead("head")
+
+    def __call__(self, gpt: Backbone, task: Task, seed: int) -> nn.Module:
+        model = self.on(gpt, task, seed)
+        if self.in_4_bits:
+            quantize_linears(model)
+        also = ("head",) if hasattr(model, "head") else ()
+        config = LoRAConfig(self.rank, alpha=2 * self.rank, also=also)
+        add_lora(model, config, seed=seed)
+        return model
+
+
+@dataclass(frozen=True)
+class RandomWeights:
+    """What `on` makes of a GPT of the same size that nobody pretrained."""
+
+    on: Callable[[Backbone, Task, int], nn.Module]
+
+    def __call__(self, gpt: Backbone, task: Task, seed: int) -> nn.Module:
+        fresh = type(gpt)(gpt.config, seed=seed)
+        return self.on(fresh.to(next(gpt.parameters()).device), task, seed)
+
+
+def learn_labels(
+    model: GPTClassifier,
+    task: Task,
+    config: TrainConfig,
+    *,
+    progress: bool = False,
+    log: Callable[[str], None] | None = None,
+) -> Lessons:
+    """Messages and their class ids, the frozen blocks run once where there are any."""
+    learner, parts = cache_trunk(
+        model, task.encoded, bf16=config.bf16, progress=progress, log=log
+    )
+    return Lessons(learner, parts.train, parts.validation, learner, parts)

@@ -1,0 +1,8 @@
+"""Language models of other makers and architectures, behind the same five names.
+
+backbone.py       the five names, and what an architecture brings
+architectures.py  which architectures there are
+layout.py         Hugging Face's tensors <-> ours, by one table read both ways
+hub.py            the name of published weights -> files
+prompted.py       a GPT that classifies by answering a prompt
+"""

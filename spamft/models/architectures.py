@@ -1,0 +1,42 @@
+"""The architectures that spamft knows, by Hugging Face's name of the type."""
+
+import json
+from pathlib import Path
+
+from spamft.models.backbone import Architecture, Backbone
+from spamft.plumbing.errors import SpamftError
+from spamft.pretrained import GPT2
+
+__all__ = ["ARCHITECTURES", "load_backbone", "name_of"]
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "gpt2": GPT2,
+}
+
+
+def load_backbone(folder: Path | str) -> Backbone:
+    """The model in a folder of Hugging Face's layout, whatever its architecture.
+
+    Raises SpamftError for a folder that holds none, or an architecture that is not
+    among ARCHITECTURES.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise SpamftError(f"{path} is missing: a model folder needs a config.json")
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type", "gpt2")
+    except (ValueError, AttributeError) as error:
+        raise SpamftError(f"{path}: not a model's config: {error}") from error
+    if kind not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise SpamftError(f"{path}: model_type {kind!r} is not one of {known}")
+    return ARCHITECTURES[kind].load(Path(folder))
+
+
+def name_of(model: Backbone) -> str:
+    """The key in ARCHITECTURES of this model's architecture."""
+    for name, architecture in ARCHITECTURES.items():
+        if isinstance(model.config, architecture.config):
+            return name
+    known = ", ".join(ARCHITECTURES)
+    raise SpamftError(f"{type(model).__name__} is none of the architectures {known}")

@@ -1,0 +1,39 @@
+"""The five names that all of spamft asks of a language model.
+
+The trunk, the class head, LoRA, NF4, instructions, explanations and the memory ledger
+use no others, so another architecture is one file that has them. `gpt.GPT` is one.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+__all__ = ["Architecture", "Backbone"]
+
+
+class Backbone(Protocol):
+    """A language model; B messages, T tokens, C channels, V tokens in the vocabulary.
+
+    A block may offer `project` and `finish` as those of `gpt.Block` do: then the last
+    one is computed for no more tokens than are read (see trunk.py).
+    """
+
+    config: Any  # has vocab_size, context_length, emb_dim, n_layers
+    blocks: nn.ModuleList  # (B, T, C) -> (B, T, C), each by itself, positions included
+    final_norm: nn.Module  # (..., C) -> (..., C)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """(B, T) token ids -> (B, T, C), what enters the first block."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., C), what the final norm gave, -> (..., V) next-token logits."""
+
+
+class Architecture(NamedTuple):
+    """How models of one architecture are built and loaded."""
+
+    config: type  # a frozen dataclass of numbers: the size
+    build: Callable[[Any], Backbone]  # config -> a model with random weights
+    load: Callable[[Path], Backbone]  # a folder in Hugging Face's layout -> a model

@@ -1,0 +1,59 @@
+"""The name of published weights -> files in the Hugging Face hub's cache."""
+
+from pathlib import Path
+
+from spamft.plumbing.fetch import DownloadError, reachable, reason, sha256
+
+__all__ = ["download_weights", "is_at_hand"]
+
+
+def download_weights(repository: str, revision: str, digest: str | None) -> Path:
+    """The folder with config.json and model.safetensors of a repository.
+
+    Uses huggingface_hub: its cache, its progress bar, HF_ENDPOINT and HF_HUB_OFFLINE.
+    A fresh download must have the SHA-256 `digest`, where one is known. Raises
+    DownloadError, with what to do by hand.
+    """
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    where = {"repo_id": repository, "revision": revision}
+    cached = try_to_load_from_cache(filename="model.safetensors", **where)
+    try:
+        config = hf_hub_download(filename="config.json", etag_timeout=5, **where)
+        weights = hf_hub_download(filename="model.safetensors", etag_timeout=5, **where)
+    except Exception as error:  # huggingface_hub's, httpx's and the system's own
+        raise DownloadError(
+            f"could not download {repository} from the Hugging Face hub\n"
+            f"  {reason(error)}\n"
+            f"by hand: put config.json and model.safetensors of\n"
+            f"  https://huggingface.co/{repository}/tree/{revision}\n"
+            "  into a folder and give its path instead of the name; behind a mirror "
+            "set HF_ENDPOINT"
+        ) from error
+    if not isinstance(cached, str) and digest is not None:
+        _check(Path(weights), repository, digest)
+    return Path(config).parent
+
+
+def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
+    """Whether the weights are in the hub's cache, or the hub answers in time."""
+    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+
+    where = {"repo_id": repository, "revision": revision}
+    if isinstance(try_to_load_from_cache(filename="model.safetensors", **where), str):
+        return True
+    if constants.HF_HUB_OFFLINE:
+        return False
+    return reachable(hf_hub_url(filename="config.json", **where), timeout)
+
+
+def _check(weights: Path, repository: str, digest: str) -> None:
+    got = sha256(weights)
+    if got == digest:
+        return
+    for path in (weights.resolve(), weights):
+        path.unlink(missing_ok=True)  # so that the next call does not find it cached
+    raise DownloadError(
+        f"{repository}'s model.safetensors came with SHA-256 {got},\n"
+        f"  expected {digest}; it is deleted: try again"
+    )

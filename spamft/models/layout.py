@@ -1,0 +1,136 @@
+"""Hugging Face's tensors <-> ours, by one table that is read both ways.
+
+Loading reads the table left to right and export right to left, so that the two cannot
+disagree.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["Layout", "open_weights"]
+
+Name = tuple[str, str, bool]  # ours, theirs, transposed?
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which of our parameters is which of theirs, for one architecture."""
+
+    top: tuple[Name, ...]
+    block: tuple[Name, ...]  # inside each block
+    blocks: str  # theirs for our "blocks"
+    prefix: str = ""  # theirs may have it or not, depending on who saved them
+    not_weights: tuple[str, ...] = ()  # endings of tensors to pass over
+    tied: tuple[str, str] | None = None  # theirs: a copy, and what it must equal
+
+    def fill(self, model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+        """Give `model` the tensors of `weights`, which have their names.
+
+        Tensors that need no transposing, cast or copy are taken as they are. Raises
+        SpamftError, naming them and `source`, for missing, extra and misshaped ones.
+        """
+        weights = {
+            name.removeprefix(self.prefix): tensor
+            for name, tensor in weights.items()
+            if not name.endswith(self.not_weights)
+        }
+        self._drop_copy(weights, source)
+        pairs, expected = list(self.pairs(model)), model.state_dict()
+        known = {theirs for _, theirs, _ in pairs}
+        problems = [f"missing {t}" for _, t, _ in pairs if t not in weights]
+        problems += [f"extra {theirs}" for theirs in weights if theirs not in known]
+        filled = {}
+        for ours, theirs, flip in pairs:
+            if theirs in weights:
+                tensor = weights[theirs].T if flip else weights[theirs]
+                if tensor.shape != expected[ours].shape:
+                    shape = expected[ours].T.shape if flip else expected[ours].shape
+                    problems.append(
+                        f"{theirs} has shape {tuple(weights[theirs].shape)}, "
+                        f"expected {tuple(shape)}"
+                    )
+                filled[ours] = tensor.float()
+        if problems:
+            more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+            raise SpamftError(f"{source}: {'; '.join(problems[:5])}{more}")
+        model.load_state_dict(filled, assign=True)
+
+    def export(self, model: nn.Module) -> dict[str, Tensor]:
+        """The exact inverse of `fill`, under their names with the prefix."""
+        weights = model.state_dict()
+        return {
+            self.prefix + theirs: (
+                weights[ours].T if flip else weights[ours]
+            ).contiguous()
+            for ours, theirs, flip in self.pairs(model)
+        }
+
+    def pairs(self, model: nn.Module) -> Iterator[Name]:
+        """(our name, their name, transposed?) of every parameter of `model`."""
+        table = list(self.top) + [
+            (f"blocks.{i}.{ours}", f"{self.blocks}.{i}.{theirs}", flip)
+            for i in range(len(model.blocks))
+            for ours, theirs, flip in self.block
+        ]
+        names = set(model.state_dict())
+        for ours, theirs, flip in table:
+            for kind in ("weight", "bias"):
+                if f"{ours}.{kind}" in names:
+                    yield (
+                        f"{ours}.{kind}",
+                        f"{theirs}.{kind}",
+                        flip and kind == "weight",
+                    )
+
+    def _drop_copy(self, weights: dict[str, Tensor], source: str) -> None:
+        """Take out the tensor that must equal another, if the file has both."""
+        if self.tied is None:
+            return
+        copy, original = self.tied
+        untied, tied = weights.pop(copy, None), weights.get(original)
+        if untied is not None and tied is not None and not torch.equal(untied, tied):
+            raise SpamftError(
+                f"{source}: {copy} differs from {original}, but this architecture "
+                "uses one matrix for both"
+            )
+
+
+def open_weights(folder: Path, stack: ExitStack) -> dict[str, Tensor]:
+    """Every tensor of `model.safetensors`, or of its shards, mapped from the files.
+
+    The files stay open as long as `stack`. Raises SpamftError for what is no such file.
+    """
+    weights = {}
+    for path in _weight_files(folder):
+        try:
+            file = stack.enter_context(safe_open(path, framework="pt"))
+            weights |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise SpamftError(f"{path}: not a safetensors file: {error}") from error
+    return weights
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    single = folder / "model.safetensors"
+    index = folder / "model.safetensors.index.json"
+    if single.exists():
+        return [single]
+    if not index.exists():
+        raise SpamftError(f"{folder} holds neither {single.name} nor {index.name}")
+    try:
+        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SpamftError(f"{index}: expected an entry 'weight_map'") from None
+    for shard in shards:
+        if Path(shard).name != shard or not (folder / shard).exists():
+            raise SpamftError(f"{index} names {shard!r}, which is not in the folder")
+    return [folder / shard for shard in shards]

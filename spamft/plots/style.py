@@ -1,0 +1,92 @@
+"""The look of every picture: one paper, few colors, and words beside it."""
+
+from base64 import b64encode
+from io import BytesIO
+
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from PIL import Image  # matplotlib's own dependency
+
+__all__ = [
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "PAPER",
+    "Picture",
+    "colors",
+    "in_percent",
+    "paper",
+    "style",
+]
+
+# Two hues that differ in brightness too, and are visible on white and on dark paper
+BLUE, ORANGE, GREY = "#3b6fd4", "#e8871e", "#8a8a8a"
+PAPER = "#fbfbf8"  # a card of its own, so that dark pages do not swallow the ink
+
+
+class Picture(Figure):
+    """A figure with words for those who cannot see it, shown by Jupyter as a PNG."""
+
+    alt: str = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        """What Jupyter asks for: the picture, and the words in its place."""
+        full, small = BytesIO(), BytesIO()
+        # 100 dots per inch make a picture of 6 inches as wide as a notebook's text
+        self.savefig(full, format="png", dpi=100)
+        # few colors are used: a palette of 256, as many as it can hold, makes a
+        # notebook's file a third as large
+        Image.open(full).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
+        bundle = {
+            "image/png": b64encode(small.getvalue()).decode(),
+            "text/plain": self.alt or repr(self),
+        }
+        return bundle, {"image/png": {"alt": self.alt}}
+
+
+def paper(
+    alt: str = "", width: float = 6.0, height: float = 3.8
+) -> tuple[Picture, Axes]:
+    """An empty figure in this package's style, in inches, and its axes to draw on.
+
+    `alt` describes in a sentence what will be seen on it.
+    """
+    figure = Picture(figsize=(width, height), layout="constrained", facecolor=PAPER)
+    figure.alt = alt
+    axes = figure.add_subplot()
+    style(axes)
+    return figure, axes
+
+
+def style(axes: Axes) -> None:
+    """Change `axes` to this package's style, which those of `paper` have already."""
+    axes.set_facecolor(PAPER)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def in_percent(axes: Axes) -> None:
+    """Change the y axis, of shares in 0..1, to count in percent.
+
+    The label names the unit, so the numbers carry no sign.
+    """
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+
+
+def colors(count: int) -> list[str]:
+    """As many different colors: blue, orange and grey, or more of one bright scale.
+
+    >>> colors(2)
+    ['#3b6fd4', '#e8871e']
+    """
+    named = [BLUE, ORANGE, GREY]
+    if count <= len(named):
+        return named[:count]
+    # viridis grows brighter from end to end, so its order survives without hue; the
+    # last tenth is a yellow that PAPER swallows
+    scale = colormaps["viridis"]
+    return [to_hex(scale(0.9 * i / (count - 1))) for i in range(count)]

@@ -1,0 +1,56 @@
+"""Group lengths so that padding them costs little."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch.utils.data import Sampler
+
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["BucketSampler", "bucket"]
+
+
+def bucket(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+    """Group the indices of `lengths`, longest first, into padded batches.
+
+    The longest of a group times its size stays within `token_budget`; a message longer
+    than that is alone in its group.
+
+    >>> bucket([3, 9, 2, 8], token_budget=18)
+    [[1, 3], [0, 2]]
+    """
+    if token_budget < 1:
+        raise SpamftError(f"{token_budget=} must be at least 1 token")
+    groups: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= token_budget:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
+
+
+class BucketSampler(Sampler[list[int]]):
+    """`bucket` as a sampler; with a generator, ties and order change every epoch."""
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        token_budget: int,
+        generator: torch.Generator | None,
+    ):
+        self.lengths, self.token_budget = lengths, token_budget
+        self.generator = generator
+        self.count = len(bucket(lengths, token_budget))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[list[int]]:
+        if self.generator is None:
+            yield from bucket(self.lengths, self.token_budget)
+            return
+        order = torch.randperm(len(self.lengths), generator=self.generator).tolist()
+        groups = bucket([self.lengths[i] for i in order], self.token_budget)
+        for group in torch.randperm(len(groups), generator=self.generator).tolist():
+            yield [order[i] for i in groups[group]]

@@ -1,0 +1,56 @@
+"""Which device computes, and what each of them can do."""
+
+import torch
+
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["DEVICES", "check_bf16", "describe_device", "pick_device", "token_budget"]
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+
+# Tokens of a batch that is only read, not trained on: on a CPU its activations should
+# fit the caches, a GPU wants many rows at once
+_TOKEN_BUDGET = {"cpu": 1024, "cuda": 32768, "mps": 8192}
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" is cuda, else mps (Apple's), else cpu.
+
+    Raises SpamftError if this machine does not have it.
+    """
+    if name not in DEVICES:
+        raise SpamftError(f"device {name!r} must be one of {', '.join(DEVICES)}")
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(device for device, has in there.items() if has))
+    if not there[name]:
+        raise SpamftError(f"this machine has no {name} device: use auto or cpu")
+    return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in a few words, for a log."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} threads)"
+    return device.type
+
+
+def token_budget(device: torch.device) -> int:
+    """How many tokens a batch that is only read should have there."""
+    return _TOKEN_BUDGET.get(device.type, _TOKEN_BUDGET["cpu"])
+
+
+def check_bf16(device: torch.device) -> None:
+    """Raise SpamftError unless the device computes in bfloat16 itself."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(
+        including_emulation=False
+    ):
+        raise SpamftError("this GPU has no bfloat16: train with bf16=False")
+    if device.type == "mps":
+        raise SpamftError("bfloat16 is not used on mps: train with bf16=False")

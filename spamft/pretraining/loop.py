@@ -1,0 +1,243 @@
+"""Texts -> a vocabulary and a small GPT, with a checkpoint now and then.
+
+    train_bpe -> Corpus -> pretrain -> a folder that `load_gpt2` opens
+
+Killed at any moment, the same call resumes at the last checkpoint and ends with the
+same weights.
+"""
+
+import json
+import math
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tiktoken
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spamft.gpt import GPT, GPTConfig
+from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
+from spamft.plumbing.device import pick_device
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import sha256
+from spamft.plumbing.files import whole_file
+from spamft.pretrained import save_gpt2
+from spamft.pretraining.bpe import train_bpe
+from spamft.pretraining.card import Pretraining, model_card
+from spamft.pretraining.config import PretrainConfig, Progress
+from spamft.pretraining.corpus import Corpus
+from spamft.tokenizer import VOCABULARY, open_bpe, save_bpe
+
+__all__ = ["bits_per_byte", "pretrain", "rate"]
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def pretrain(
+    texts: Sequence[Path | str],
+    output: Path | str,
+    config: PretrainConfig,
+    shape: GPTConfig,
+    log: Callable[[Progress], None] | None = None,
+    licences: str = "",
+    *,
+    device: str = "auto",
+) -> list[Progress]:
+    """Train a vocabulary and a GPT on `texts`, from random weights, into `output`.
+
+    Leaves `vocabulary.tiktoken`, `config.json`, `model.safetensors` (float16),
+    `history.json`, a model card, README.md, and `checkpoint.safetensors`, at which the
+    same call resumes; one of another call is refused with SpamftError. Computes in
+    bfloat16. `licences` is Markdown for the card, on where the texts come from.
+    """
+    texts, output = [Path(text) for text in texts], Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    call = _identity(texts, config, shape)
+    checkpoint = _open_checkpoint(output / CHECKPOINT, call)
+    corpus = _read(texts, output, shape)
+    gpt = GPT(shape, seed=config.seed).to(pick_device(device))
+    history = []
+    for progress, state in _steps(gpt, corpus, config, checkpoint):
+        history = state["history"]
+        save_checkpoint(output / CHECKPOINT, state | {"call": call})
+        if log:
+            log(progress)
+    if not history:  # nothing was left to do
+        history = checkpoint["history"]
+    records = [Progress(**line) for line in history]
+    done = Pretraining(
+        output.name,
+        texts,
+        corpus.held_out_text,
+        config,
+        shape,
+        records[-1],
+        _hardware(),
+        licences,
+    )
+    _write(gpt, output, history, model_card(done))
+    return records
+
+
+def _write(gpt: GPT, output: Path, history: list[dict], card: str) -> None:
+    """What a finished pretraining leaves beside vocabulary and checkpoint."""
+    save_gpt2(gpt, output, torch.float16)
+    with whole_file(output / "history.json") as part:
+        part.write_text(json.dumps(history))
+    with whole_file(output / "README.md") as part:
+        part.write_text(card)
+
+
+def _steps(
+    gpt: GPT, corpus: Corpus, config: PretrainConfig, checkpoint: dict | None
+) -> Iterator[tuple[Progress, dict]]:
+    """Train, giving at each report a line and all that is needed to resume there."""
+    optimizers = _optimizers(gpt, config)
+    step, history = 0, []
+    if checkpoint is not None:
+        gpt.load_state_dict(checkpoint["gpt"])
+        for optimizer, state in zip(optimizers, checkpoint["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        history = checkpoint["history"]
+        step = history[-1]["step"]
+    # a compiler makes it half as fast again, and is not everywhere
+    loss_of = torch.compile(_loss) if shutil.which("c++") else _loss
+    began = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
+    losses: list[Tensor] = []
+    while step < config.steps:
+        losses.append(_step(gpt, optimizers, loss_of, corpus, config, step))
+        step += 1
+        if step % config.report_every == 0 or step == config.steps:
+            progress = Progress(
+                step,
+                step * config.batch_size * gpt.config.context_length,
+                torch.stack(losses).mean().item(),
+                bits_per_byte(gpt, corpus),
+                time.perf_counter() - began,
+            )
+            losses.clear()
+            history = [*history, asdict(progress)]
+            states = [optimizer.state_dict() for optimizer in optimizers]
+            state = {"gpt": gpt.state_dict(), "optimizers": states, "history": history}
+            yield progress, state
+
+
+def _step(
+    gpt: GPT,
+    optimizers: list[torch.optim.Optimizer],
+    loss_of: Callable[[GPT, Tensor], Tensor],
+    corpus: Corpus,
+    config: PretrainConfig,
+    step: int,
+) -> Tensor:
+    """Change `gpt` by one step; return its loss, in nats per token."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * rate(step, config)
+        optimizer.zero_grad()
+    device, length = next(gpt.parameters()).device, gpt.config.context_length
+    ids = corpus.windows(step, config.batch_size, length, config.seed).to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        loss = loss_of(gpt, ids)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(gpt.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+    return loss.detach()
+
+
+def _identity(texts: list[Path], config: PretrainConfig, shape: GPTConfig) -> str:
+    """Everything that affects the weights at a given step; the number of steps and the
+    reporting interval do not."""
+    settings = asdict(config)
+    for free in ("steps", "report_every", "cooldown"):
+        del settings[free]
+    read = [(path.name, sha256(path)) for path in texts]
+    return json.dumps([read, settings, asdict(shape)])
+
+
+def _open_checkpoint(path: Path, call: str) -> dict | None:
+    """The checkpoint that the same call left, or None."""
+    if not path.exists():
+        return None
+    checkpoint = load_checkpoint(path)
+    if checkpoint["call"] != call:
+        raise SpamftError(
+            f"{path} is of another call, with other texts, sizes or settings: "
+            "choose another output folder"
+        )
+    return checkpoint
+
+
+def _read(texts: list[Path], output: Path, shape: GPTConfig) -> Corpus:
+    """The texts as tokens, with enough of them held out for one window."""
+    corpus = Corpus(texts, _vocabulary(texts, output, shape.vocab_size))
+    if len(corpus.held_out) <= shape.context_length:
+        raise SpamftError(
+            f"{len(corpus.held_out)} tokens held out for validation are fewer than a "
+            f"window of {shape.context_length}: give more text or a shorter context"
+        )
+    return corpus
+
+
+def _vocabulary(texts: list[Path], output: Path, size: int) -> tiktoken.Encoding:
+    path = output / VOCABULARY
+    if not path.exists():
+        save_bpe(train_bpe(texts, size), path)
+    return open_bpe(path, str(path))
+
+
+def _optimizers(gpt: GPT, config: PretrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the blocks' matrices, AdamW for what looks up, scales and shifts."""
+    matrices = [p for p in gpt.blocks.parameters() if p.dim() == 2]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in gpt.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(
+            matrices,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(others, lr=config.lr, weight_decay=0.0, betas=(0.9, 0.95)),
+    ]
+
+
+def rate(step: int, config: PretrainConfig) -> float:
+    """The learning rate as a share of its peak: up, level, and down to 0."""
+    up = (step + 1) / config.warmup_steps if config.warmup_steps else 1.0
+    falling = max(1, round(config.steps * config.cooldown))
+    return min(1.0, up, (config.steps - step) / falling)
+
+
+def _loss(gpt: GPT, ids: Tensor) -> Tensor:
+    """(B, T + 1) ids -> mean nats per predicted token."""
+    return F.cross_entropy(gpt(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+
+
+@torch.inference_mode()
+def bits_per_byte(gpt: GPT, corpus: Corpus) -> float:
+    """How many bits the model needs for a byte of the held-out text."""
+    length = gpt.config.context_length
+    device = next(gpt.parameters()).device
+    ids = torch.from_numpy(corpus.held_out.astype(np.int64)).to(device)
+    nats = 0.0
+    whole = (len(ids) - 1) // length * length
+    inputs, targets = ids[:whole].view(-1, length), ids[1 : whole + 1].view(-1, length)
+    for x, y in zip(inputs.split(32), targets.split(32), strict=True):
+        logits = gpt(x).flatten(0, 1)
+        nats += F.cross_entropy(logits, y.flatten(), reduction="sum").item()
+    share = whole / (len(ids) - 1)
+    return nats / math.log(2) / (len(corpus.held_out_text.encode()) * share)
+
+
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} threads of a {platform.machine()} processor"

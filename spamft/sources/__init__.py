@@ -1,0 +1,16 @@
+"""Names and files -> messages and models.
+
+    messages.py    "auto", "uci", "sample", a file -> messages; and ready to train on
+    models.py      "auto", "gpt2", "tiny", a folder -> a pretrained GPT
+    collection.py  what stands behind a collection's name
+    uci.py         the SMS Spam Collection
+    sample.py      the messages that come with the package
+    duplicates.py  messages that repeat each other, and where they leak
+
+The three calls that every notebook begins with can be imported from here.
+"""
+
+from spamft.sources.messages import open_messages, open_splits
+from spamft.sources.models import open_model
+
+__all__ = ["open_messages", "open_model", "open_splits"]

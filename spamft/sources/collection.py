@@ -1,0 +1,35 @@
+"""What a collection of messages is: a name that opens to labelled messages."""
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+from spamft.plumbing.fetch import Patience
+
+__all__ = ["Messages", "OpenCollection"]
+
+
+class Messages(NamedTuple):
+    """Messages with the columns Label and Text, and a line on their origin."""
+
+    df: pd.DataFrame
+    source: str
+
+
+class OpenCollection(Protocol):
+    """What stands behind a name in COLLECTIONS."""
+
+    def __call__(
+        self,
+        cache_dir: Path | str,
+        *,
+        lecture: bool,
+        patience: Patience,
+        progress: bool,
+    ) -> Messages:
+        """Open the collection; what it downloads goes into `cache_dir`.
+
+        `lecture` asks for the lecture's way of reading, where there is one. Raises
+        DownloadError within the limits of `patience`.
+        """

@@ -1,0 +1,111 @@
+"""Find messages that repeat each other, and count where they leak between parts."""
+
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.feature_extraction.text import CountVectorizer
+
+from spamft.data import Splits
+
+__all__ = [
+    "count_leaks",
+    "duplicate_groups",
+    "leaked_messages",
+    "near_duplicate_groups",
+    "put_aside",
+]
+
+
+def duplicate_groups(df: pd.DataFrame) -> pd.Series:
+    """Number the messages so that duplicates share a number, on the index of `df`.
+
+    Duplicates have the same words in the same order, after folding: case, punctuation,
+    symbols, the spaces between words and the digits of numbers do not count. A message
+    of nothing but punctuation and symbols is a duplicate only of itself.
+    """
+    folded = df["Text"].map(lambda text: _fold(text) or text)
+    return pd.Series(pd.factorize(folded)[0], index=df.index, name="group")
+
+
+def near_duplicate_groups(
+    df: pd.DataFrame, groups: pd.Series | None = None
+) -> pd.Series:
+    """`duplicate_groups`, joined where messages share half of their four-word runs.
+
+    Half means at least half of the different runs that the two have together. `groups`
+    are the duplicate groups of `df`, where they are known already.
+    """
+    groups = duplicate_groups(df) if groups is None else groups
+    first = ~groups.duplicated()  # one message of each group, in the groups' order
+    joined = _join_similar(df.loc[first.to_numpy(), "Text"])
+    return pd.Series(joined[groups.to_numpy()], index=df.index, name="group")
+
+
+def count_leaks(splits: Splits) -> dict[str, dict[str, int]]:
+    """How many validation and test messages also occur in train, verbatim or folded.
+
+    For example `{"validation": {"exact": 13, "folded": 16}, "test": ...}`; folded as
+    in `duplicate_groups`, which includes the exact ones.
+    """
+    everything = pd.concat(splits, keys=Splits._fields)
+    groups = duplicate_groups(everything)
+    leaks = {}
+    for name in ("validation", "test"):
+        exact = everything.loc[name, "Text"].isin(everything.loc["train", "Text"])
+        folded = groups.loc[name].isin(groups.loc["train"])
+        leaks[name] = {"exact": int(exact.sum()), "folded": int(folded.sum())}
+    return leaks
+
+
+def leaked_messages(splits: Splits) -> list[str]:
+    """The test messages that also occur in train, verbatim, in the order of test."""
+    test = splits.test["Text"]
+    return test[test.isin(splits.train["Text"])].tolist()
+
+
+def put_aside(df: pd.DataFrame, splits: Splits) -> pd.DataFrame:
+    """The rows of `df` that balancing left out, minus duplicates of rows in `splits`.
+
+    Duplicates are those of `duplicate_groups`; among themselves only the first is kept.
+    """
+    used = pd.concat(splits)
+    both = pd.concat([used[["Text"]], df[["Text"]]], ignore_index=True)
+    groups = duplicate_groups(both).to_numpy()
+    seen, own = groups[: len(used)], groups[len(used) :]
+    fresh = pd.Series(own, index=df.index)
+    return df[~fresh.isin(seen).to_numpy() & ~fresh.duplicated().to_numpy()]
+
+
+def _fold(text: str) -> str:
+    kept = (
+        c
+        for c in text.casefold()
+        if c.isspace() or unicodedata.category(c)[0] in "LMN"  # letters, marks, numbers
+    )
+    return " ".join(re.sub(r"\d+", "0", "".join(kept)).split())
+
+
+def _join_similar(texts: pd.Series) -> np.ndarray:
+    """(N,): a number for each text, shared by texts that are nearly the same."""
+    counter = CountVectorizer(
+        ngram_range=(4, 4), binary=True, token_pattern=r"\w+", dtype=np.int32
+    )
+    try:
+        runs = counter.fit_transform(texts)
+    except ValueError:  # no message has four words
+        return np.arange(len(texts))
+    used_by = np.asarray(runs.sum(0)).ravel()
+    sizes = np.asarray(runs.sum(1)).ravel()
+    # very common phrases say nothing about similarity, and would produce too many
+    # pairs: n messages with one phrase are n * n / 2 of them, 20,000 for 200
+    runs = runs[:, (used_by > 1) & (used_by <= 200)]
+    shared = (runs @ runs.T).tocoo()
+    union = sizes[shared.row] + sizes[shared.col] - shared.data
+    near = (shared.row < shared.col) & (shared.data >= 0.5 * union)
+    links = (np.ones(near.sum()), (shared.row[near], shared.col[near]))
+    _, joined = connected_components(csr_matrix(links, (len(texts), len(texts))))
+    return joined

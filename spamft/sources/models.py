@@ -1,0 +1,70 @@
+"""A name or a folder -> a pretrained GPT and the tokenizer that it reads with."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import tiktoken
+
+from spamft.gpt import GPT, GPTConfig
+from spamft.models.architectures import load_backbone
+from spamft.models.backbone import Backbone
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import DownloadError
+from spamft.pretrained import PUBLISHED, gpt2_is_at_hand, load_gpt2
+from spamft.tokenizer import VOCABULARY, load_tokenizer
+
+__all__ = ["Pretrained", "open_model"]
+
+SCRATCH = GPTConfig(
+    vocab_size=4096, context_length=256, emb_dim=128, n_layers=3, n_heads=4
+)
+PATIENCE = 2.0  # seconds for the hub to answer, when there is a choice
+
+
+class Pretrained(NamedTuple):
+    """A language model and the tokenizer that it reads with."""
+
+    gpt: Backbone
+    tokenizer: tiktoken.Encoding
+    name: str  # what was opened: never "auto"
+    source: str  # a line on its origin
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has."""
+        return sum(p.numel() for p in self.gpt.parameters())
+
+
+def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
+    """A GPT and its tokenizer, by name or from a folder.
+
+    "gpt2", "gpt2-medium", "gpt2-large" and "gpt2-xl" come from the hub; "tiny" is the
+    small pretrained GPT of this package; "auto" is gpt2 where it is cached or can be
+    reached, else tiny; "scratch" a small GPT with random weights from `seed`. A folder
+    holds a model in Hugging Face's layout, with a `vocabulary.tiktoken` if its tokens
+    are not GPT-2's. Raises DownloadError or SpamftError.
+    """
+    name = str(name)
+    if name == "auto":
+        if gpt2_is_at_hand(PATIENCE):
+            try:
+                return open_model("gpt2")
+            except DownloadError:
+                pass  # reachable, but the download failed: treat as offline
+        return open_model("tiny")._replace(
+            source="the bundled tiny GPT (GPT-2 cannot be reached)"
+        )
+    if name == "scratch":
+        gpt, tokenizer = GPT(SCRATCH, seed=seed), load_tokenizer("tiny")
+        return Pretrained(gpt, tokenizer, name, "a small GPT with random weights")
+    is_folder = Path(name).is_dir() and name not in PUBLISHED
+    gpt = load_backbone(name) if is_folder else load_gpt2(name)
+    own = name == "tiny" or (is_folder and (Path(name) / VOCABULARY).exists())
+    tokenizer = load_tokenizer(name if own else "gpt2")
+    if tokenizer.n_vocab > gpt.config.vocab_size:
+        raise SpamftError(
+            f"{name} knows {gpt.config.vocab_size:,} tokens, but its tokenizer "
+            f"{tokenizer.name} has {tokenizer.n_vocab:,}"
+        )
+    source = "the bundled tiny GPT" if name == "tiny" else name
+    return Pretrained(gpt, tokenizer, name, source)

@@ -1,0 +1,120 @@
+"""A classifier + texts -> a label and probabilities for each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import pandas as pd
+import tiktoken
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from spamft.batches import TokenDataset
+from spamft.classifier import GPTClassifier
+from spamft.plumbing.buckets import bucket
+from spamft.plumbing.device import token_budget as default_token_budget
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.modes import evaluation_mode
+from spamft.trunk import TrainablePart
+
+__all__ = ["Verdict", "classify", "classify_stream", "dataset_for", "predict_in_order"]
+
+
+class Verdict(NamedTuple):
+    """What a classifier predicts for one message."""
+
+    label: str
+    probabilities: dict[str, float]  # label name -> 0..1
+
+
+def classify(
+    model: nn.Module, tokenizer: tiktoken.Encoding, texts: str | Iterable[str]
+) -> Verdict | list[Verdict]:
+    """A Verdict for one text, or one for each of many, in their order."""
+    if isinstance(texts, str):
+        return next(classify_stream(model, tokenizer, [texts]))
+    return list(classify_stream(model, tokenizer, texts))
+
+
+def classify_stream(
+    model: nn.Module,
+    tokenizer: tiktoken.Encoding,
+    texts: Iterable[str],
+    *,
+    chunk_size: int = 8192,
+    token_budget: int | None = None,
+) -> Iterator[Verdict]:
+    """Classify texts as they come, holding no more than `chunk_size` of them at a time.
+
+    Within a chunk the same text is classified once, in batches of similar length of at
+    most `token_budget` tokens, by default what suits the device. Texts are cut after
+    `model.max_length` tokens.
+    """
+    if chunk_size < 1:
+        raise SpamftError(f"{chunk_size=} must be at least 1 message")
+    texts, read = iter(texts), 0
+    while chunk := list(islice(texts, chunk_size)):
+        for place, text in enumerate(chunk, start=read):
+            if not isinstance(text, str):
+                raise SpamftError(f"message {place} is {text!r}: expected a text")
+        read += len(chunk)
+        distinct = list(dict.fromkeys(chunk))
+        ids = model.encode(distinct, tokenizer)
+        examples = _dataset(model, ids, [0] * len(ids), tokenizer)
+        rows = predict_in_order(model, examples, token_budget).softmax(-1).tolist()
+        row_of = dict(zip(distinct, rows, strict=True))
+        for text in chunk:
+            yield _verdict(model.label_names, row_of[text])
+
+
+def dataset_for(
+    model: nn.Module, df: pd.DataFrame, tokenizer: tiktoken.Encoding
+) -> TokenDataset:
+    """Messages with class ids as labels, tokenized as `model` reads them."""
+    ids = model.encode(df["Text"].tolist(), tokenizer)
+    return _dataset(model, ids, df["Label"].tolist(), tokenizer)
+
+
+def _dataset(
+    model: nn.Module,
+    ids: list[list[int]],
+    labels: list[int],
+    tokenizer: tiktoken.Encoding,
+) -> TokenDataset:
+    width = model.width  # a model that reads the last column needs the width it knows
+    return TokenDataset(
+        ids, labels, tokenizer.eot_token, width, fixed_width=width is not None
+    )
+
+
+def _verdict(names: tuple[str, ...], row: list[float]) -> Verdict:
+    label = names[max(range(len(row)), key=row.__getitem__)]
+    return Verdict(label, dict(zip(names, row, strict=True)))
+
+
+@torch.inference_mode()
+def predict_in_order(
+    model: nn.Module,
+    dataset: Dataset | Sequence[list[int]],
+    token_budget: int | None = None,
+) -> Tensor:
+    """(N, K) float32 logits on the CPU, one row per example, in their order.
+
+    `dataset` is one of spamft's, or token ids. Batches have examples of similar length
+    and at most `token_budget` tokens, by default what suits the device.
+    """
+    if not isinstance(dataset, Dataset):  # padding is never read by these models
+        dataset = TokenDataset(dataset, [0] * len(dataset), pad_id=0)
+    device = next(model.parameters()).device
+    logits: list[Tensor | None] = [None] * len(dataset)
+    # the same logits, without what of the last block nobody reads
+    reader = TrainablePart(model) if isinstance(model, GPTClassifier) else model
+    budget = token_budget or default_token_budget(device)
+    with evaluation_mode(reader):
+        for places in bucket(dataset.lengths, budget):
+            *inputs, _ = dataset.collate([dataset[i] for i in places])
+            rows = reader(*(tensor.to(device) for tensor in inputs)).float().cpu()
+            for place, row in zip(places, rows, strict=True):
+                logits[place] = row
+    return torch.stack(logits)

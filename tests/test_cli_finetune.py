@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from spamft.cli.main import main
+
+pytestmark = pytest.mark.usefixtures("small_scratch")
+
+
+def finetune(file, output, *options: str) -> int:
+    arguments = ["finetune", "--data", str(file), "--model", "scratch"]
+    return main([*arguments, "--output", str(output), "--epochs", "2", *options])
+
+
+def metrics_of(folder) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_finetune_tells_what_it_does_and_where(message_file, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert finetune(message_file, run, "--lr", "0.003") == 0
+    shown = capsys.readouterr().out
+    assert "40 messages (20 ham, 20 spam)" in shown
+    assert "parameters train" in shown and "epoch 2.00" in shown
+    assert f"results in {run}" in shown
+    assert metrics_of(run)["recipe"]["lr"] == 0.003
+
+
+def test_every_option_reaches_the_run(message_file, tmp_path):
+    options = (
+        "--seed 7 --split-seed 8 --batch-size 4 --patience 2 --method last_block "
+        "--no-balance --bf16 --pooling mean --max-length 6 --device cpu "
+        "--weight-decay 0 --clip-norm 2 --accumulate 2 --eval-every 3 --warmup-steps 1"
+    )
+    assert finetune(message_file, tmp_path / "r", *options.split()) == 0
+    metrics = metrics_of(tmp_path / "r")
+    recipe = {
+        name: metrics["recipe"][name]
+        for name in (
+            "seed",
+            "batch_size",
+            "patience",
+            "bf16",
+            "weight_decay",
+            "clip_norm",
+            "accumulate",
+            "eval_every",
+            "warmup_steps",
+            "epochs",
+        )
+    }
+    assert list(recipe.values()) == [7, 4, 2, True, 0.0, 2.0, 2, 3, 1, 2]
+    assert metrics["recipe"]["class_weights"]
+    assert metrics["data"]["split_seed"] == 8 and not metrics["data"]["balanced"]
+    assert metrics["model"]["trained_parts"][0] == "block 1"
+    assert metrics["model"]["pooling"] == "mean"
+    assert metrics["model"]["max_length"] == 6
+    assert metrics["method"]["name"] == "last block"
+
+
+def test_lecture_is_one_option(message_file, tmp_path):
+    assert finetune(message_file, tmp_path / "r", "--lecture") == 0
+    metrics = metrics_of(tmp_path / "r")
+    assert metrics["data"]["lecture"] and metrics["recipe"]["lecture"]
+    assert metrics["model"]["pooling"] == "last"
+
+
+@pytest.mark.parametrize("method", ["lora-16", "qlora-16", "instructions"])
+def test_a_method_is_trained_saved_and_used_again(
+    message_file, tmp_path, capsys, method
+):
+    assert finetune(message_file, tmp_path / "r", "--method", method) == 0
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(["classify", "--model", str(tmp_path / "r"), "WIN Z NOW"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second and first.endswith("\tWIN Z NOW")
+
+
+def test_a_run_that_is_there_stays_unless_overwritten(message_file, tmp_path, capsys):
+    assert finetune(message_file, tmp_path / "r") == 0
+    before = (tmp_path / "r" / "metrics.json").read_bytes()
+    capsys.readouterr()
+    assert finetune(message_file, tmp_path / "r", "--seed", "5") == 2
+    shown = capsys.readouterr()
+    assert "already holds a run" in shown.err and shown.out == ""  # before any work
+    assert (tmp_path / "r" / "metrics.json").read_bytes() == before
+    assert finetune(message_file, tmp_path / "r", "--seed", "5", "--overwrite") == 0
+    assert metrics_of(tmp_path / "r")["recipe"]["seed"] == 5
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_ctrl_c_saves_nothing_as_if_it_were_whole(
+    message_file, tmp_path, monkeypatch, overwrite
+):
+    run = tmp_path / "run"
+    if overwrite:
+        assert finetune(message_file, run) == 0
+    before = {p.name: p.stat().st_mtime_ns for p in run.rglob("*")}
+
+    def interrupt(record):  # as Ctrl-C does, in the middle of the training
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spamft.train.Record.__str__", interrupt)
+    options = ["--overwrite"] if overwrite else []
+    assert finetune(message_file, run, *options) == 130
+    assert {p.name: p.stat().st_mtime_ns for p in run.rglob("*")} == before
+    assert run.exists() == overwrite and not list(tmp_path.glob(".*"))
+
+
+def test_a_failed_run_leaves_nothing(message_file, tmp_path, capsys):
+    assert finetune(message_file, tmp_path / "r", "--lr", "1e30") == 2
+    assert "not finite at step" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()

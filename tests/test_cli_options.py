@@ -1,0 +1,41 @@
+import argparse
+from dataclasses import dataclass
+
+import pytest
+
+from spamft.cli.options import DataOptions, add_options, given, option
+
+
+@dataclass(frozen=True)
+class Some:
+    size: int = option(3, "how large, 5 % say", "N")
+    name_of_it: str | None = option(None, "a name")
+    loud: bool = option(False, "shout")
+    inner: int = 7  # no help, so no option
+
+
+def parse(*arguments: str, **options):
+    parser = argparse.ArgumentParser()
+    add_options(parser, Some, **options)
+    return parser, parser.parse_args(arguments)
+
+
+def test_a_field_with_help_is_an_option_of_its_type_and_default():
+    parser, args = parse("--name-of-it", "x", "--loud")
+    assert (args.size, args.name_of_it, args.loud) == (3, "x", True)
+    assert not hasattr(args, "inner")
+    shown = " ".join(parser.format_help().split())
+    assert "how large, 5 % say (default 3)" in shown
+    assert Some(**given(args, Some)) == Some(3, "x", True)
+
+
+def test_without_defaults_only_what_was_named_is_given():
+    _, args = parse("--size", "9", keep_defaults=False)
+    assert given(args, Some) == {"size": 9}
+
+
+def test_the_options_of_data_open_it(message_file):
+    prepared = DataOptions(data=str(message_file), no_balance=True).open(False)
+    assert sum(map(len, prepared.splits)) == 40 and not prepared.balanced
+    with pytest.raises(ValueError, match="no file"):
+        DataOptions(data="nowhere").open(False)

@@ -1,0 +1,179 @@
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+
+from spamft.cli.finetune import FinetuneOptions
+from spamft.experiments.finetune import finetune
+from spamft.gpt import GPTConfig
+from spamft.methods.method import METHODS
+from spamft.plumbing.errors import SpamftError
+from spamft.sources import open_model, open_splits
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """A very small GPT: the run itself is what is tested."""
+    monkeypatch.setattr("spamft.sources.models.SCRATCH", GPTConfig(4096, 160, 16, 2, 2))
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    ham = [f"ham\tsee you at {chr(97 + i)}{chr(98 + i % 5)}" for i in range(20)]
+    spam = [f"spam\tWIN {chr(65 + i)} NOW {chr(70 + i % 3)}" for i in range(15)]
+    path = tmp_path / "messages.tsv"
+    path.write_text("\n".join(ham + spam))
+    return path
+
+
+def quick(file, method=None, *, epochs=2, lr=1e-3, **options):
+    config = {"epochs": epochs, "lr": lr}
+    return finetune(str(file), "scratch", method, config=config, **options)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_a_run_that_classifies(file, method):
+    run = quick(file, method)
+    assert run.reports["test"].examples == len(run.data.splits.test) == 6
+    assert run.logits["test"].shape == (6, 2)
+    verdict = run.classify("see you at x")
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+    assert run.setup.method is METHODS[method]
+
+
+def test_nothing_is_printed_or_written_unless_asked(file, tmp_path, capsys):
+    before = set(tmp_path.rglob("*"))
+    quick(file)
+    said = capsys.readouterr()
+    assert said.out == said.err == "" and set(tmp_path.rglob("*")) == before
+
+
+def test_the_log_tells_data_model_device_and_every_record(file):
+    lines = []
+    run = quick(file, log=lines.append)
+    text = "\n".join(lines)
+    assert "train / validation / test 21 / 3 / 6" in text
+    assert "random weights; full:" in text and "device: cpu" in text
+    assert all(str(record) in lines for record in run.history)
+
+
+def test_neither_data_nor_model_that_were_given_change(file):
+    data, model = open_splits(file), open_model("scratch")
+    weights = [p.clone() for p in model.gpt.parameters()]
+    texts = [part.copy() for part in data.splits]
+    for method in METHODS:
+        finetune(data, model, method, config={"epochs": 1, "lr": 0.01})
+    now = list(model.gpt.parameters())
+    assert all(map(torch.equal, weights, now))
+    assert all(a.equals(b) for a, b in zip(texts, data.splits, strict=True))
+
+
+def test_the_same_seed_gives_the_same_run(file):
+    first, again, other = (quick(file, seed=seed).logits["test"] for seed in (3, 3, 4))
+    assert first.equal(again) and not first.equal(other)
+
+
+def test_logits_are_in_the_order_of_the_messages(file):
+    run = quick(file, "last_block")
+    for text, row in zip(run.data.splits.test["Text"], run.logits["test"], strict=True):
+        alone = run.classify(text).probabilities.values()
+        assert row.softmax(-1).tolist() == pytest.approx(list(alone), abs=1e-5)
+
+
+def test_random_weights_train_in_full_and_pretrained_ones_in_the_last_block(file):
+    assert quick(file).setup.method is METHODS["full"]
+    data = open_splits(file)
+    tiny = finetune(data, "tiny", config={"epochs": 1})
+    assert tiny.setup.method is METHODS["last_block"] and tiny.trunk.blocks == 4
+
+
+def test_a_recipe_can_be_changed_in_part_or_replaced_whole(file):
+    config = quick(file).setup.config
+    assert (config.epochs, config.lr, config.warmup_steps) == (2, 1e-3, 50)
+    whole = METHODS["full"].recipe(1)
+    assert finetune(str(file), "scratch", config=whole).setup.config == whole
+
+
+def test_lecture_means_its_rows_its_split_its_padding_and_its_settings(file):
+    file.write_text(file.read_text() + '\nham\t"lost\nham\tand lost too"\nham\tlast')
+    run = finetune(str(file), "scratch", "last_block", lecture=True)
+    assert len(run.data.df) == 37  # of 38: the parser takes two for one
+    assert run.model.pooling == "last"
+    assert run.model.width == max(len(ids) for ids in run_ids(run))
+    assert run.setup.config.eval_every == 50
+    assert run.history[-1].step == 5 * (21 // 8)
+    assert run.history[-1].examples == 5 * (21 // 8) * 8
+
+
+def run_ids(run):
+    texts = run.data.splits.train["Text"]
+    return run.tokenizer.encode_ordinary_batch(texts.tolist())
+
+
+def test_pooling_and_length_are_the_callers_choice(file):
+    run = quick(file, "last_block", pooling="mean", max_length=5)
+    assert (run.model.pooling, run.model.max_length) == ("mean", 5)
+    assert quick(file, "last_block", pooling="last").model.width is not None
+
+
+def test_without_balancing_all_rows_stay_and_the_rare_class_weighs_more(file):
+    data = open_splits(file, balanced=False)
+    run = finetune(data, "scratch", config={"epochs": 1})
+    assert sum(map(len, run.data.splits)) == 35
+    ham, spam = run.setup.config.class_weights
+    assert spam > 1 > ham
+
+
+def test_any_number_of_classes(tmp_path):
+    path = tmp_path / "tickets.csv"
+    rows = [
+        f"{name},{name} {chr(97 + i)}" for i in range(12) for name in ("x", "y", "z")
+    ]
+    path.write_text("team,body\n" + "\n".join(rows))
+    data = open_splits(path, text_column="body", label_column="team")
+    for method in ("full", "features", "instructions"):
+        run = finetune(data, "scratch", method, config={"epochs": 1})
+        assert len(run.reports["test"].classes) == 3
+        assert set(run.classify("x a").probabilities) == {"x", "y", "z"}
+
+
+def test_leaks_are_kept_out_or_counted(file):
+    file.write_text("\n".join(file.read_text().split("\n") * 2))
+    assert quick(file).data.leaks["test"] == {"exact": 0, "folded": 0}
+    data = open_splits(file, lecture=True)
+    assert finetune(data, "scratch", config={"epochs": 1}).data.leaks["test"]["exact"]
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        ({"data": "nothing.tsv"}, "no file 'nothing.tsv'"),
+        ({"model": "gpt5"}, "no model 'gpt5'"),
+        ({"method": "tail"}, "unknown method 'tail': choose from head, features"),
+        ({"device": "tpu"}, "device 'tpu' must be one of auto"),
+        ({"pooling": "max"}, "pooling='max' must be one of last_real"),
+        ({"max_length": 199}, "max_length=199 exceeds the model's context of 160"),
+        ({"config": {"batch_size": 0}}, "batch_size=0 must be at least 1"),
+        ({"config": {"lr": 1e30}}, "not finite at step"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_error(file, change, complaint):
+    with pytest.raises(SpamftError, match=complaint):
+        finetune(**({"data": str(file), "model": "scratch"} | change))
+
+
+def test_a_keyboard_interrupt_reaches_the_caller(file):
+    def stop(line):
+        if line.startswith("epoch"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quick(file, log=stop)
+
+
+def test_the_command_lines_options_are_the_functions_own():
+    parameters = inspect.signature(finetune).parameters
+    for each in fields(FinetuneOptions):
+        assert parameters[each.name].default == each.default, each.name

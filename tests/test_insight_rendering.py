@@ -1,0 +1,20 @@
+from spamft.insight.rendering import Line, as_html, as_text
+
+LINES = [Line("rows", "12"), Line("length <alone>", "all & right", 1.0)]
+
+
+def test_text_has_one_line_per_finding_in_two_columns():
+    first, second = as_text(LINES).split("\n")
+    assert first.split() == ["rows", "12"]
+    assert first.index("12") == second.index("all & right")
+
+
+def test_html_has_one_row_per_finding_and_a_bar_per_share():
+    page = as_html(LINES)
+    assert page.count("<tr>") == 2 and page.count("<div") == 1
+    assert "width:120px" in page
+
+
+def test_html_shows_markup_instead_of_obeying_it():
+    assert "length &lt;alone&gt;" in as_html(LINES)
+    assert "all &amp; right" in as_html(LINES)

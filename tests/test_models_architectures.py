@@ -1,0 +1,23 @@
+import pytest
+
+from spamft.gpt import GPT
+from spamft.models.architectures import ARCHITECTURES, load_backbone, name_of
+from spamft.plumbing.errors import SpamftError
+from spamft.pretrained import save_gpt2
+
+
+def test_a_folder_is_opened_by_the_architecture_that_its_config_names(
+    tiny_gpt, tmp_path
+):
+    save_gpt2(tiny_gpt, tmp_path)
+    model = load_backbone(tmp_path)
+    assert isinstance(model, GPT) and model.config == tiny_gpt.config
+
+
+def test_a_model_knows_the_name_of_its_architecture(tiny_gpt):
+    assert name_of(tiny_gpt) == "gpt2"
+    build, config = ARCHITECTURES["gpt2"].build, tiny_gpt.config
+    assert build(config).config == config
+    tiny_gpt.config = object()
+    with pytest.raises(SpamftError, match="GPT is none of the architectures gpt2"):
+        name_of(tiny_gpt)

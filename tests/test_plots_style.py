@@ -1,0 +1,55 @@
+import io
+from base64 import b64decode
+
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.colors import to_rgb
+
+from spamft import plots
+from spamft.plots.style import BLUE, GREY, ORANGE, PAPER, colors, in_percent, paper
+
+
+def brightness(color: str) -> float:
+    return sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(color), strict=True))
+
+
+def test_jupyter_shows_the_picture_and_knows_its_words():
+    figure, axes = paper("A line that rises.")
+    axes.plot([1, 2], [1, 2])
+    data, metadata = DisplayFormatter().format(figure)
+    assert b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert data["text/plain"] == metadata["image/png"]["alt"] == "A line that rises."
+
+
+def test_a_picture_is_as_large_as_it_was_asked_to_be():
+    figure, _ = paper(width=5, height=2)
+    assert figure.get_size_inches().tolist() == [5, 2]
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def test_the_first_colors_have_names():
+    assert colors(1) == [BLUE]
+    assert colors(2) == [BLUE, ORANGE]
+    assert colors(3) == [BLUE, ORANGE, GREY]
+    assert colors(0) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 20])
+def test_any_number_of_colors_are_different_and_visible_on_the_paper(count):
+    found = colors(count)
+    assert len(set(found)) == count
+    assert all(brightness(PAPER) - brightness(color) > 0.15 for color in found)
+
+
+def test_shares_are_counted_in_percent():
+    _, axes = paper()
+    in_percent(axes)
+    assert axes.yaxis.get_major_formatter()(0.5) == "50"
+
+
+def test_the_package_offers_every_plot_of_its_modules():
+    modules = (plots.comparison, plots.messages, plots.scores, plots.training)
+    made = {name for module in modules for name in module.__all__}
+    assert made <= set(plots.__all__)
+    assert plots.__all__ == sorted(plots.__all__)
+    assert all(hasattr(plots, name) for name in plots.__all__)

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
+from spamft.plumbing.errors import SpamftError
+
+
+def same(one, other) -> bool:
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def test_a_tree_comes_back_as_it_was(tmp_path):
+    shared = torch.arange(6.0)
+    tree = {
+        "numbers": {0: shared[:3], 1: shared, "x": [shared, None, True]},
+        "half": torch.randn(2, 3).bfloat16(),
+        "transposed": torch.randn(2, 3).T,
+        "empty": [[], {}, torch.zeros(0)],
+        "plain": ["dict", {"tensor": "0"}, 1.5, -7],
+        "bytes": torch.get_rng_state(),
+    }
+    save_checkpoint(tmp_path / "file", tree)
+    assert same(load_checkpoint(tmp_path / "file"), tree)
+
+
+def test_an_optimizer_resumes_from_it(tmp_path):
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    save_checkpoint(tmp_path / "file", optimizer.state_dict())
+    fresh = torch.optim.AdamW(layer.parameters())
+    fresh.load_state_dict(load_checkpoint(tmp_path / "file"))
+    assert same(fresh.state_dict(), optimizer.state_dict())
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"not tensors" * 9])
+def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(SpamftError, match="file: not a checkpoint of spamft"):
+        load_checkpoint(tmp_path / "file")
+
+
+def test_a_write_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path / "file", {"a": 1})
+
+    def fail(*args, **options):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("spamft.plumbing.checkpoint.save_file", fail)
+    with pytest.raises(OSError):
+        save_checkpoint(tmp_path / "file", {"a": 2})
+    assert load_checkpoint(tmp_path / "file") == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

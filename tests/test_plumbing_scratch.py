@@ -1,0 +1,16 @@
+import gc
+
+import torch
+
+from spamft.plumbing.scratch import empty_on_disk
+
+
+def test_it_is_an_ordinary_tensor_and_leaves_no_file(tmp_path):
+    tensor = empty_on_disk((5, 3), torch.float32, tmp_path)
+    tensor.copy_(torch.arange(15).view(5, 3))
+    assert tensor[2:4].sum() == 6 + 7 + 8 + 9 + 10 + 11
+    assert list(tmp_path.iterdir()) == []
+    part = tensor[1]
+    del tensor
+    gc.collect()
+    assert part.tolist() == [3, 4, 5]  # a view keeps it alive
