@@ -6,9 +6,9 @@ python benchmarks/classify.py --data sms+spam+collection.zip
 import torch
 from setting import GPT2, Clock, finish, model, parser, table
 
-from spamft.classifier import classify
 from spamft.sources import open_messages
 from spamft.tokenizer import GPT2_FILES, cached_file, load_tokenizer
+from spamft.use.predict import classify
 
 BATCH_SIZES = (1, 4, 8, 16, 32, 64)
 WIDTH = 120  # the lecture's longest training message

@@ -1,4 +1,4 @@
-"""The whole finetuning job, 5 epochs of the last block at GPT-2's size: four ways.
+"""The whole finetuning job at GPT-2's size, 5 epochs of the last block, done four times.
 
 (a) the lecture's loop, written plainly; (b) transformers' GPT2ForSequenceClassification
 with dynamic padding; (c) spamft, last real token; (d) spamft in the lecture's mode.
@@ -28,12 +28,12 @@ from setting import (
     table,
 )
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 from spamft.batches import make_bucketed_loader, make_loader
+from spamft.data import Splits
 from spamft.evaluate import evaluate
-from spamft.train import Record, TrainConfig, fit
-from spamft.trunk import plan_trunk, run_trunk
+from spamft.train import TrainConfig, fit, train
+from spamft.trunk import cache_trunk
 
 EPOCHS, EVAL_EVERY, EVAL_BATCHES = 5, 50, 5
 
@@ -41,11 +41,11 @@ EPOCHS, EVAL_EVERY, EVAL_BATCHES = 5, 50, 5
 def main() -> None:
     args = _arguments()
     splits = lecture_splits(args.data)
-    padded, ragged = (datasets(splits, as_lecture=x) for x in (True, False))
+    padded, ragged = (datasets(splits, fixed_width=x) for x in (True, False))
     rates = [matrix_rate()]
-    ours = _spamft(ragged, as_lecture=False)
+    ours = _spamft(ragged, lecture=False)
     rates.append(matrix_rate())
-    lecture_mode = _spamft(padded, as_lecture=True)
+    lecture_mode = _spamft(padded, lecture=True)
     rates.append(matrix_rate())
     plain = _lecture(padded, args)
     theirs = _transformers(ragged, args)
@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
 
 def _lecture(parts: list, args: argparse.Namespace) -> dict:
     """Every message padded, every block at every step, the last column read."""
-    train, validation, test = (
+    batches, validation, test = (
         make_loader(part, 8, shuffle=i == 0, drop_last=i == 0)
         for i, part in enumerate(parts)
     )
@@ -190,59 +190,49 @@ def _transformers(parts: list, args: argparse.Namespace) -> dict:
     }
 
 
-def _spamft(parts: list, *, as_lecture: bool) -> dict:
-    """The trunk once, then 5 epochs of the top, then all three parts; run in full."""
-    classifier = model("last" if as_lecture else "last_real")
-    train = make_loader(parts[0], 8, shuffle=True, drop_last=as_lecture)
-    whole = [make_bucketed_loader(part) for part in parts]
-    looked_at = whole[1]
-    if as_lecture:
-        batches = make_loader(parts[1], 8)
-        looked_at = DataLoader(
-            parts[1],
-            batch_sampler=list(islice(batches.batch_sampler, EVAL_BATCHES)),
-            collate_fn=batches.collate_fn,
-        )
-    loaders = [train, looked_at, *whole]
-    plan = plan_trunk(classifier, loaders)
-    config = TrainConfig(epochs=EPOCHS, eval_every=EVAL_EVERY if as_lecture else None)
+def _spamft(parts: Splits, *, lecture: bool) -> dict:
+    """The trunk once, then 5 epochs of the rest, then all three parts; run in full."""
+    classifier = model("last" if lecture else "last_real")
+    config = TrainConfig(epochs=EPOCHS, eval_every=EVAL_EVERY if lecture else None)
     clocks = {name: Clock() for name in ("whole", "trunk", "train", "evaluate")}
     with clocks["whole"]:
-        clocks["trunk"].__enter__()
-        with run_trunk(classifier, loaders) as (top, (train, looked_at, *whole)):
-            clocks["trunk"].__exit__()
-            with clocks["train"]:
-                fit(top, train, looked_at, config)
-            with clocks["evaluate"]:
-                for loader in whole:
-                    evaluate(top, loader)
+        with clocks["trunk"]:
+            learner, hidden = cache_trunk(classifier, parts)
+        batches = make_loader(hidden.train, 8, shuffle=True, drop_last=lecture)
+        whole = [make_bucketed_loader(part) for part in hidden]
+        watched = whole[1]
+        if lecture:
+            watched = make_loader(hidden.validation, 8, batches=EVAL_BATCHES)
+        with clocks["train"]:
+            fit(learner, batches, watched, config)
+        with clocks["evaluate"]:
+            for loader in whole:
+                evaluate(learner, loader)
+    plan = learner.plan
     return {
         "seconds": clocks["whole"].seconds,
         "stages": {name: clock.seconds for name, clock in clocks.items()},
         "tokens": plan.tokens,
         "padding": 1 - plan.tokens / plan.padded,
-        "trunk_gflops": plan.flops / clocks["trunk"].seconds / 1e9,
+        "trunk_gflops": plan.gflops_per_second,
     }
 
 
-def _first_losses(parts: list, steps: int, *, cached: bool) -> list[float]:
-    """The losses of the first steps, through the cache or through the whole model."""
-    as_lecture = parts[0].width is not None
-    classifier = model("last" if as_lecture else "last_real")
-    train = make_loader(parts[0], 8, shuffle=True, drop_last=as_lecture)
-    one = DataLoader(parts[0], batch_sampler=[[0]], collate_fn=train.collate_fn)
-    config = TrainConfig(epochs=1, eval_every=1)
-
-    def stop(record: Record) -> None:
+def _first_losses(parts: Splits, steps: int, *, cached: bool) -> list[float]:
+    """The losses of the first steps, on the cache or through the whole model."""
+    lecture = parts.train.width is not None
+    classifier = model("last" if lecture else "last_real")
+    learner, dataset = classifier, parts.train
+    if cached:
+        learner, [dataset] = cache_trunk(classifier, [dataset])
+    batches = make_loader(dataset, 8, shuffle=True, drop_last=lecture)
+    one = make_loader(dataset, 1, batches=1)
+    losses = []
+    for record in train(learner, batches, one, TrainConfig(epochs=1, eval_every=1)):
+        losses.append(record.train_loss)
         if record.step == steps:
-            raise KeyboardInterrupt  # `fit` ends with the history so far
-
-    if not cached:
-        history = fit(classifier, train, one, config, stop)
-    else:
-        with run_trunk(classifier, [train, one]) as (top, loaders):
-            history = fit(top, *loaders, config, stop)
-    return [record.train_loss for record in history]
+            break
+    return losses
 
 
 def _largest(first: list[float], second: list[float]) -> float:

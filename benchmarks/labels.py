@@ -8,33 +8,24 @@
 """
 
 import argparse
-import copy
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
 import pandas as pd
 from scipy import stats
 from setting import finish, parser, table
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline, make_union
-from sklearn.svm import LinearSVC
-from torch import nn
-from torch.utils.data import DataLoader
 
-from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
-from spamft.classifier import GPTClassifier, set_trainable
-from spamft.data import Splits, balance, encode_labels, random_split
-from spamft.evaluate import evaluate
-from spamft.gpt import GPT
-from spamft.job import default_recipe
+from spamft.data import Splits
+from spamft.experiments.finetune import finetune
+from spamft.insight.baselines import words_and_pieces
+from spamft.methods.heads import ClassHead, RandomWeights
+from spamft.methods.method import METHODS, Method
 from spamft.plots.style import Picture, colors, in_percent, paper
-from spamft.sources import open_messages, open_model
-from spamft.train import TrainConfig, fit
-from spamft.trunk import run_trunk
+from spamft.sources import open_splits
+from spamft.sources.messages import PreparedData
 
 SIZES, DRAWS, SEEDS = (16, 32, 64, 128), 10, (1, 2, 3, 4, 5)
 FEW_STEPS = 100  # optimizer steps, whatever the number of labels
@@ -59,37 +50,32 @@ def main() -> None:
 
 
 def _split(args: argparse.Namespace) -> dict[str, list[float]]:
-    """Test accuracy of each way, one for each seed."""
-    messages = open_messages(args.data, lecture=args.data not in ("auto", "sample"))
-    splits = random_split(encode_labels(balance(messages.df)))
-    rows: dict[str, list[float]] = {}
-    for name, make in _models().items():
-        for scope in ("last_block",) if args.quick else ("last_block", "all"):
-            rows[f"{name}, {scope}"] = [
-                _accuracy(make(seed), splits, scope, seed) for seed in SEEDS
-            ]
-    rows[TFIDF] = [_tfidf(splits)] * len(SEEDS)
-    return rows
+    """Test accuracy of each method, one per seed."""
+    data = open_splits(args.data, lecture=True)
+    scopes = ("last_block",) if args.quick else ("last_block", "all")
+    rows = {
+        f"{name}, {scope}": [_accuracy(data, method, seed) for seed in SEEDS]
+        for scope in scopes
+        for name, method in _methods(scope).items()
+    }
+    return rows | {TFIDF: [_tfidf(data.splits)] * len(SEEDS)}
 
 
 def _few(args: argparse.Namespace) -> dict[str, dict[int, list[float]]]:
-    """Accuracy on the rest, by way and number of labels, one for each draw."""
-    lecture = args.data not in ("auto", "sample")
-    df = encode_labels(balance(open_messages(args.data, lecture=lecture).df))
-    ways = {
-        f"{PRETRAINED}, last block": (PRETRAINED, "last_block"),
-        f"{RANDOM}, last block": (RANDOM, "last_block"),
-        f"{RANDOM}, all": (RANDOM, "all"),
-    }
-    if args.quick:
-        ways.popitem()
-    rows = {name: {n: [] for n in SIZES} for name in (*ways, TFIDF)}
+    """Accuracy on the rest, by method and number of labels, one per draw."""
+    data = open_splits(args.data, lecture=True)
+    df = pd.concat(data.splits, ignore_index=True)
+    methods = {f"{n}, last block": m for n, m in _methods("last_block").items()}
+    if not args.quick:
+        methods[f"{RANDOM}, all"] = _methods("all")[RANDOM]
+    rows = {name: {n: [] for n in SIZES} for name in (*methods, TFIDF)}
     for draw in range(DRAWS):
-        cuts = {n: _cut(df, n, draw) for n in SIZES}
-        for way, (name, scope) in ways.items():
-            for n, accuracy in _few_ways(_models()[name](draw), scope, cuts, draw):
-                rows[way][n].append(accuracy)
-        for n, splits in cuts.items():
+        for n in SIZES:
+            splits = _cut(df, n, draw)
+            few = data._replace(splits=splits)
+            changes = {"epochs": -(-FEW_STEPS * 8 // n), "warmup_steps": 10}
+            for name, method in methods.items():
+                rows[name][n].append(_accuracy(few, method, draw, **changes))
             rows[TFIDF][n].append(_tfidf(splits))
         print(f"draw {draw + 1} of {DRAWS}", file=sys.stderr)
     return rows
@@ -99,73 +85,28 @@ def _cut(df: pd.DataFrame, n: int, draw: int) -> Splits:
     """n labelled messages, half of them spam, and the rest as test."""
     train = df.groupby("Label").sample(n // 2, random_state=draw)
     rest = df.drop(train.index)
-    return Splits(train.sample(frac=1, random_state=draw), rest, rest)
+    train = train.sample(frac=1, random_state=draw)
+    return Splits(train, train[:1], rest)
 
 
-def _few_ways(
-    gpt: GPT, scope: str, cuts: dict[int, Splits], draw: int
-) -> Iterator[tuple[int, float]]:
-    """(number of labels, accuracy) of each cut; the trunk runs once for all."""
-    classifier = GPTClassifier(gpt, seed=draw)
-    set_trainable(classifier, scope)
-    fresh = copy.deepcopy(classifier.state_dict())
-    loaders = [x for splits in cuts.values() for x in _loaders(gpt, splits, draw)]
-    with run_trunk(classifier, loaders) as (top, loaders):
-        for i, n in enumerate(cuts):
-            classifier.load_state_dict(fresh)
-            epochs = -(-FEW_STEPS * 8 // n)
-            config = replace(_config(scope), epochs=epochs, warmup_steps=10)
-            yield n, _fit(top, loaders[3 * i : 3 * i + 3], config)
-
-
-def _models() -> dict[str, Callable[[int], GPT]]:
+def _methods(scope: str) -> dict[str, Method]:
     """The bundled GPT, and one of its shape with random weights."""
+    recipe = METHODS["full" if scope == "all" else scope].recipe
+    head = ClassHead(scope)
     return {
-        PRETRAINED: lambda seed: open_model("tiny").gpt,
-        RANDOM: lambda seed: GPT(open_model("tiny").gpt.config, seed=seed),
+        PRETRAINED: Method(PRETRAINED, head, recipe),
+        RANDOM: Method(RANDOM, RandomWeights(head), recipe),
     }
 
 
-def _config(scope: str) -> TrainConfig:
-    """The package's own recipe for a small model and that scope."""
-    return default_recipe(0, scope).train
-
-
-def _accuracy(gpt: GPT, splits: Splits, scope: str, seed: int) -> float:
-    classifier = GPTClassifier(gpt, seed=seed)
-    set_trainable(classifier, scope)
-    with run_trunk(classifier, _loaders(gpt, splits, seed)) as (top, loaders):
-        return _fit(top, loaders, _config(scope))
-
-
-def _loaders(gpt: GPT, splits: Splits, seed: int) -> list[DataLoader]:
-    """Training batches, one message to look at meanwhile, the test messages."""
-    tokenizer = open_model("tiny").tokenizer
-    longest = SpamDataset(splits.train, tokenizer).max_length
-    longest = min(longest, gpt.config.context_length)
-    train, one, test = (
-        SpamDataset(part, tokenizer, longest)
-        for part in (splits.train, splits.train[:1], splits.test)
-    )
-    return [
-        make_loader(train, 8, shuffle=True, seed=seed),
-        make_loader(one),
-        make_bucketed_loader(test),
-    ]
-
-
-def _fit(top: nn.Module, loaders: list[DataLoader], config: TrainConfig) -> float:
-    train, one, test = loaders
-    fit(top, train, one, replace(config, eval_every=10**9))  # no choice is made by it
-    return evaluate(top, test).accuracy
+def _accuracy(data: PreparedData, method: Method, seed: int, **changes: int) -> float:
+    config = {"eval_every": 10**9} | changes  # only at the end: no choice is made by it
+    run = finetune(data, "tiny", method, config=config, seed=seed)
+    return run.reports["test"].accuracy
 
 
 def _tfidf(splits: Splits) -> float:
-    """Words and pairs, and pieces of words, weighed by rarity; a linear SVM."""
-    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    model = make_pipeline(make_union(words, pieces), LinearSVC())
-    model.fit(splits.train["Text"], splits.train["Label"])
+    model = words_and_pieces().fit(splits.train["Text"], splits.train["Label"])
     return float(model.score(splits.test["Text"], splits.test["Label"]))
 
 
@@ -182,15 +123,15 @@ def _show_split(n: dict) -> str:
 
 
 def _show_few(n: dict) -> str:
-    ways = n["accuracies"]
-    first, *others = ways
+    by_method = n["accuracies"]
+    first, *others = by_method
     rows = [
         [str(size)]
-        + [_spread(ways[way][size]) for way in ways]
-        + [_paired(ways[first][size], ways[way][size]) for way in others]
+        + [_spread(by_size[size]) for by_size in by_method.values()]
+        + [_paired(by_method[first][size], by_method[name][size]) for name in others]
         for size in SIZES
     ]
-    header = ["labels", *ways, *(f"first - {way}" for way in others)]
+    header = ["labels", *by_method, *(f"first - {name}" for name in others)]
     note = "mean ± sd; mean difference with its 95 % interval, in points"
     return f"{table(header, rows)}\n\n{note}"
 

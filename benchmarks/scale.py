@@ -1,8 +1,8 @@
 """Seconds and peak memory of the whole job as the messages grow, at GPT-2's size.
 
-Messages are drawn with replacement, equal ones are not shared, and the budget for
-hidden states is below what any size needs: cost must grow as the tokens, memory as
-the budget. Each size runs in a process of its own.
+Messages are drawn with replacement and numbered, so that no two are the same, and the
+budget for hidden states is below what any size needs: cost must grow as the tokens,
+memory as the budget. Each size runs in a process of its own.
 
     python benchmarks/scale.py --data sms+spam+collection.zip
 """
@@ -10,18 +10,17 @@ the budget. Each size runs in a process of its own.
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from setting import Clock, PeakMemory, finish, model, parser, table
+from setting import Clock, finish, model, parser, table
 
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.data import encode_labels
 from spamft.evaluate import evaluate
+from spamft.experiments.cost import PeakMemory
 from spamft.sources import open_messages
 from spamft.tokenizer import load_tokenizer
 from spamft.train import TrainConfig, fit
-from spamft.trunk import plan_trunk, run_trunk
+from spamft.trunk import cache_trunk
 
 BUDGET = 32 * 2**20  # bytes of hidden states in memory: below all sizes
 
@@ -48,30 +47,21 @@ def _job(data: str, count: int, epochs: int) -> dict:
     df = encode_labels(open_messages(data).df).sample(
         count, replace=True, random_state=1
     )
-    dataset = SpamDataset(df, load_tokenizer("gpt2"))
-    classifier = model()
-    loaders = [make_loader(dataset, 8, shuffle=True), make_bucketed_loader(dataset)]
-    plan = plan_trunk(classifier, loaders, share_equal=False)
-    with (
-        Clock() as clock,
-        PeakMemory() as memory,
-        tempfile.TemporaryDirectory() as folder,
-        run_trunk(
-            classifier,
-            loaders,
-            memory_budget=BUDGET,
-            folder=Path(folder),
-            share_equal=False,
-        ) as (top, (train, whole)),
-    ):
-        fit(top, train, whole, TrainConfig(epochs=epochs))
-        evaluate(top, whole)
+    numbered = [f"{i} {text}" for i, text in enumerate(df["Text"])]
+    dataset = SpamDataset(df.assign(Text=numbered), load_tokenizer("gpt2"))
+    with Clock() as clock, PeakMemory() as memory:
+        learner, [hidden] = cache_trunk(model(), [dataset], memory_budget=BUDGET)
+        whole = make_bucketed_loader(hidden)
+        train = make_loader(hidden, 8, shuffle=True)
+        fit(learner, train, whole, TrainConfig(epochs=epochs))
+        evaluate(learner, whole)
+    plan = learner.plan
     return {
         "messages": count,
         "tokens": plan.tokens,
         "hidden_bytes": plan.bytes,
         "seconds": clock.seconds,
-        "peak_mb": memory.megabytes,
+        "peak_mb": memory.bytes / 2**20,
     }
 
 

@@ -6,14 +6,13 @@ The weights are random: nothing is downloaded, and time does not depend on them.
 import argparse
 import json
 import platform
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from spamft.batches import SpamDataset
+from spamft.batches import encode_splits
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import Splits, balance, encode_labels, random_split
 from spamft.gpt import GPT, GPTConfig
@@ -23,7 +22,6 @@ from spamft.tokenizer import load_tokenizer
 __all__ = [
     "GPT2",
     "Clock",
-    "PeakMemory",
     "datasets",
     "finish",
     "lecture_splits",
@@ -61,12 +59,10 @@ def lecture_splits(data: str) -> Splits:
     return random_split(encode_labels(balance(df)))
 
 
-def datasets(splits: Splits, *, as_lecture: bool) -> list[SpamDataset]:
-    tokenizer = load_tokenizer("gpt2")
-    longest = SpamDataset(splits.train, tokenizer).max_length
-    return [
-        SpamDataset(part, tokenizer, longest, fixed_width=as_lecture) for part in splits
-    ]
+def datasets(splits: Splits, *, fixed_width: bool) -> Splits:
+    """The three parts, tokenized; as wide as the longest message, or ragged."""
+    tokenizer, context = load_tokenizer("gpt2"), GPT2.context_length
+    return encode_splits(splits, tokenizer, context, fixed_width=fixed_width)
 
 
 def model(pooling: str = "last_real") -> GPTClassifier:
@@ -97,30 +93,6 @@ def machine() -> str:
         ]
         name = names[0].split(":")[1].strip() if names else name
     return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
-class PeakMemory:
-    """MB of memory at their highest in a `with` block, looked at 20 times a second.
-
-    Anonymous memory: pages of mapped files, which the system drops when it needs
-    room, do not count. Linux only.
-    """
-
-    def __enter__(self) -> "PeakMemory":
-        self.megabytes, self._done = 0.0, threading.Event()
-        self._watcher = threading.Thread(target=self._watch)
-        self._watcher.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            status = Path("/proc/self/status").read_text()
-            [line] = [x for x in status.splitlines() if x.startswith("RssAnon")]
-            self.megabytes = max(self.megabytes, int(line.split()[1]) / 1024)
-
-    def __exit__(self, *error) -> None:
-        self._done.set()
-        self._watcher.join()
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from spamft.gpt import GPT, GPTConfig
+from spamft.plumbing.checkpoint import save_checkpoint
+from spamft.plumbing.errors import SpamftError
 from spamft.pretrained import load_gpt2
 from spamft.pretraining.config import PretrainConfig
 from spamft.pretraining.corpus import Corpus
@@ -47,16 +49,32 @@ def test_a_killed_run_resumes_and_ends_with_the_same_weights(texts, tmp_path):
 def test_a_checkpoint_of_another_call_is_refused(texts, tmp_path):
     pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
     for other in (replace(CONFIG, seed=9), replace(CONFIG, lr=1.0)):
-        with pytest.raises(ValueError, match="of another call"):
+        with pytest.raises(SpamftError, match="of another call"):
             pretrain(texts, tmp_path / "small", other, SHAPE)
-    with pytest.raises(ValueError, match="of another call"):
+    with pytest.raises(SpamftError, match="of another call"):
         pretrain(texts[:1], tmp_path / "small", CONFIG, SHAPE)
-    text = texts[0].read_text()
-    texts[0].write_text(text.replace("cat", "dog"))  # same name, same size
-    with pytest.raises(ValueError, match="of another call"):
+
+
+def test_another_text_of_the_same_name_and_size_is_refused(texts, tmp_path):
+    pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+    size = texts[0].stat().st_size
+    texts[0].write_text(texts[0].read_text().replace("cat", "dog"))
+    assert texts[0].stat().st_size == size
+    with pytest.raises(SpamftError, match="of another call"):
         pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
-    texts[0].write_text(text)
-    assert pretrain(texts, tmp_path / "small", CONFIG, SHAPE)[-1].step == 6
+
+
+def test_a_checkpoint_of_something_else_is_refused(texts, tmp_path):
+    save_checkpoint(tmp_path / "small" / "checkpoint.safetensors", {"step": 3})
+    with pytest.raises(SpamftError, match="of another call"):
+        pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+
+
+def test_a_finished_call_changes_no_weights_and_may_get_more_steps(texts, tmp_path):
+    first = pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+    model = (tmp_path / "small" / "model.safetensors").read_bytes()
+    assert pretrain(texts, tmp_path / "small", CONFIG, SHAPE) == first
+    assert (tmp_path / "small" / "model.safetensors").read_bytes() == model
     longer = pretrain(texts, tmp_path / "small", replace(CONFIG, steps=8), SHAPE)
     assert longer[-1].step == 8
 
@@ -77,9 +95,33 @@ def test_what_it_leaves_opens_here_and_in_transformers(texts, tmp_path):
         assert part in card
 
 
+def test_it_leaves_its_files_beside_those_that_were_there(texts, tmp_path, monkeypatch):
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "mine.txt").write_text("mine")
+    monkeypatch.chdir(tmp_path / "small")
+    pretrain(texts, ".", CONFIG, SHAPE)
+    assert {path.name for path in (tmp_path / "small").iterdir()} == {
+        *("vocabulary.tiktoken", "config.json", "model.safetensors"),
+        *("history.json", "README.md", "checkpoint.safetensors", "mine.txt"),
+    }
+    assert (tmp_path / "small" / "README.md").read_text().startswith("# small\n")
+
+
+def test_an_unknown_device_is_refused_before_anything_is_written(texts, tmp_path):
+    with pytest.raises(SpamftError, match="device 'abacus' must be one of"):
+        pretrain(texts, tmp_path / "small", CONFIG, SHAPE, device="abacus")
+    assert not (tmp_path / "small").exists()
+
+
+def test_the_card_names_the_device_that_computed(texts, tmp_path):
+    pretrain(texts, tmp_path / "small", CONFIG, SHAPE, device="cpu")
+    card = (tmp_path / "small" / "README.md").read_text()
+    assert f"minutes on {torch.get_num_threads()} threads of a" in card
+
+
 def test_too_little_text_is_refused(texts, tmp_path):
     texts[0].write_text("too short\n" * 9)
-    with pytest.raises(ValueError, match="fewer than a window of 16: give more text"):
+    with pytest.raises(SpamftError, match="fewer than a window of 16: give more text"):
         pretrain(texts[:1], tmp_path / "small", CONFIG, SHAPE)
 
 

@@ -317,8 +317,8 @@ if ... not in differences:
         with torch.no_grad():
             right = (reader(one) - reader(two)).abs().max().item()
         assert abs(mine - right) < 1e-3, (
-            f"Hint: a GPTClassifier with pooling='{pooling}', seed=SEED, .to(device) and "
-            ".eval(); both through it, subtract, .abs().max()."
+            f"Hint: GPTClassifier(gpt, pooling='{pooling}', seed=SEED).to(device), "
+            "then .eval(); both through it, subtract, .abs().max()."
         )
 
 # %% [markdown]

@@ -157,8 +157,9 @@ assert max(abs(a - b) for a, b in zip(there, here, strict=True)) < 1e-4
 # %% [markdown]
 # ## Save and load
 #
-# What is in the folder `model`? Two files: the weights, and a card with all that is needed
-# to use them, the labels' names, the length that training saw, the token to read:
+# What is in the folder `model`? Two files: the weights, and a card with all that is
+# needed to use them, the labels' names, the length that training saw, the token to
+# read:
 
 # %%
 card = json.loads((FOLDER / "model" / "classifier.json").read_text())

@@ -19,10 +19,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from spamft.batches import SpamDataset, make_bucketed_loader
-from spamft.classifier import GPTClassifier, set_trainable
-from spamft.evaluate import evaluate
-from spamft.methods.adapter import load_adapter, save_adapter
+import spamft
+from spamft.batches import encode_splits, make_bucketed_loader
+from spamft.classifier import GPTClassifier
 from spamft.methods.lora import (
     LoRAConfig,
     LoRALinear,
@@ -30,28 +29,32 @@ from spamft.methods.lora import (
     lora_layers,
     merge_lora,
 )
+from spamft.methods.lora_files import load_adapter, save_adapter
 from spamft.plots import BLUE, ORANGE, paper
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_model, open_splits
-from spamft.train import TrainConfig, fit
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
 SEED = 123
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 FOLDER = Path("runs/notebook-9")  # for the adapter
 
 # %% [markdown]
-# The messages in their leak-free parts, batches of like length, and a classifier
-# whose head is new. `untrained` stays as it is, to start from more than once.
+# The messages in their leak-free parts, a batch of them to try things on, and a
+# classifier whose head is new. `untrained` stays as it is.
 
 # %%
-data = open_splits(DATA, folder="../data", seed=SEED)
+device = pick_device(DEVICE)
+data = open_splits(DATA, cache_dir="../data", seed=SEED)
 opened = open_model(MODEL)
-context = opened.gpt.config.context_length
-longest = min(SpamDataset(data.splits.train, opened.tokenizer).max_length, context)
-datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits]
-untrained = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
-_, validation, test = (make_bucketed_loader(dataset) for dataset in datasets)
+gpt = opened.gpt.to(device)
+encoded = encode_splits(data.splits, opened.tokenizer, gpt.config.context_length)
+longest = encoded.train.max_length
+untrained = GPTClassifier(gpt, max_length=longest, seed=SEED).to(device).eval()
+batch = next(iter(make_bucketed_loader(encoded.test)))
+ids, lengths = batch.ids.to(device), batch.lengths.to(device)
 print(data, opened.source, sep="\n")
 
 # %% [markdown]
@@ -60,22 +63,13 @@ print(data, opened.source, sep="\n")
 # Train *everything* for one epoch, and look at what came of one matrix of the last
 # block: the new one minus the old one, the *update*.
 
-
 # %% tags=["slow"]
-def train(model, lr, epochs=1):
-    tokens = 8 * 40  # a batch: some 8 messages of 40
-    batches = make_bucketed_loader(datasets[0], tokens, shuffle=True, seed=SEED)
-    config = TrainConfig(epochs=epochs, lr=lr, warmup_steps=20, clip_norm=1.0)
-    return fit(model, batches, validation, config, log=print)
-
-
-small = sum(p.numel() for p in opened.gpt.parameters()) < 50e6
-full = copy.deepcopy(untrained)
-set_trainable(full, "all")
-history = train(full, lr=3e-4 if small else 3e-5)
+how = {"seed": SEED, "device": DEVICE, "log": print}
+full = spamft.finetune(data, opened, "full", config={"epochs": 1}, **how)
 
 # %%
-old, new = (m.gpt.blocks[-1].mlp.up.weight.detach() for m in (untrained, full))
+models = (untrained, full.model)
+old, new = (m.gpt.blocks[-1].mlp.up.weight.detach().cpu() for m in models)
 update = new - old
 print(f"the update is {update.norm() / old.norm():.1%} of the matrix's length")
 
@@ -139,7 +133,7 @@ class ByHand(nn.Module):
 # has become something:
 
 # %%
-linear = copy.deepcopy(untrained.gpt.blocks[0].mlp.up)
+linear = copy.deepcopy(gpt.blocks[0].mlp.up).cpu()
 by_hand = ByHand(linear, rank=4, alpha=8)
 by_hand.B.data.normal_()
 library = LoRALinear(linear, LoRAConfig(rank=4, alpha=8))
@@ -162,13 +156,12 @@ torch.testing.assert_close(library.weight, weight, atol=1e-5, rtol=1e-4)
 # At the start, the model is the one it was, bit for bit:
 
 # %%
-model = copy.deepcopy(untrained).eval()
-batch = next(iter(test))
+model = copy.deepcopy(untrained)
 with torch.no_grad():
-    before = model(batch.ids, batch.lengths)
+    before = model(ids, lengths)
 names = add_lora(model, LoRAConfig(rank=16, alpha=32), seed=SEED)
 with torch.no_grad():
-    assert torch.equal(model(batch.ids, batch.lengths), before)
+    assert torch.equal(model(ids, lengths), before)
 print(len(names), "layers, for example", names[:2])
 
 # %%
@@ -179,19 +172,21 @@ print(f"{trained:,} of {total:,} parameters train ({trained / total:.1%})")
 # %% [markdown]
 # (For GPT-2 with rank 16 it is 2,360,834 of 124 million, 1.9 %; the share is larger
 # in a small model, for 16 rows are a larger part of 320 than of 768.) The loop is
-# that of notebook 7. The learning rate is larger and there are two epochs, as so
-# little trains:
+# that of notebook 7, and `finetune` does all of it: `METHODS` has a line `lora-16`
+# that adds the same layers, with a larger learning rate. Two epochs, as so little
+# trains:
 
 # %% tags=["slow"]
-history = train(model, lr=1e-3 if small else 2e-4, epochs=2)
+tuned = spamft.finetune(data, opened, "lora-16", config={"epochs": 2}, **how)
+model = tuned.model
 
 # %% [markdown]
 # Beside it the full finetuning from above, on the test part. Not an even race, for
 # that one had one epoch; notebook 12 has an even one.
 
 # %%
-for name, each in (("full, 1 epoch", full), ("LoRA, 2 epochs", model)):
-    report = evaluate(each, test)
+for name, run in (("full, 1 epoch", full), ("LoRA, 2 epochs", tuned)):
+    report = run.reports["test"]
     low, high = report.interval
     print(f"{name:15s} {report.accuracy:.2%} ({low:.1%} to {high:.1%})")
 
@@ -201,22 +196,22 @@ for name, each in (("full, 1 epoch", full), ("LoRA, 2 epochs", model)):
 # %%
 for i, block in enumerate(model.gpt.blocks):
     there = block.mlp.up.base.weight
-    assert torch.equal(there, untrained.gpt.blocks[i].mlp.up.weight)
+    assert torch.equal(there, gpt.blocks[i].mlp.up.weight)
 
 # %% [markdown]
 # ## Fold it in
 #
 # In use the extra products can be left out: compute W + alpha / r · B·A once and put
 # a plain matrix in. The answers stay the same, to rounding, and the model is an
-# ordinary one again, which `classifier.save` takes.
+# ordinary one again, which `save` takes.
 
 # %%
 model.eval()
 with torch.no_grad():
-    apart = model(batch.ids, batch.lengths)
+    apart = model(ids, lengths)
     merged = copy.deepcopy(model)
     merge_lora(merged)
-    together = merged(batch.ids, batch.lengths)
+    together = merged(ids, lengths)
 print(f"largest difference {(apart - together).abs().max():.1e}")
 assert not lora_layers(merged)
 
@@ -240,11 +235,11 @@ list(stored)[:3]
 # Load it into a fresh model, and it answers as before:
 
 # %%
-fresh = GPTClassifier(opened.gpt, max_length=longest, seed=SEED + 1)
+fresh = GPTClassifier(gpt, max_length=longest, seed=SEED + 1).to(device)
 fresh = copy.deepcopy(fresh).eval()
 load_adapter(fresh, FOLDER)
 with torch.no_grad():
-    again = fresh(batch.ids, batch.lengths)
+    again = fresh(ids, lengths)
 torch.testing.assert_close(again, apart, atol=1e-4, rtol=1e-4)
 
 # %% [markdown]

@@ -2,8 +2,8 @@
 # # 10 · Store frozen matrices in 4 bits: QLoRA
 #
 # - **You will** quantise a weight to 16 levels by hand, see the error, count the
-#   bytes of four ways of finetuning for four sizes of GPT-2, and train LoRA on top of
-#   4 bits.
+#   bytes of four methods of finetuning for four sizes of GPT-2, and train LoRA on top
+#   of 4 bits.
 # - **You need** LoRA (notebook 9).
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, some
 #   minutes with GPT-2.
@@ -17,27 +17,20 @@ import copy
 import pandas as pd
 import torch
 
-from spamft.batches import SpamDataset, make_bucketed_loader
-from spamft.classifier import GPTClassifier
-from spamft.evaluate import evaluate
-from spamft.methods.lora import LoRAConfig, add_lora
-from spamft.methods.memory import measure_memory, plan_memory, prepare
-from spamft.methods.nf4 import (
-    NF4Linear,
-    dequantize,
-    nf4_levels,
-    quantize,
-    quantize_linears,
-)
+import spamft
+from spamft.methods.memory import measure_memory, plan_memory
+from spamft.methods.method import METHODS
+from spamft.methods.nf4 import NF4Linear, dequantize, nf4_levels, quantize
+from spamft.methods.task import Task
 from spamft.plots import BLUE, ORANGE, paper
 from spamft.pretrained import PUBLISHED
 from spamft.sources import open_model, open_splits
-from spamft.train import TrainConfig, fit
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
 SEED = 123
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
 # %% [markdown]
 # A pretrained GPT, and one of its matrices to look at:
@@ -152,7 +145,7 @@ print(f"NF4 {typical_error(levels):.4f}, equal gaps {equal:.4f}")
 # ## A layer that multiplies with it
 #
 # QLoRA stores in 4 bits, but does not multiply in 4 bits. `NF4Linear` makes the full
-# numbers when it needs them, multiplies, and lets them go. They exist for one layer
+# numbers when it needs them, multiplies, and discards them. They exist for one layer
 # at a time.
 
 # %%
@@ -172,24 +165,24 @@ torch.testing.assert_close(layer(x), by_hand, atol=1e-4, rtol=1e-4)
 
 # %% tags=["slow"]
 ids, lengths = torch.randint(4096, (8, 64)), torch.full((8,), 64)
-for way in ("full", "last_block", "lora", "qlora"):
-    trial = copy.deepcopy(GPTClassifier(opened.gpt))
-    prepare(trial, way)
-    planned = plan_memory(opened.gpt.config, way, batch_size=8, tokens=64)
+task, four = Task(("ham", "spam"), 64), ("full", "last_block", "lora-16", "qlora-16")
+for name in four:
+    trial = METHODS[name].attach(opened.gpt, task, SEED)
+    planned = plan_memory(opened.gpt.config, name, batch_size=8, tokens=64)
     assert measure_memory(trial, ids, lengths) == planned
 print(planned)
 
 # %% [markdown]
-# To the byte, in all four ways (printed: QLoRA). Not counted is what lives only for a
-# moment, such as the full matrix of one NF4 layer, and Python and PyTorch themselves.
-# The rest can be computed for sizes that do not fit here: the four GPT-2, a batch of
-# 8 messages of 64 tokens, in gigabytes:
+# To the byte, for all four methods (printed: QLoRA). Not counted is what lives only
+# for a moment, such as the full matrix of one NF4 layer, and Python and PyTorch
+# themselves. The rest can be computed for sizes that do not fit here: the four GPT-2,
+# a batch of 8 messages of 64 tokens, in gigabytes:
 
 # %%
 rows = {
     name: {
-        way: plan_memory(PUBLISHED[name].config, way).total / 1e9
-        for way in ("full", "last_block", "lora", "qlora")
+        method: plan_memory(PUBLISHED[name].config, method).total / 1e9
+        for method in four
     }
     for name in PUBLISHED
 }
@@ -198,8 +191,8 @@ table.round(2)
 
 # %%
 last = table.iloc[-1]
-words = ", ".join(f"{way} {last[way]:.1f}" for way in table.columns)
-figure, axes = paper(f"Bars of memory by size and way; GPT-2 XL in GB: {words}.")
+words = ", ".join(f"{method} {last[method]:.1f}" for method in table.columns)
+figure, axes = paper(f"Bars of memory by size and method; GPT-2 XL in GB: {words}.")
 table.plot.bar(ax=axes, rot=0, color=["#8a8a8a", "#b9c7e8", BLUE, ORANGE], width=0.8)
 axes.set_xlabel("model")
 axes.set_ylabel("held in training (GB)")
@@ -210,7 +203,7 @@ figure
 # LoRA saves gradients and averages; QLoRA also the weights. The activations remain,
 # for the gradient must pass through all blocks. Training only the last block keeps
 # few gradients, and few activations, for nothing must pass through the blocks below;
-# that is the lecture's way. For the largest GPT-2 the bill of a full finetuning is
+# that is the lecture's method. For the largest GPT-2 the bill of a full finetuning is
 # seven times that of QLoRA.
 #
 # ## Does it still learn?
@@ -218,24 +211,14 @@ figure
 # LoRA on the full matrices and on the 4-bit ones, one epoch each, the same seed:
 
 # %%
-data = open_splits(DATA, folder="../data", seed=SEED)
-context = opened.gpt.config.context_length
-longest = min(SpamDataset(data.splits.train, opened.tokenizer).max_length, context)
-datasets = [SpamDataset(part, opened.tokenizer, longest) for part in data.splits]
-_, validation, test = (make_bucketed_loader(dataset) for dataset in datasets)
-small = sum(p.numel() for p in opened.gpt.parameters()) < 50e6
+data = open_splits(DATA, cache_dir="../data", seed=SEED)
 
 # %% tags=["slow"]
-for name in ("LoRA", "QLoRA"):
-    model = copy.deepcopy(GPTClassifier(opened.gpt, max_length=longest, seed=SEED))
-    if name == "QLoRA":
-        quantize_linears(model)
-    add_lora(model, LoRAConfig(rank=16, alpha=32), seed=SEED)
-    batches = make_bucketed_loader(datasets[0], 8 * 40, shuffle=True, seed=SEED)
-    lr = 1e-3 if small else 2e-4
-    fit(model, batches, validation, TrainConfig(1, lr, warmup_steps=20, clip_norm=1.0))
-    low, high = evaluate(model, test).interval
-    print(f"{name:5s} {evaluate(model, test).accuracy:.2%} ({low:.1%} to {high:.1%})")
+how = {"config": {"epochs": 1}, "seed": SEED, "device": DEVICE}
+for name in ("lora-16", "qlora-16"):
+    report = spamft.finetune(data, opened, name, **how).reports["test"]
+    low, high = report.interval
+    print(f"{name:8s} {report.accuracy:.2%} ({low:.1%} to {high:.1%})")
 
 # %% [markdown]
 # One epoch and one seed decide nothing; notebook 12 has five seeds. But it learns,
@@ -247,7 +230,7 @@ for name in ("LoRA", "QLoRA"):
 #   of 64 shares a scale: 0.516 bytes a number.
 # - The layer makes full numbers for one product at a time, and gradients pass
 #   through.
-# - What each way holds in memory can be computed, and the computation be checked.
+# - What each method holds in memory can be computed, and the computation be checked.
 #
 # ## Exercises
 #

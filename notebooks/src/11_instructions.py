@@ -14,23 +14,26 @@
 
 # %%
 import copy
+from dataclasses import replace
 
 import pandas as pd
 import torch
 
+import spamft
+from spamft.batches import make_bucketed_loader
 from spamft.evaluate import IGNORED
 from spamft.methods.instruct import (
     InstructionDataset,
     answer_likelihoods,
-    encode_prompt,
     load_pairs,
-    make_instruction_loader,
     parse_answer,
     read_answers,
     respond,
 )
 from spamft.methods.lora import LoRAConfig, add_lora
+from spamft.models.prompted import encode_prompt, instruction_for
 from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.plumbing.device import pick_device
 from spamft.sources import open_model, open_splits
 from spamft.train import TrainConfig, fit
 
@@ -38,6 +41,7 @@ from spamft.train import TrainConfig, fit
 DATA = "auto"
 MODEL = "auto"
 SEED = 123
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 EPOCHS = 2  # of the classification task
 EPOCHS_OPEN = 6  # of the open instructions, which are few
 
@@ -45,10 +49,13 @@ EPOCHS_OPEN = 6  # of the open instructions, which are few
 # The messages and a pretrained GPT. No head this time: the model keeps saying tokens.
 
 # %%
-data = open_splits(DATA, folder="../data", seed=SEED)
+device = pick_device(DEVICE)
+data = open_splits(DATA, cache_dir="../data", seed=SEED)
 opened = open_model(MODEL)
-tokenizer, context = opened.tokenizer, opened.gpt.config.context_length
+gpt = opened.gpt.to(device)
+tokenizer, context = opened.tokenizer, gpt.config.context_length
 names = data.names
+question = instruction_for(names)
 print(data, opened.source, sep="\n")
 
 # %% [markdown]
@@ -60,7 +67,7 @@ print(data, opened.source, sep="\n")
 
 # %%
 message = "Claim your voucher now at win-shop.example"
-prompt = encode_prompt(tokenizer, message)
+prompt = encode_prompt(tokenizer, message, question)
 print(tokenizer.decode(prompt))
 
 # %% [markdown]
@@ -95,12 +102,12 @@ shown = zip(ids[-5:], labels[-5:], strict=True)
 
 # %%
 with torch.no_grad():
-    logs = opened.gpt(torch.tensor([ids]))[0].log_softmax(-1)
+    logs = gpt(torch.tensor([ids], device=device))[0].log_softmax(-1)
 asked = [(t, y) for t, y in enumerate(labels) if y != IGNORED]
 by_hand = -sum(logs[t, y].item() for t, y in asked) / len(asked)
-one = make_instruction_loader(dataset)
+one = make_bucketed_loader(dataset)
 nothing = TrainConfig(epochs=1, lr=1e-9)  # as good as 0: only the loss is wanted
-history = fit(copy.deepcopy(opened.gpt), one, one, nothing)
+history = fit(copy.deepcopy(gpt), one, one, nothing)
 assert abs(history[0].train_loss - by_hand) < 1e-3
 print(f"{by_hand:.2f} nats a token")
 
@@ -108,10 +115,10 @@ print(f"{by_hand:.2f} nats a token")
 # ## Without any training
 #
 # What does the pretrained model answer, *zero-shot*? And *few-shot*, with four
-# examples in the prompt? Three ways to read an answer: take the text that it writes;
-# or compare how likely it finds each name; or the same per token of the name, so that
-# a longer name is not at a loss. (The examples are short, and a message that does not
-# fit is cut at its end; to save time, we ask about 120 test messages.)
+# examples in the prompt? There are three ways to read an answer: take the text that
+# it writes; or compare how likely it finds each name; or the same per token of the
+# name, so that a longer name is not penalised. (The examples are short, and a message
+# that does not fit is cut at its end; to save time, we ask about 120 test messages.)
 
 # %%
 room = context - 8  # leaves room for an answer
@@ -119,8 +126,13 @@ short = data.splits.train[data.splits.train["Text"].str.len() < 80]
 by_class = [short[short["Label"] == k]["Text"].tolist() for k in range(len(names))]
 shots = [(by_class[i % 2][i // 2], names[i % 2]) for i in range(4)]  # taking turns
 test = data.splits.test[:120]
-zero = [encode_prompt(tokenizer, text, room=room) for text in test["Text"]]
-few = [encode_prompt(tokenizer, text, shots=shots, room=room) for text in test["Text"]]
+zero, few = (
+    [
+        encode_prompt(tokenizer, text, question, shots=examples, room=room)
+        for text in test["Text"]
+    ]
+    for examples in ((), shots)
+)
 
 
 # %% tags=["slow"]
@@ -128,15 +140,15 @@ def scores(gpt, prompts):
     """Accuracy by reading, and how many written answers were one of the names."""
     result = {}
     for reading in ("generated", "likelihood", "per_token"):
-        said = read_answers(gpt, tokenizer, prompts, names, reading)
-        right = [a == b for a, b in zip(said, test["Label"], strict=True)]
+        answers = read_answers(gpt, tokenizer, prompts, names, reading)
+        right = [a == b for a, b in zip(answers, test["Label"], strict=True)]
         result[reading] = sum(right) / len(right)
         if reading == "generated":
-            result["parsed"] = sum(a is not None for a in said) / len(said)
+            result["parsed"] = sum(a is not None for a in answers) / len(answers)
     return result
 
 
-table = {"zero-shot": scores(opened.gpt, zero), "few-shot": scores(opened.gpt, few)}
+table = {"zero-shot": scores(gpt, zero), "few-shot": scores(gpt, few)}
 pd.DataFrame(table).T.map("{:.1%}".format)
 
 # %% [markdown]
@@ -146,26 +158,14 @@ pd.DataFrame(table).T.map("{:.1%}".format)
 #
 # ## Train it to answer
 #
-# The same `fit`, the same LoRA, another dataset. No head is needed: the names are
-# words that the model knows.
-
-# %%
-small = sum(p.numel() for p in opened.gpt.parameters()) < 50e6
-config = TrainConfig(EPOCHS, lr=1e-3 if small else 2e-4, warmup_steps=20, clip_norm=1.0)
-tuned = copy.deepcopy(opened.gpt)
-add_lora(tuned, LoRAConfig(rank=16, alpha=32, also=()), seed=SEED)
-
-
-def as_instructions(part):
-    prompts = [encode_prompt(tokenizer, text, room=room) for text in part["Text"]]
-    answers = [names[k] for k in part["Label"]]
-    return InstructionDataset(prompts, answers, tokenizer)
-
+# The same loop, the same LoRA, another dataset. No head is needed: the names are
+# words that the model knows. `finetune` has a method for it, which makes the prompts
+# as above:
 
 # %% tags=["slow"]
-train = make_instruction_loader(as_instructions(data.splits.train), shuffle=True)
-validation = make_instruction_loader(as_instructions(data.splits.validation))
-history = fit(tuned, train, validation, config, log=print)
+how = {"config": {"epochs": EPOCHS}, "seed": SEED, "device": DEVICE, "log": print}
+run = spamft.finetune(data, opened, "instructions", **how)
+tuned = run.model.gpt
 
 # %% [markdown]
 # (The accuracy in these lines counts tokens: also the end token, which is easily
@@ -177,13 +177,13 @@ frame = pd.DataFrame(table).T
 frame.map("{:.1%}".format)
 
 # %%
-lines = [f"{way} {row['generated']:.0%}" for way, row in frame.iterrows()]
+lines = [f"{name} {row['generated']:.0%}" for name, row in frame.iterrows()]
 figure, axes = paper(
-    f"Bars of accuracy by way and reading; written: {', '.join(lines)}."
+    f"Bars of accuracy by method and reading; written: {', '.join(lines)}."
 )
 readings = ["generated", "likelihood", "per_token"]
 (frame[readings] * 100).plot.bar(ax=axes, rot=0, color=[ORANGE, BLUE, GREY], width=0.8)
-axes.set_xlabel("way of asking")
+axes.set_xlabel("model and prompt")
 axes.set_ylabel("right answers (% of 120 test messages)")
 axes.legend(frameon=False, title="read as")
 figure
@@ -197,7 +197,9 @@ figure
 
 # %%
 logs = answer_likelihoods(tuned, tokenizer, [prompt], names)[0]
-dict(zip(names, logs.softmax(-1).tolist(), strict=True))
+by_hand = dict(zip(names, logs.softmax(-1).tolist(), strict=True))
+assert abs(by_hand["spam"] - run.classify(message).probabilities["spam"]) < 1e-4
+by_hand
 
 # %% [markdown]
 # ## What a class head cannot do
@@ -224,19 +226,19 @@ def as_open(part):
     return prompts, InstructionDataset(prompts, part["output"].tolist(), tokenizer)
 
 
-follower = copy.deepcopy(opened.gpt)
+follower = copy.deepcopy(gpt)
 add_lora(follower, LoRAConfig(rank=16, alpha=32, also=()), seed=SEED)
-loader = make_instruction_loader(as_open(learned)[1], shuffle=True, seed=SEED)
+loader = make_bucketed_loader(as_open(learned)[1], 512, shuffle=True, seed=SEED)
 prompts, unseen = as_open(held_out)
-config = TrainConfig(EPOCHS_OPEN, lr=config.lr, warmup_steps=20, clip_norm=1.0)
-watched = make_instruction_loader(unseen)
+watched = make_bucketed_loader(unseen, 512)
+config = replace(run.setup.config, epochs=EPOCHS_OPEN, warmup_steps=20)
 history = fit(follower, loader, watched, config, log=print)
 
 # %% tags=["slow"]
 answers = respond(follower, tokenizer, prompts, 24)
 for row, answer in zip(held_out.itertuples(), answers, strict=True):
     print(f"{row.kind}: {row.instruction} {row.input[:60]}")
-    print(f"    wanted: {row.output[:70]}\n    said:  {answer}")
+    print(f"    wanted: {row.output[:70]}\n    answer: {answer}")
 
 # %% [markdown]
 # > **You should see** one model that does different things by what it is asked: a
@@ -305,4 +307,4 @@ if logs_of is not ...:
     )
 
 # %% [markdown]
-# **Next:** [12 · Which one, when?](12_which_one_when.ipynb), all ways side by side.
+# **Next:** [12 · Which one, when?](12_which_one_when.ipynb), all methods side by side.

@@ -1,59 +1,65 @@
 # %% [markdown]
-# # 12 · Choose: which way of finetuning, and when?
+# # 12 · Choose: which method of finetuning, and when?
 #
 # - **You will** put baselines, prompts and classifiers side by side on the same
 #   messages, read the table with its intervals, and learn when not to finetune at
 #   all.
-# - **You need** the names of the ways: notebooks 0 and 7 to 11.
+# - **You need** the names of the methods: notebooks 0 and 7 to 11.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
 #   with GPT-2.
 #
 # The lecture lists the types of finetuning. Here they meet on one task.
 
 # %%
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from spamft.methods.compare import ROWS, compare
-from spamft.methods.table import interval, mcnemar
+from spamft.experiments.compare import ENTRIES, compare
+from spamft.experiments.table import interval, mcnemar
+from spamft.insight.baselines import BASELINES
+from spamft.methods.method import METHODS
 from spamft.plots import BLUE, GREY, ORANGE, paper, plot_comparison
+from spamft.sources import open_model, open_splits
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
 SEEDS = 3
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 FOLDER = Path("runs/notebook-12")  # for the tables; a folder for each DATA and MODEL
 
 # %% [markdown]
-# ## All ways on one list
+# ## All methods on one list
 #
-# `ROWS` says what the comparison knows: baselines without any GPT, prompts without
+# `ENTRIES` has what the comparison knows: baselines without any GPT, prompts without
 # any training, class heads with more and more of the model training, LoRA, QLoRA,
-# instructions, and the same network from random weights.
+# instructions, a regression on frozen features, and the same network from random
+# weights.
 
 # %%
-[row.name for row in ROWS]
+list(ENTRIES)
 
 # %% [markdown]
 # All of them take many minutes, so this page runs the quick part: the baselines, the
 # prompts, the head alone and the last block, three seeds each for the last two. The
-# command line runs all: `python -m spamft compare --output runs/compare`. Either can
-# be stopped and goes on where it was.
+# command line runs all: `spamft compare --output runs/compare`. Either can be stopped
+# and resumes where it was.
 
 # %% tags=["slow"]
-quick = ("head only", "last block")
-rows = [r for r in ROWS if r.kind in ("baseline", "prompt") or r.name in quick]
-frame = compare(
-    DATA, MODEL, FOLDER, rows=rows, seeds=SEEDS, folder="../data", say=print
-)
+data, opened = open_splits(DATA, cache_dir="../data"), open_model(MODEL)
+prompts = [METHODS[key].name for key in ("zero-shot", "few-shot")]
+quick = [*BASELINES, *prompts, "head only", "last block"]
+entries = {name: ENTRIES[name] for name in quick}
+options = {"seeds": SEEDS, "device": DEVICE, "log": print}
+comparison = compare(data, opened, FOLDER, entries=entries, **options)
+frame = comparison.table
 
 # %%
 columns = [
-    "way",
+    "method",
     "accuracy",
     "interval_low",
     "interval_high",
@@ -72,8 +78,7 @@ frame[columns].round(3)
 # of the accuracies lie between the ends of the interval.
 
 # %%
-paths = sorted(FOLDER.glob("cells/last-block-[0-9].json"))
-right = np.array([json.loads(p.read_text())["right"] for p in paths])  # (seeds, N)
+right = comparison.right("last block")  # (seeds, N)
 per_message = right.mean(0)
 rng = np.random.default_rng(0)
 drawn = rng.integers(len(per_message), size=(4000, len(per_message)))
@@ -84,14 +89,13 @@ print(f"last block: {right.mean():.1%}, {by_hand[0]:.1%} to {by_hand[1]:.1%}")
 # %% [markdown]
 # ## The same messages: a sharper test
 #
-# Two intervals that overlap do not prove that two ways are equal, because both were
-# asked the *same* messages. McNemar's test looks only at messages on which they
+# Two intervals that overlap do not prove that two methods are equal, because both were
+# tested on the *same* messages. McNemar's test uses only the messages on which they
 # differ: if neither is better, each is right on half of those, like a coin. Three
 # seeds made three models: let them vote.
 
 # %%
-other = json.loads((FOLDER / "cells" / "tf-idf---svm-0.json").read_text())
-ours, svm = per_message > 0.5, np.array(other["right"]) > 0
+ours, svm = per_message > 0.5, comparison.right("TF-IDF + SVM")[0] > 0
 only_ours, only_svm = (ours & ~svm).sum(), (svm & ~ours).sum()
 print(f"only the GPT is right on {only_ours}, only TF-IDF + SVM on {only_svm} messages")
 print(f"p = {mcnemar(ours, svm):.2f}")
@@ -113,69 +117,69 @@ assert abs(by_hand - mcnemar(ours, svm)) < 1e-9
 differ = max(1, int(only_ours + only_svm))
 sides = range(differ // 2, differ + 1)
 needed = next((k for k in sides if binomtest(k, differ).pvalue < 0.05), None)
-print(f"of {differ} messages one way must win {needed or 'more than all'}")
+print(f"of {differ} messages one method must win {needed or 'more than all'}")
 
 # %% [markdown]
 # ## The whole comparison
 #
-# Measured with all ways, five seeds for each that draws by chance, on the SMS Spam
-# Collection (5,574 messages, leak-free split) with the bundled GPT, by `python -m
-# spamft compare --data sms+spam+collection.zip --model tiny --output runs/compare`.
-# Lowest and highest are over the seeds; `mcnemar_p` compares a way with the line
-# above it.
+# Measured with all methods, five seeds for each that draws by chance, on the SMS Spam
+# Collection (5,574 messages, leak-free split) with the bundled GPT, by `spamft compare
+# --data sms+spam+collection.zip --model tiny --output runs/compare`. Lowest and highest
+# are over the seeds; `mcnemar_p` compares a method with the row above it.
 
 # %%
 whole = pd.read_csv("results/uci.csv")
-whole[["way", "accuracy", "lowest", "highest", "mcc", "mcnemar_p"]].round(3)
+whole[["method", "accuracy", "lowest", "highest", "mcc", "mcnemar_p"]].round(3)
 
 # %%
 plot_comparison(whole)
 
 # %% [markdown]
-# Each number in the picture is a way, its line the interval, its size the parameters
-# that train, and to the right it gets expensive. The right half shows the upper end
-# again; there the intervals are far longer than the picture is high. Put the ways in
-# order, with the best one's interval drawn through. Orange: more than 100,000
-# parameters train; blue: fewer; grey: none. The majority class is below 50 %, for the
-# larger class of training is the smaller one of the test part.
+# Each numbered circle is a method. Its vertical line is the interval, its size the
+# number of trainable parameters, and cost grows to the right. The right half shows
+# the upper end again; there the intervals are far longer than the picture is high.
+# Put the methods in order, with the best one's interval drawn through. Orange: more
+# than 100,000 parameters train; blue: fewer; grey: none. The majority-class baseline
+# scores below 50 % because the larger class in training is the smaller one in the
+# test part.
 
 # %%
 whole["rounded"] = whole["accuracy"].round(6)
 ordered = whole.sort_values(["rounded", "seeds"])  # of equals, the one with more seeds
 best = ordered.iloc[-1]
 figure, axes = paper(
-    f"Bars of accuracy in order; the best is {best['way']}, {best['accuracy']:.1%}.",
+    f"Bars of accuracy in order; the best is {best['method']}, {best['accuracy']:.1%}.",
     height=4.6,
 )
 few = np.where(ordered["trained"] > 0, BLUE, GREY)
 colors = np.where(ordered["trained"] > 1e5, ORANGE, few)
-axes.barh(ordered["way"], ordered["accuracy"] * 100, color=colors)
+axes.barh(ordered["method"], ordered["accuracy"] * 100, color=colors)
 for edge in (best["interval_low"], best["interval_high"]):
     axes.axvline(edge * 100, color="black", linewidth=0.8, linestyle=":")
 axes.set_xlabel("test accuracy (%); dotted: the best one's 95 % interval")
-axes.set_ylabel("way")
+axes.set_ylabel("method")
 axes.grid(axis="y", visible=False)
 figure
 
 # %%
-inside = ordered[ordered["accuracy"] >= best["interval_low"]]["way"].tolist()
+inside = ordered[ordered["accuracy"] >= best["interval_low"]]["method"].tolist()
 print(f"within the interval of the best: {', '.join(inside)}")
 
 # %% [markdown]
-# Read it as a first look. A way inside the interval is close to the best one; only a
+# Read it as a first look. A method inside the interval is close to the best one; only a
 # paired test on the same messages can say more. Well below it are the majority class,
 # the length rule, the prompts and the head alone, which can only weigh what the
-# frozen body happens to say. And TF-IDF, with no GPT and no seconds, is among the
+# frozen body happens to give. And TF-IDF, with no GPT and no seconds, is among the
 # best.
 #
-# What do accuracy and price say together? The price of a way is what trains, the file
-# per task, and the time. `peak_MB` is the whole process, Python and PyTorch included,
-# some 500 MB before anything trains. So QLoRA saves nothing visible here: the frozen
-# matrices of the small GPT are only 25 MB, and making full numbers costs time. It
-# pays for large models; notebook 10 has the bill.
+# What do accuracy and price say together? The price of a method is what trains, the
+# file per task, and the time. `peak_MB` is the whole process, Python and PyTorch
+# included, some 500 MB before anything trains. So QLoRA saves nothing visible here:
+# the frozen matrices of the small GPT are only 25 MB, and making full numbers costs
+# time. It pays for large models; notebook 10 has the bill.
 
 # %%
-price = whole.set_index("way")[["trained", "file_bytes", "seconds", "peak_bytes"]]
+price = whole.set_index("method")[["trained", "file_bytes", "seconds", "peak_bytes"]]
 price = price.assign(
     file_MB=price.pop("file_bytes") / 1e6, peak_MB=price.pop("peak_bytes") / 1e6
 )
@@ -188,28 +192,28 @@ price.round(2)
 # |---|---|
 # | a thousand labelled texts of one kind | TF-IDF; then see what a GPT adds |
 # | 16 to 32 labels | a pretrained model, with TF-IDF beside it (see the README) |
-# | one model, many tasks | LoRA: a small file a task |
+# | one model, many tasks | LoRA: a small file per task |
 # | the model hardly fits into memory | QLoRA |
 # | answers in words, several instructions | instruction finetuning, with more data |
 #
 # The first two lines were measured, on spam messages and a small GPT; with a thousand
-# labels even random weights come close. The others follow from what each way stores
-# and can say. With GPT-2 and with another task it may come out otherwise, and the
+# labels even random weights come close. The others follow from what each method stores
+# and can express. With GPT-2 and with another task it may come out otherwise, and the
 # comparison is one command.
 #
 # ## What just happened
 #
-# - Sixteen ways met on the same test messages, with seeds, intervals and a paired
+# - All methods met on the same test messages, with seeds, intervals and a paired
 #   test.
 # - Inside the interval, ask a paired test before you call one better.
-# - The cheapest way within the best one's interval is the one to take.
+# - The cheapest method within the best one's interval is the one to take.
 #
 # ## Exercises
 #
 # Predict first, then compute. Replace the `...`; the cell below says nothing if you
 # are right, and gives a hint if not. Solutions: `src/solutions/12_which_one_when.py`.
 #
-# **1.** *Predict:* two ways are right on 290 and 285 of 300 messages, and whenever
+# **1.** *Predict:* two methods are right on 290 and 285 of 300 messages, and whenever
 # the second one is right, so is the first. Is that enough for p < 0.05? Compute p
 # with `mcnemar`, for two arrays of 300 truth values.
 
@@ -224,8 +228,8 @@ if p_value is not ...:
     )
 
 # %% [markdown]
-# **2.** *Predict:* which of the quick ways is the cheapest within the best one's
-# interval? Put into `choice` the name of the way with the fewest seconds among those
+# **2.** *Predict:* which of the quick methods is the cheapest within the best one's
+# interval? Put into `choice` the name of the method with the fewest seconds among those
 # in `frame` whose accuracy is at least the best one's `interval_low`.
 
 # %% tags=["exercise-2"]
@@ -235,7 +239,7 @@ choice = ...
 if choice is not ...:
     top = frame.loc[frame["accuracy"].idxmax()]
     close = frame[frame["accuracy"] >= top["interval_low"]]
-    assert choice == close.loc[close["seconds"].idxmin(), "way"], (
+    assert choice == close.loc[close["seconds"].idxmin(), "method"], (
         "Hint: filter by accuracy, then idxmin of seconds."
     )
 
@@ -255,5 +259,5 @@ if ratio is not ...:
     )
 
 # %% [markdown]
-# **Next:** your own messages: `python -m spamft compare --data yours.csv --output
-# out`, or back to [0 · What is finetuning](00_what_is_finetuning.ipynb).
+# **Next:** your own messages: `spamft compare --data yours.csv --output out`, or back
+# to [0 · What is finetuning](00_what_is_finetuning.ipynb).

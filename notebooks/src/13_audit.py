@@ -19,7 +19,8 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 from spamft.data import encode_labels, random_split
-from spamft.insight.audit import PATTERNS, audit
+from spamft.insight.audit import audit
+from spamft.insight.shortcuts import PATTERNS
 from spamft.plots import BLUE, ORANGE, paper
 from spamft.sources import open_messages, open_splits
 
@@ -31,7 +32,7 @@ SEED = 123
 # All messages, read so that none is lost:
 
 # %%
-messages, source = open_messages(DATA, folder="../data")
+messages, source = open_messages(DATA, cache_dir="../data")
 messages = messages.reset_index(drop=True)
 print(source)
 
@@ -42,7 +43,7 @@ print(source)
 # between them. From the command line: `python -m spamft audit FILE`.
 
 # %% tags=["slow"]
-data = open_splits(DATA, split="lecture", folder="../data", seed=SEED)
+data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
 found = audit(messages, data.splits)
 found
 
@@ -180,7 +181,9 @@ print(f"{len(set(rows) & set(suspects))} of 8 planted errors are among {len(susp
 
 # %%
 for suspect in found.suspects[:5]:
-    print(f"{suspect.label} reads like {suspect.reads}: {suspect.text[:70]}")
+    print(
+        f"labelled {suspect.label}, predicted {suspect.predicted}: {suspect.text[:60]}"
+    )
 
 # %% [markdown]
 # ## Broken letters

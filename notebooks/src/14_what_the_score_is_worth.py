@@ -18,23 +18,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from spamft.batches import SpamDataset, make_loader
-from spamft.classifier import GPTClassifier, set_trainable
-from spamft.data import balance, encode_labels, put_aside, random_split
+import spamft
+from spamft.batches import make_loader
+from spamft.data import balance, encode_labels, random_split
 from spamft.evaluate import predict, reliability, report
 from spamft.insight import calibrate
 from spamft.insight.baselines import words
 from spamft.insight.calibrate import Rates, at_share, rates_at, spam_scores
-from spamft.job import default_recipe
 from spamft.plots import BLUE, ORANGE, paper, plot_costs, plot_reliability
-from spamft.sources import open_messages, open_model, open_splits
-from spamft.train import fit
-from spamft.trunk import run_trunk
+from spamft.sources import open_messages, open_splits
+from spamft.sources.duplicates import put_aside
+from spamft.use.predict import dataset_for
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
 SEED = 123
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
 # %% [markdown]
 # ## Luck of the split
@@ -43,7 +43,7 @@ SEED = 123
 # cut thirty times, train and test each time:
 
 # %% tags=["slow"]
-messages, source = open_messages(DATA, lecture=True, folder="../data")
+messages, source = open_messages(DATA, lecture=True, cache_dir="../data")
 scores = []
 for seed in range(30):
     cut = random_split(encode_labels(balance(messages, seed=seed)), seed=seed)
@@ -84,25 +84,17 @@ print(f"{100 * math.sqrt(p * (1 - p) / n):.1f} points from {n} test messages alo
 # balancing put aside comes along, as a test of its own.
 
 # %%
-data = open_splits(DATA, folder="../data", seed=SEED)
+data = open_splits(DATA, cache_dir="../data", seed=SEED)
 aside = put_aside(data.df, data.splits).query("Label == 'ham'")
 aside = aside.sample(frac=1, random_state=SEED).head(800).assign(Label=0)
-opened = open_model(MODEL)
-context = opened.gpt.config.context_length
-longest = min(SpamDataset(data.splits.train, opened.tokenizer).max_length, context)
-frames = (*data.splits, aside)
-train, *asked = [SpamDataset(frame, opened.tokenizer, longest) for frame in frames]
 print(f"{len(aside)} ham put aside")
 
 # %% tags=["slow"]
-model = GPTClassifier(opened.gpt, max_length=longest, seed=SEED)
-set_trainable(model, "last_block")
-recipe = default_recipe(sum(p.numel() for p in model.parameters()), "last_block")
-loaders = [make_loader(train, 8, shuffle=True, seed=SEED)]
-loaders += [make_loader(each, 64) for each in asked]  # in the frames' order
-with run_trunk(model, loaders) as (top, (training, *rest)):
-    fit(top, training, rest[0], recipe.train)
-    validation, test, ham = [predict(top, each) for each in rest]
+run = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE)
+validation, test, ham = (
+    predict(run.model, make_loader(dataset_for(run.model, part, run.tokenizer), 64))
+    for part in (*data.splits[1:], aside)
+)
 before = report(*test)
 low, high = before.interval
 print(f"accuracy {before.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}")

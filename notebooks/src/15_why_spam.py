@@ -12,49 +12,51 @@
 
 # %%
 import re
-from pathlib import Path
 
 import torch
 
-from spamft.classifier import classify, load
-from spamft.data import load_splits
-from spamft.insight.audit import PATTERNS
-from spamft.insight.explain import by_block, integrated_gradients, leave_one_out, probe
-from spamft.job import Job, finetune
+import spamft
+from spamft.insight.explain import (
+    by_block,
+    count_flips,
+    integrated_gradients,
+    leave_one_out,
+)
+from spamft.insight.shortcuts import PATTERNS
 from spamft.plots import BLUE, GREY, ORANGE, paper
-from spamft.tokenizer import load_tokenizer
+from spamft.sources import open_splits
 
 # %% tags=["parameters"]
 DATA = "auto"
 MODEL = "auto"
 SEED = 123
-FOLDER = Path("runs/notebook-15")
+DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
 # %% [markdown]
 # A model with its last block finetuned, as in notebook 8, but on the leak-free split:
 
 # %% tags=["slow"]
-job = Job(FOLDER, DATA, MODEL, seed=SEED, folder="../data", overwrite=True)
-metrics = finetune(job)
-model = load(FOLDER / "model")
-tokenizer = load_tokenizer(model.tokenizer)
-print(f"test accuracy {metrics['test']['accuracy']:.1%}")
+data = open_splits(DATA, cache_dir="../data", seed=SEED)
+run = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE)
+model, tokenizer = run.model, run.tokenizer
+print(f"test accuracy {run.reports['test'].accuracy:.1%}")
 
 # %%
 message = "Your account is locked. Confirm your details today at bank-login.example"
-classify(model, tokenizer, message)
+run.classify(message)
 
 # %% [markdown]
 # ## Take a token away
 #
-# The simplest question: what would it say without this token? The score is the logit
-# of spam minus that of ham; above 0 it says spam. By hand, for every token:
+# The simplest question: what would it predict without this token? The score is the
+# logit of spam minus that of ham; above 0 it predicts spam. By hand, for every token:
 
 
 # %%
 @torch.no_grad()
 def score(ids):
-    ham, spam = model(torch.tensor([ids]))[0].tolist()
+    logits = model(torch.tensor([ids], device=model.head.weight.device))
+    ham, spam = logits[0].tolist()
     return spam - ham
 
 
@@ -69,8 +71,10 @@ print(f"score {whole:+.2f}")
 # a token for its number.
 
 # %%
-left_out = leave_one_out(model, tokenizer, message)
-assert max(abs(a - b) for a, b in zip(left_out.worth, by_hand, strict=True)) < 1e-3
+left_out = leave_one_out(model, tokenizer, message, "spam")
+assert (
+    max(abs(a - b) for a, b in zip(left_out.contributions, by_hand, strict=True)) < 1e-3
+)
 left_out
 
 # %%
@@ -85,11 +89,10 @@ print(left_out)  # in a terminal: a plus or minus for every half logit, at most 
 # token's vector moves the score. The parts must add up to the whole way:
 
 # %%
-walked = integrated_gradients(model, tokenizer, message, steps=256)
-print(
-    f"from {walked.base:+.2f} to {walked.score:+.2f}: {walked.score - walked.base:+.2f}"
-)
-print(f"the tokens' worths add up to {sum(walked.worth):+.2f}")
+walked = integrated_gradients(model, tokenizer, message, "spam", steps=256)
+difference = walked.score - walked.baseline
+print(f"from {walked.baseline:+.2f} to {walked.score:+.2f}: {difference:+.2f}")
+print(f"the contributions add up to {sum(walked.contributions):+.2f}")
 walked
 
 # %% [markdown]
@@ -99,10 +102,10 @@ walked
 # %% tags=["slow"]
 gaps = {}
 for steps in (1, 4, 16, 64, 256):
-    found = integrated_gradients(model, tokenizer, message, steps=steps)
-    gaps[steps] = abs(sum(found.worth) - (found.score - found.base))
+    found = integrated_gradients(model, tokenizer, message, "spam", steps=steps)
+    gaps[steps] = abs(sum(found.contributions) - (found.score - found.baseline))
     print(f"{steps:4d} steps: off by {gaps[steps]:.3f}")
-assert gaps[256] < 0.05 * abs(walked.score - walked.base) + 0.05
+assert gaps[256] < 0.05 * abs(difference) + 0.05
 
 # %% [markdown]
 # Do the two ways agree? Each token as a pair of bars:
@@ -111,14 +114,16 @@ assert gaps[256] < 0.05 * abs(walked.score - walked.base) + 0.05
 places = torch.arange(len(ids))
 figure, axes = paper(
     f"Pairs of bars for {len(ids)} tokens; the strongest by leaving out is "
-    f"{left_out.tokens[max(places, key=lambda t: left_out.worth[t])]!r}.",
+    f"{left_out.tokens[max(places, key=lambda t: left_out.contributions[t])]!r}.",
     7,
 )
-axes.bar(places - 0.2, left_out.worth, width=0.4, color=BLUE, label="left out")
-axes.bar(places + 0.2, walked.worth, width=0.4, color=ORANGE, label="integrated")
+axes.bar(places - 0.2, left_out.contributions, width=0.4, color=BLUE, label="left out")
+axes.bar(
+    places + 0.2, walked.contributions, width=0.4, color=ORANGE, label="integrated"
+)
 axes.set_xticks(places, [t.strip() for t in left_out.tokens], rotation=60, ha="right")
 axes.set_xlabel("token")
-axes.set_ylabel("worth for spam (logits)")
+axes.set_ylabel("contribution to spam (logits)")
 axes.legend(frameon=False)
 figure
 
@@ -137,7 +142,9 @@ examples = {
     "this message": message,
     "a friend": "Running late, start without me and save me a slice",
 }
-curves = {name: by_block(model, tokenizer, text) for name, text in examples.items()}
+curves = {
+    name: by_block(model, tokenizer, text, "spam") for name, text in examples.items()
+}
 ends = ", ".join(f"{name} {curve[-1]:+.1f}" for name, curve in curves.items())
 figure, axes = paper(f"Lines of the spam score after each block; at the end: {ends}.")
 for (name, curve), color in zip(curves.items(), (ORANGE, BLUE), strict=True):
@@ -164,10 +171,10 @@ assert abs(curves["this message"][-1] - whole) < 1e-3
 # average. The last edit takes away more than the others: the link itself.
 
 # %% tags=["slow"]
-test = load_splits(FOLDER).test
+test = data.splits.test
 texts = test[test["Label"] == 1]["Text"].tolist()
-said = classify(model, tokenizer, texts)
-spam = [text for text, v in zip(texts, said, strict=True) if v.label == "spam"]
+verdicts = run.classify(texts)
+spam = [text for text, v in zip(texts, verdicts, strict=True) if v.label == "spam"]
 edits = {
     "a full stop at the end": lambda text: text.rstrip(".") + ".",
     "all lower case": str.lower,
@@ -176,7 +183,7 @@ edits = {
     "no web address": lambda text: re.sub(PATTERNS["web address"], "", text),
 }
 for name, edit in edits.items():
-    flips = probe(model, tokenizer, spam, edit)
+    flips = count_flips(model, tokenizer, spam, edit)
     shift = flips.mean_shift
     print(f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} spam")
 
@@ -190,8 +197,8 @@ for name, edit in edits.items():
 
 # %%
 edited = [edits["a full stop at the end"](text) for text in spam]
-by_hand = sum(v.label != "spam" for v in classify(model, tokenizer, edited))
-stop = probe(model, tokenizer, spam, edits["a full stop at the end"])
+by_hand = sum(v.label != "spam" for v in run.classify(edited))
+stop = count_flips(model, tokenizer, spam, edits["a full stop at the end"])
 assert by_hand == stop.changed
 
 # %% [markdown]
@@ -202,8 +209,8 @@ assert by_hand == stop.changed
 #
 # ## What just happened
 #
-# - Leaving a token out and integrated gradients both say what a token is worth; the
-#   second adds up to the whole.
+# - Leaving a token out and integrated gradients both measure what a token
+#   contributes; with the second the contributions add up to the whole.
 # - Read by the trained head, the verdict shows up late.
 # - Edits that should change nothing show what a model really looks at.
 #
@@ -212,23 +219,23 @@ assert by_hand == stop.changed
 # Predict first, then compute. Replace the `...`; the cell below says nothing if you
 # are right, and gives a hint if not. Solutions: `src/solutions/15_why_spam.py`.
 #
-# **1.** *Predict:* do the worths by leaving out add up to score minus base, as
-# integrated gradients do? Put their sum into `sum_left_out`. (The base of
-# `leave_one_out` is one end token, that of `integrated_gradients` as many as the
-# message has.)
+# **1.** *Predict:* do the contributions by leaving out add up to score minus
+# baseline, as with integrated gradients? Put their sum into `sum_left_out`. (The
+# baseline of `leave_one_out` is one end token, that of `integrated_gradients` as many
+# as the message has.)
 
 # %% tags=["exercise-1"]
 sum_left_out = ...
 
 # %% tags=["check-1"]
 if sum_left_out is not ...:
-    assert abs(sum_left_out - sum(left_out.worth)) < 1e-6, (
-        "Hint: sum(left_out.worth); compare it with left_out.score - left_out.base."
+    assert abs(sum_left_out - sum(left_out.contributions)) < 1e-6, (
+        "Hint: sum(left_out.contributions); compare it with score - baseline."
     )
 
 # %% [markdown]
 # **2.** *Predict:* which token of your own spam decides? Write `mine`, a message that
-# the model calls spam, and put the strongest token by `leave_one_out` into
+# the model predicts as spam, and put the strongest token by `leave_one_out` into
 # `strongest`.
 
 # %% tags=["exercise-2"]
@@ -237,17 +244,16 @@ mine, strongest = ..., ...
 # %% tags=["check-2"]
 if ... not in (mine, strongest):
     found = leave_one_out(model, tokenizer, mine)
-    assert classify(model, tokenizer, mine).label == "spam", (
-        "Hint: it must be called spam."
-    )
-    assert strongest == found.tokens[found.worth.index(max(found.worth))], (
-        "Hint: tokens[worth.index(max(worth))], with its space if it has one."
+    assert run.classify(mine).label == "spam", "Hint: it must be predicted spam."
+    largest = max(found.contributions)
+    assert strongest == found.tokens[found.contributions.index(largest)], (
+        "Hint: tokens[contributions.index(max(contributions))], with its space."
     )
 
 # %% [markdown]
 # **3.** *Predict:* does the order of the words matter to it? Write `reverse`, an edit
-# that turns the words of a text round, and probe `spam` with it; put the changed
-# verdicts into `changed`.
+# that reverses the order of the words, and count the flips of `spam` with it; put the
+# changed verdicts into `changed`.
 
 # %% tags=["exercise-3"]
 reverse, changed = ..., ...
@@ -257,10 +263,10 @@ if ... not in (reverse, changed):
     assert reverse("one two three") == "three two one", (
         "Hint: turn the words round, not the letters: ' '.join(text.split()[::-1])."
     )
-    assert changed == probe(model, tokenizer, spam, reverse).changed, (
-        "Hint: probe(model, tokenizer, spam, reverse).changed"
+    assert changed == count_flips(model, tokenizer, spam, reverse).changed, (
+        "Hint: count_flips(model, tokenizer, spam, reverse).changed"
     )
 
 # %% [markdown]
-# **Next:** your own data: `python -m spamft audit yours.csv`, then `finetune`, then
+# **Next:** your own data: `spamft audit yours.csv`, then `finetune`, then
 # ask it why. The way began at [0 · What is finetuning](00_what_is_finetuning.ipynb).

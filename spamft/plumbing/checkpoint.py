@@ -54,7 +54,8 @@ def _take_out(tree, tensors: dict[str, torch.Tensor]):
 
 def _put_back(tree, file):
     if isinstance(tree, dict) and "tensor" in tree:
-        return file.get_tensor(tree["tensor"])
+        # a copy: what safetensors gives is the file itself, about to be replaced
+        return file.get_tensor(tree["tensor"]).clone()
     if isinstance(tree, dict):
         return {key: _put_back(value, file) for key, value in tree["dict"]}
     if isinstance(tree, list):

@@ -3,10 +3,12 @@
     with whole_file(path) as part:      part is written, then renamed to path
     with whole_folder(folder) as part:  the same for a folder and all that is in it
 
-The unfinished one lies beside its place, named `.NAME.PROCESS.unfinished`. What a
-killed process left there is removed by the next writer of the same name.
+The unfinished one lies beside its place, named `.NAME.PROCESS.unfinished`, and a folder
+that is being replaced `.NAME.PROCESS.replaced`. What a killed process left there is
+removed by the next writer of the same name, or put back if nothing took its place.
 """
 
+import glob
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -15,7 +17,8 @@ from pathlib import Path
 
 __all__ = ["existing_folder", "whole_file", "whole_folder"]
 
-ENDING = ".unfinished"
+UNFINISHED = ".unfinished"
+REPLACED = ".replaced"
 
 
 @contextmanager
@@ -35,9 +38,10 @@ def whole_folder(folder: Path | str, own: Iterable[str] = ()) -> Iterator[Path]:
     """Give an empty folder to fill; it becomes `folder` if the block ends well.
 
     A folder of that name is replaced. What it holds under other names, and not under
-    those of `own`, is the user's and stays.
+    those of `own`, is the user's and stays. A link to a folder stays a link.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
+    _recover(folder)
     part = _make_room(folder)
     part.mkdir()
     try:
@@ -59,11 +63,29 @@ def existing_folder(path: Path | str) -> Path:
 def _make_room(path: Path) -> Path:
     """Where to write what becomes `path`; leftovers of dead processes go away."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*{ENDING}"):
-        process = leftover.name.removeprefix(f".{path.name}.").removesuffix(ENDING)
-        if process.isdecimal() and not _is_alive(int(process)):
+    for leftover in _leftovers(path, UNFINISHED):
+        _remove(leftover)
+    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+
+
+def _recover(folder: Path) -> None:
+    """Put back what a dead process had moved away to replace it, or remove it."""
+    for leftover in _leftovers(folder, REPLACED):
+        if folder.exists():
             _remove(leftover)
-    return path.with_name(f".{path.name}.{os.getpid()}{ENDING}")
+        else:
+            leftover.rename(folder)
+
+
+def _leftovers(path: Path, ending: str) -> list[Path]:
+    """What dead processes left beside `path`."""
+    start = f".{path.name}."
+    found = []
+    for leftover in path.parent.glob(f"{glob.escape(start)}*{ending}"):
+        process = leftover.name.removeprefix(start).removesuffix(ending)
+        if process.isdecimal() and not _is_alive(int(process)):
+            found.append(leftover)
+    return found
 
 
 def _replace_folder(part: Path, folder: Path, own: Iterable[str]) -> None:
@@ -71,13 +93,17 @@ def _replace_folder(part: Path, folder: Path, own: Iterable[str]) -> None:
     for item in folder.iterdir():
         if item.name not in own and not (part / item.name).exists():
             _copy(item, part / item.name)  # so that it is never in neither of the two
-    old = folder.with_name(f".{folder.name}.old.{os.getpid()}{ENDING}")
-    folder.rename(old)
+    at_work_there = folder.samefile(os.curdir)
+    old = folder.with_name(f".{folder.name}.{os.getpid()}{REPLACED}")
     try:
+        folder.rename(old)
         part.rename(folder)
     except BaseException:
-        old.rename(folder)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
         raise
+    if at_work_there:
+        os.chdir(folder)  # else the process would stay in the old one
     shutil.rmtree(old)
 
 

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
-from spamft.plumbing.device import pick_device
+from spamft.plumbing.device import describe_device, pick_device
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import sha256
 from spamft.plumbing.files import whole_file
@@ -45,7 +45,7 @@ def pretrain(
     config: PretrainConfig,
     shape: GPTConfig,
     log: Callable[[Progress], None] | None = None,
-    licences: str = "",
+    licences: str = "",  # Markdown for the card, on where the texts come from
     *,
     device: str = "auto",
 ) -> list[Progress]:
@@ -53,24 +53,20 @@ def pretrain(
 
     Leaves `vocabulary.tiktoken`, `config.json`, `model.safetensors` (float16),
     `history.json`, a model card, README.md, and `checkpoint.safetensors`, at which the
-    same call resumes; one of another call is refused with SpamftError. Computes in
-    bfloat16. `licences` is Markdown for the card, on where the texts come from.
+    same call resumes; another call's is refused with SpamftError. Computes in bfloat16.
     """
-    texts, output = [Path(text) for text in texts], Path(output)
+    gpt = GPT(shape, seed=config.seed).to(pick_device(device))
+    texts, output = [Path(text) for text in texts], Path(output).absolute()
     output.mkdir(parents=True, exist_ok=True)
     call = _identity(texts, config, shape)
     checkpoint = _open_checkpoint(output / CHECKPOINT, call)
     corpus = _read(texts, output, shape)
-    gpt = GPT(shape, seed=config.seed).to(pick_device(device))
-    history = []
-    for progress, state in _steps(gpt, corpus, config, checkpoint):
-        history = state["history"]
+    state = checkpoint  # stays so if nothing is left to do
+    for state in _steps(gpt, corpus, config, checkpoint):
         save_checkpoint(output / CHECKPOINT, state | {"call": call})
         if log:
-            log(progress)
-    if not history:  # nothing was left to do
-        history = checkpoint["history"]
-    records = [Progress(**line) for line in history]
+            log(Progress(**state["history"][-1]))
+    records = [Progress(**line) for line in state["history"]]
     done = Pretraining(
         output.name,
         texts,
@@ -78,10 +74,10 @@ def pretrain(
         config,
         shape,
         records[-1],
-        _hardware(),
+        _hardware(next(gpt.parameters()).device),
         licences,
     )
-    _write(gpt, output, history, model_card(done))
+    _write(gpt, output, state["history"], model_card(done))
     return records
 
 
@@ -91,13 +87,13 @@ def _write(gpt: GPT, output: Path, history: list[dict], card: str) -> None:
     with whole_file(output / "history.json") as part:
         part.write_text(json.dumps(history))
     with whole_file(output / "README.md") as part:
-        part.write_text(card)
+        part.write_text(card, encoding="utf-8")
 
 
 def _steps(
     gpt: GPT, corpus: Corpus, config: PretrainConfig, checkpoint: dict | None
-) -> Iterator[tuple[Progress, dict]]:
-    """Train, giving at each report a line and all that is needed to resume there."""
+) -> Iterator[dict]:
+    """Train, giving at each report all that is needed to resume there."""
     optimizers = _optimizers(gpt, config)
     step, history = 0, []
     if checkpoint is not None:
@@ -124,8 +120,7 @@ def _steps(
             losses.clear()
             history = [*history, asdict(progress)]
             states = [optimizer.state_dict() for optimizer in optimizers]
-            state = {"gpt": gpt.state_dict(), "optimizers": states, "history": history}
-            yield progress, state
+            yield {"gpt": gpt.state_dict(), "optimizers": states, "history": history}
 
 
 def _step(
@@ -167,7 +162,7 @@ def _open_checkpoint(path: Path, call: str) -> dict | None:
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
-    if checkpoint["call"] != call:
+    if checkpoint.get("call") != call:
         raise SpamftError(
             f"{path} is of another call, with other texts, sizes or settings: "
             "choose another output folder"
@@ -237,7 +232,9 @@ def bits_per_byte(gpt: GPT, corpus: Corpus) -> float:
     return nats / math.log(2) / (len(corpus.held_out_text.encode()) * share)
 
 
-def _hardware() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{torch.get_num_threads()} threads of a {platform.machine()} processor"
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"{torch.get_num_threads()} threads of a {platform.machine()} processor"
+    return describe_device(device)

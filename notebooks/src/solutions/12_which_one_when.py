@@ -16,10 +16,10 @@ p_value = 5 / 300
 # %% tags=["exercise-2"]
 best_quick = frame.loc[frame["accuracy"].idxmax()]
 enough = frame[frame["accuracy"] >= best_quick["interval_low"]]
-choice = enough.loc[enough["seconds"].idxmin(), "way"]
+choice = enough.loc[enough["seconds"].idxmin(), "method"]
 
 # %% tags=["wrong-2"]
-choice = frame.loc[frame["seconds"].idxmin(), "way"]
+choice = frame.loc[frame["seconds"].idxmin(), "method"]
 
 # %% [markdown]
 # **3.** About half: the width falls with the square root of the number.

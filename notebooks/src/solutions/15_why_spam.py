@@ -5,10 +5,10 @@
 # **1.** They need not: what two tokens say together is counted twice or not at all.
 
 # %% tags=["exercise-1"]
-sum_left_out = sum(left_out.worth)
+sum_left_out = sum(left_out.contributions)
 
 # %% tags=["wrong-1"]
-sum_left_out = left_out.score - left_out.base
+sum_left_out = left_out.score - left_out.baseline
 
 # %% [markdown]
 # **2.** For example with the message of this notebook.
@@ -16,7 +16,8 @@ sum_left_out = left_out.score - left_out.base
 # %% tags=["exercise-2"]
 mine = message
 asked_again = leave_one_out(model, tokenizer, mine)
-strongest = asked_again.tokens[asked_again.worth.index(max(asked_again.worth))]
+shares = asked_again.contributions
+strongest = asked_again.tokens[shares.index(max(shares))]
 
 # %% tags=["wrong-2"]
 mine, strongest = message, "nothing"
@@ -31,7 +32,7 @@ def reverse(text):
     return " ".join(text.split()[::-1])
 
 
-changed = probe(model, tokenizer, spam, reverse).changed
+changed = count_flips(model, tokenizer, spam, reverse).changed
 
 
 # %% tags=["wrong-3"]
@@ -39,4 +40,4 @@ def reverse(text):
     return text[::-1]
 
 
-changed = probe(model, tokenizer, spam, reverse).changed
+changed = count_flips(model, tokenizer, spam, reverse).changed
