@@ -1,4 +1,4 @@
-"""The whole finetuning job at GPT-2's size, 5 epochs of the last block, done four times.
+"""The whole finetuning job at GPT-2's size, 5 epochs of the last block, four times.
 
 (a) the lecture's loop, written plainly; (b) transformers' GPT2ForSequenceClassification
 with dynamic padding; (c) spamft, last real token; (d) spamft in the lecture's mode.
@@ -99,37 +99,39 @@ def _lecture(parts: list, args: argparse.Namespace) -> dict:
     def logits_of(ids):
         return classifier.head(classifier.gpt.hidden(ids)[:, -1])
 
-    def look(loader: Iterable, batches: int | None = None) -> None:
+    def measure(loader: Iterable, count: int) -> None:
         """Loss or accuracy on the first batches, as the lecture's two functions do."""
         with torch.no_grad():
-            for batch in islice(loader, batches):
+            for batch in islice(loader, count):
                 F.cross_entropy(logits_of(batch.ids), batch.labels).item()
 
     first = next(iter(validation))  # the first step sets things up
     F.cross_entropy(logits_of(first.ids), first.labels).backward()
-    losses, total = [], EPOCHS * len(train)
+    losses, total = [], EPOCHS * len(batches)
     steps = total if args.full else args.steps
     with Clock() as training:
-        for batch in islice(_forever(train), steps):
+        for batch in islice(_forever(batches), steps):
             optimizer.zero_grad()
             loss = F.cross_entropy(logits_of(batch.ids), batch.labels)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-    looks = 2 * EVAL_BATCHES * (total // EVAL_EVERY + EPOCHS)  # losses, then accuracies
-    final = len(train) + len(validation) + len(test)
-    looked_at = looks + final if args.full else min(args.steps, len(validation))
-    with Clock() as looking:
-        look(_forever(validation), looked_at)
-    seconds = training.seconds * total / steps + looking.seconds * (
-        (looks + final) / looked_at
+    evaluations = (
+        2 * EVAL_BATCHES * (total // EVAL_EVERY + EPOCHS)
+    )  # losses, then accuracies
+    final = len(batches) + len(validation) + len(test)
+    measured = evaluations + final if args.full else min(args.steps, len(validation))
+    with Clock() as measuring:
+        measure(_forever(validation), measured)
+    seconds = training.seconds * total / steps + measuring.seconds * (
+        (evaluations + final) / measured
     )
     return {
         "seconds": seconds,
         "step": training.seconds / steps,
-        "evaluation_batch": looking.seconds / looked_at,
+        "evaluation_batch": measuring.seconds / measured,
         "steps_timed": steps,
-        "evaluation_batches": looks + final,
+        "evaluation_batches": evaluations + final,
         "losses": losses,
     }
 
@@ -161,10 +163,10 @@ def _transformers(parts: list, args: argparse.Namespace) -> dict:
             input_ids=batch.ids, attention_mask=mask.long(), labels=batch.labels
         )
 
-    train = make_loader(parts[0], 8, shuffle=True)
+    train_loader = make_loader(parts[0], 8, shuffle=True)
     everything = [make_loader(part, 8) for part in parts]
-    total = EPOCHS * len(train)
-    batches = list(islice(_forever(train), total))
+    total = EPOCHS * len(train_loader)
+    batches = list(islice(_forever(train_loader), total))
     timed = batches if args.full else batches[: args.steps]
     classifier.train()
     answer(batches[-1]).loss.backward()  # the first step sets things up
@@ -174,15 +176,17 @@ def _transformers(parts: list, args: argparse.Namespace) -> dict:
             answer(batch).loss.backward()
             optimizer.step()
     # validation after every epoch, all three parts at the end
-    looks = [b for b in everything[1] for _ in range(EPOCHS)]
-    looks += [b for loader in everything for b in loader]
-    looked_at = looks if args.full else looks[:: len(looks) // args.steps]
+    evaluations = [b for b in everything[1] for _ in range(EPOCHS)]
+    evaluations += [b for loader in everything for b in loader]
+    measured = (
+        evaluations if args.full else evaluations[:: len(evaluations) // args.steps]
+    )
     classifier.eval()
-    with Clock() as looking, torch.no_grad():
-        for batch in looked_at:
+    with Clock() as measuring, torch.no_grad():
+        for batch in measured:
             answer(batch)
     seconds = training.seconds * _tokens(batches) / _tokens(timed)
-    seconds += looking.seconds * _tokens(looks) / _tokens(looked_at)
+    seconds += measuring.seconds * _tokens(evaluations) / _tokens(measured)
     return {
         "seconds": seconds,
         "step": training.seconds / len(timed),

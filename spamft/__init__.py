@@ -17,7 +17,7 @@ Everything that the lecture does not say has a folder, each with a map of its ow
 
     models/        other architectures behind the same five names
     sources/       names and files -> messages and models
-    methods/       every way of finetuning: LoRA, QLoRA, instructions ...
+    methods/       every finetuning method: LoRA, QLoRA, instructions ...
     insight/       what the data hides, how far to trust a score, why it predicted spam
     experiments/   one run, and all methods compared
     use/           classify, save, load, export

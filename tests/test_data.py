@@ -146,7 +146,7 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @settings(max_examples=200)
 @given(st.lists(any_text, min_size=1, max_size=6))
-def test_csv_files_keep_every_message_to_the_letter(tmp_path_factory, texts):
+def test_csv_files_keep_every_message_unchanged(tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("splits")
     splits = Splits(frame(texts), encode := frame(texts, "spam"), encode)
     save_splits(splits, folder)
@@ -166,7 +166,7 @@ def test_number_labels_stay_numbers(messages, tmp_path):
     assert all(map(pd.DataFrame.equals, load_splits(tmp_path), splits))
 
 
-def test_the_whole_way_gives_these_bytes(tmp_path):
+def test_all_steps_together_give_these_bytes(tmp_path):
     """Golden hashes of synthetic messages: a new pandas must not move the rows."""
     df = frame(
         [f'"{i}" says, it is {i * i} o\'clock' for i in range(500)],
@@ -295,7 +295,9 @@ def test_a_copy_with_windows_line_ends_is_normalised(uci, tmp_path):
     assert uci == []
 
 
-def test_both_bad_says_so_and_changes_nothing(uci, tmp_path, monkeypatch):
+def test_when_both_addresses_fail_each_is_named_and_nothing_changes(
+    uci, tmp_path, monkeypatch
+):
     first = data.SMS_COLLECTION.urls[0]
     serve_from(monkeypatch, first, first + "2")
     folder = tmp_path / "data"

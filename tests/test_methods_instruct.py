@@ -35,7 +35,7 @@ def dataset(tokenizer):
     return InstructionDataset(prompts, ["ham", "probably spam", "ham"], tokenizer)
 
 
-def test_only_the_response_and_its_end_are_asked_for(dataset, tokenizer):
+def test_only_the_response_and_its_end_are_learned(dataset, tokenizer):
     ids, labels = dataset[1]
     asked = [label for label in labels if label != IGNORED]
     assert tokenizer.decode(asked[:-1]) == " probably spam"

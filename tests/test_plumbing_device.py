@@ -50,7 +50,7 @@ def test_a_device_is_described_in_words():
 def test_bfloat16_is_refused_where_it_is_not_in_the_hardware(monkeypatch):
     check_bf16(CPU)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **options: False)
-    with pytest.raises(ValueError, match="this GPU has no bfloat16"):
+    with pytest.raises(ValueError, match="this cuda has no bfloat16"):
         check_bf16(CUDA)
-    with pytest.raises(ValueError, match="not used on mps"):
+    with pytest.raises(ValueError, match="this mps has no bfloat16"):
         check_bf16(MPS)

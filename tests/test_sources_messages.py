@@ -24,7 +24,7 @@ def stand_in(monkeypatch):
     monkeypatch.setattr(data, "SMS_COLLECTION", changed)
 
 
-def test_with_no_network_auto_is_what_the_package_brings_and_says_so(offline):
+def test_with_no_network_auto_falls_back_to_the_bundled_ones_and_says_so(offline):
     messages, model = open_messages("auto"), open_model("auto")
     assert len(messages.df) == len(open_messages("sample").df) == 1962
     assert messages.source.startswith("the bundled sample (the SMS Spam Collection ca")

@@ -185,7 +185,7 @@ def _scores(data: PreparedData, predicted: np.ndarray) -> dict:
 
 
 def _readings(run: Run) -> dict[str, float]:
-    """Accuracy by each way to read an answer, and how many texts were a name."""
+    """Accuracy by each reading of an answer, and how many texts were a name."""
     test, model = run.data.splits.test, run.model
     prompts = model.encode(test["Text"].tolist(), run.tokenizer)
     shares = {}

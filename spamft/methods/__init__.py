@@ -1,4 +1,4 @@
-"""How to finetune: each way is one value, a Method, and one line in METHODS.
+"""How to finetune: a method is one value, a Method, and one line in METHODS.
 
 method.py      Method and METHODS: start here
 task.py        what a method is given, and what it gives back to be trained

@@ -1,4 +1,4 @@
-"""A class head on a GPT: the lecture's way of finetuning, and those beside it.
+"""A class head on a GPT: the lecture's method of finetuning, and those beside it.
 
 Each is a value: called with a GPT, a Task and a seed, it gives the model to train. The
 GPT is not changed; what does not train is shared with it.

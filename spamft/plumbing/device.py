@@ -4,7 +4,14 @@ import torch
 
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["DEVICES", "check_bf16", "describe_device", "pick_device", "token_budget"]
+__all__ = [
+    "DEVICES",
+    "check_bf16",
+    "describe_device",
+    "has_bf16",
+    "pick_device",
+    "token_budget",
+]
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 
@@ -46,11 +53,14 @@ def token_budget(device: torch.device) -> int:
     return _TOKEN_BUDGET.get(device.type, _TOKEN_BUDGET["cpu"])
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself, instead of emulating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type != "mps"  # where autocast to bfloat16 is not dependable
+
+
 def check_bf16(device: torch.device) -> None:
     """Raise SpamftError unless the device computes in bfloat16 itself."""
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported(
-        including_emulation=False
-    ):
-        raise SpamftError("this GPU has no bfloat16: train with bf16=False")
-    if device.type == "mps":
-        raise SpamftError("bfloat16 is not used on mps: train with bf16=False")
+    if not has_bf16(device):
+        raise SpamftError(f"this {device.type} has no bfloat16: train with bf16=False")

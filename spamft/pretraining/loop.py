@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
-from spamft.plumbing.device import describe_device, pick_device
+from spamft.plumbing.device import describe_device, has_bf16, pick_device
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import sha256
 from spamft.plumbing.files import whole_file
@@ -138,7 +138,7 @@ def _step(
         optimizer.zero_grad()
     device, length = next(gpt.parameters()).device, gpt.config.context_length
     ids = corpus.windows(step, config.batch_size, length, config.seed).to(device)
-    with torch.autocast(device.type, torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
         loss = loss_of(gpt, ids)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(gpt.parameters(), 1.0)
@@ -148,8 +148,8 @@ def _step(
 
 
 def _identity(texts: list[Path], config: PretrainConfig, shape: GPTConfig) -> str:
-    """Everything that affects the weights at a given step; the number of steps and the
-    reporting interval do not."""
+    """Everything that affects the weights at a given step. The number of steps, the
+    cooldown at their end, and the reporting interval may change."""
     settings = asdict(config)
     for free in ("steps", "report_every", "cooldown"):
         del settings[free]
