@@ -52,8 +52,7 @@ def _lecture(texts: list[str], tokenizer) -> float:
             ids = tokenizer.encode_ordinary(text)[:WIDTH]
             ids += [tokenizer.eot_token] * (WIDTH - len(ids))
             with torch.no_grad():
-                hidden = classifier.gpt.hidden(torch.tensor([ids]))
-                classifier.head(hidden[:, -1]).argmax().item()
+                classifier(torch.tensor([ids])).argmax().item()
 
     return _rate(texts, run)
 

@@ -12,24 +12,24 @@ validation batches only, for it counts training loss and accuracy as it goes.
 """
 
 import argparse
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable
 
 import torch
 from setting import (
     GPT2,
     Clock,
-    datasets,
     finish,
-    lecture_splits,
+    lecture_datasets,
     matrix_rate,
     model,
     parser,
     table,
 )
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
-from spamft.batches import make_bucketed_loader, make_loader
+from spamft.batches import Batch, make_bucketed_loader, make_loader
 from spamft.data import Splits
 from spamft.evaluate import evaluate
 from spamft.train import TrainConfig, fit, train
@@ -40,8 +40,9 @@ EPOCHS, EVAL_EVERY, EVAL_BATCHES = 5, 50, 5
 
 def main() -> None:
     args = _arguments()
-    splits = lecture_splits(args.data)
-    padded, ragged = (datasets(splits, fixed_width=x) for x in (True, False))
+    padded, ragged = (
+        lecture_datasets(args.data, fixed_width=fixed) for fixed in (True, False)
+    )
     rates = [matrix_rate()]
     ours = _spamft(ragged, lecture=False)
     rates.append(matrix_rate())
@@ -83,60 +84,23 @@ def _arguments() -> argparse.Namespace:
     return args
 
 
-def _lecture(parts: list, args: argparse.Namespace) -> dict:
+def _lecture(encoded: Splits, args: argparse.Namespace) -> dict:
     """Every message padded, every block at every step, the last column read."""
-    batches, validation, test = (
-        make_loader(part, 8, shuffle=i == 0, drop_last=i == 0)
-        for i, part in enumerate(parts)
-    )
     classifier = model("last")
-    optimizer = torch.optim.AdamW(
-        [p for p in classifier.parameters() if p.requires_grad],
-        lr=5e-5,
-        weight_decay=0.1,
-    )
+    training = _all_epochs(make_loader(encoded.train, 8, shuffle=True, drop_last=True))
+    batches = training[: len(training) // EPOCHS]
+    validation, test = (list(make_loader(part, 8)) for part in encoded[1:])
+    few = batches[:EVAL_BATCHES] + validation[:EVAL_BATCHES]
+    evaluations = few * (len(training) // EVAL_EVERY + EPOCHS)  # losses, accuracies
+    evaluations += [*batches, *validation, *test]
 
-    def logits_of(ids):
-        return classifier.head(classifier.gpt.hidden(ids)[:, -1])
+    def loss_of(batch: Batch) -> Tensor:
+        return F.cross_entropy(classifier(batch.ids), batch.labels)
 
-    def measure(loader: Iterable, count: int) -> None:
-        """Loss or accuracy on the first batches, as the lecture's two functions do."""
-        with torch.no_grad():
-            for batch in islice(loader, count):
-                F.cross_entropy(logits_of(batch.ids), batch.labels).item()
-
-    first = next(iter(validation))  # the first step sets things up
-    F.cross_entropy(logits_of(first.ids), first.labels).backward()
-    losses, total = [], EPOCHS * len(batches)
-    steps = total if args.full else args.steps
-    with Clock() as training:
-        for batch in islice(_forever(batches), steps):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(logits_of(batch.ids), batch.labels)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    evaluations = (
-        2 * EVAL_BATCHES * (total // EVAL_EVERY + EPOCHS)
-    )  # losses, then accuracies
-    final = len(batches) + len(validation) + len(test)
-    measured = evaluations + final if args.full else min(args.steps, len(validation))
-    with Clock() as measuring:
-        measure(_forever(validation), measured)
-    seconds = training.seconds * total / steps + measuring.seconds * (
-        (evaluations + final) / measured
-    )
-    return {
-        "seconds": seconds,
-        "step": training.seconds / steps,
-        "evaluation_batch": measuring.seconds / measured,
-        "steps_timed": steps,
-        "evaluation_batches": evaluations + final,
-        "losses": losses,
-    }
+    return _time(args, classifier, loss_of, training, evaluations)
 
 
-def _transformers(parts: list, args: argparse.Namespace) -> dict:
+def _transformers(encoded: Splits, args: argparse.Namespace) -> dict:
     """Their classifier: padded to the longest of a batch, all blocks every step."""
     from transformers import GPT2Config, GPT2ForSequenceClassification
 
@@ -144,64 +108,84 @@ def _transformers(parts: list, args: argparse.Namespace) -> dict:
     config = GPT2Config(pad_token_id=GPT2.vocab_size - 1, num_labels=2, **dropouts)
     classifier = GPT2ForSequenceClassification(config)
     classifier.requires_grad_(False)
-    for part in (
-        classifier.transformer.h[-1],
-        classifier.transformer.ln_f,
-        classifier.score,
-    ):
+    gpt = classifier.transformer
+    for part in (gpt.h[-1], gpt.ln_f, classifier.score):
         part.requires_grad_(True)
-    optimizer = torch.optim.AdamW(
-        [p for p in classifier.parameters() if p.requires_grad],
-        lr=5e-5,
-        weight_decay=0.1,
-        fused=True,  # as their Trainer does
-    )
 
-    def answer(batch):
+    def loss_of(batch: Batch) -> Tensor:
         mask = torch.arange(batch.ids.shape[1]) < batch.lengths[:, None]
         return classifier(
             input_ids=batch.ids, attention_mask=mask.long(), labels=batch.labels
-        )
+        ).loss
 
-    train_loader = make_loader(parts[0], 8, shuffle=True)
-    everything = [make_loader(part, 8) for part in parts]
-    total = EPOCHS * len(train_loader)
-    batches = list(islice(_forever(train_loader), total))
-    timed = batches if args.full else batches[: args.steps]
-    classifier.train()
-    answer(batches[-1]).loss.backward()  # the first step sets things up
-    with Clock() as training:
-        for batch in timed:
-            optimizer.zero_grad()
-            answer(batch).loss.backward()
-            optimizer.step()
+    batches, validation, test = (list(make_loader(part, 8)) for part in encoded)
     # validation after every epoch, all three parts at the end
-    evaluations = [b for b in everything[1] for _ in range(EPOCHS)]
-    evaluations += [b for loader in everything for b in loader]
-    measured = (
-        evaluations if args.full else evaluations[:: len(evaluations) // args.steps]
-    )
+    evaluations = [*validation * EPOCHS, *batches, *validation, *test]
+    training = _all_epochs(make_loader(encoded.train, 8, shuffle=True))
+    # their Trainer's optimizer is fused
+    return _time(args, classifier, loss_of, training, evaluations, fused=True)
+
+
+def _all_epochs(loader: DataLoader) -> list[Batch]:
+    return [batch for _ in range(EPOCHS) for batch in loader]
+
+
+def _time(
+    args: argparse.Namespace,
+    classifier: nn.Module,
+    loss_of: Callable[[Batch], Tensor],
+    training: list[Batch],
+    evaluations: list[Batch],
+    **options: bool,
+) -> dict:
+    """Seconds of all batches: measured, or of some and extrapolated by tokens."""
+    trainable = [p for p in classifier.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=5e-5, weight_decay=0.1, **options)
+    steps = training if args.full else training[: args.steps]
+    stride = 1 if args.full else len(evaluations) // args.steps
+    some = evaluations[::stride]
+    loss_of(training[-1]).backward()  # the first step sets things up
+    with Clock() as train_clock:
+        losses = _train(optimizer, loss_of, steps)
     classifier.eval()
-    with Clock() as measuring, torch.no_grad():
-        for batch in measured:
-            answer(batch)
-    seconds = training.seconds * _tokens(batches) / _tokens(timed)
-    seconds += measuring.seconds * _tokens(evaluations) / _tokens(measured)
+    with Clock() as evaluate_clock, torch.no_grad():
+        for batch in some:
+            loss_of(batch).item()
+    seconds = train_clock.seconds * _tokens(training) / _tokens(steps)
+    seconds += evaluate_clock.seconds * _tokens(evaluations) / _tokens(some)
     return {
         "seconds": seconds,
-        "step": training.seconds / len(timed),
-        "steps_timed": len(timed),
+        "step": train_clock.seconds / len(steps),
+        "evaluation_batch": evaluate_clock.seconds / len(some),
+        "steps_timed": len(steps),
+        "evaluation_batches": len(evaluations),
+        "losses": losses,
     }
 
 
-def _spamft(parts: Splits, *, lecture: bool) -> dict:
+def _train(
+    optimizer: torch.optim.Optimizer,
+    loss_of: Callable[[Batch], Tensor],
+    batches: list[Batch],
+) -> list[float]:
+    losses = []
+    for batch in batches:
+        optimizer.zero_grad()
+        loss = loss_of(batch)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def _spamft(encoded: Splits, *, lecture: bool) -> dict:
     """The trunk once, then 5 epochs of the rest, then all three parts; run in full."""
     classifier = model("last" if lecture else "last_real")
     config = TrainConfig(epochs=EPOCHS, eval_every=EVAL_EVERY if lecture else None)
     clocks = {name: Clock() for name in ("whole", "trunk", "train", "evaluate")}
     with clocks["whole"]:
         with clocks["trunk"]:
-            learner, hidden = cache_trunk(classifier, parts)
+            learner, hidden = cache_trunk(classifier, encoded)
         batches = make_loader(hidden.train, 8, shuffle=True, drop_last=lecture)
         whole = [make_bucketed_loader(part) for part in hidden]
         watched = whole[1]
@@ -222,11 +206,11 @@ def _spamft(parts: Splits, *, lecture: bool) -> dict:
     }
 
 
-def _first_losses(parts: Splits, steps: int, *, cached: bool) -> list[float]:
+def _first_losses(encoded: Splits, steps: int, *, cached: bool) -> list[float]:
     """The losses of the first steps, on the cache or through the whole model."""
-    lecture = parts.train.width is not None
+    lecture = encoded.train.width is not None
     classifier = model("last" if lecture else "last_real")
-    learner, dataset = classifier, parts.train
+    learner, dataset = classifier, encoded.train
     if cached:
         learner, [dataset] = cache_trunk(classifier, [dataset])
     batches = make_loader(dataset, 8, shuffle=True, drop_last=lecture)
@@ -243,12 +227,7 @@ def _largest(first: list[float], second: list[float]) -> float:
     return max(abs(a - b) for a, b in zip(first, second, strict=False))
 
 
-def _forever(loader: Iterable) -> Iterable:
-    while True:
-        yield from loader
-
-
-def _tokens(batches: list) -> int:
+def _tokens(batches: list[Batch]) -> int:
     return sum(batch.ids.numel() for batch in batches)
 
 

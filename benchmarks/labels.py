@@ -11,6 +11,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -18,10 +19,10 @@ import pandas as pd
 from scipy import stats
 from setting import finish, parser, table
 
-from spamft.data import Splits
+from spamft.data import Splits, balance, encode_labels
 from spamft.experiments.finetune import finetune
 from spamft.insight.baselines import words_and_pieces
-from spamft.methods.heads import ClassHead, RandomWeights
+from spamft.methods.heads import RandomWeights
 from spamft.methods.method import METHODS, Method
 from spamft.plots.style import Picture, colors, in_percent, paper
 from spamft.sources import open_splits
@@ -29,7 +30,16 @@ from spamft.sources.messages import PreparedData
 
 SIZES, DRAWS, SEEDS = (16, 32, 64, 128), 10, (1, 2, 3, 4, 5)
 FEW_STEPS = 100  # optimizer steps, whatever the number of labels
-PRETRAINED, RANDOM, TFIDF = "tiny, pretrained", "tiny, random weights", "TF-IDF + SVM"
+TFIDF = "TF-IDF + SVM"
+LAST_BLOCK = METHODS["last_block"]
+TUNED = {  # the bundled GPT, and one of its shape with random weights
+    "tiny, pretrained, last block": LAST_BLOCK,
+    "tiny, pretrained, all": METHODS["full"],
+    "tiny, random weights, last block": replace(
+        LAST_BLOCK, attach=RandomWeights(LAST_BLOCK.attach)
+    ),
+    "tiny, random weights, all": METHODS["random"],
+}
 
 
 def main() -> None:
@@ -52,11 +62,9 @@ def main() -> None:
 def _split(args: argparse.Namespace) -> dict[str, list[float]]:
     """Test accuracy of each method, one per seed."""
     data = open_splits(args.data, lecture=True)
-    scopes = ("last_block",) if args.quick else ("last_block", "all")
     rows = {
-        f"{name}, {scope}": [_accuracy(data, method, seed) for seed in SEEDS]
-        for scope in scopes
-        for name, method in _methods(scope).items()
+        name: [_accuracy(data, method, seed) for seed in SEEDS]
+        for name, method in _methods(args).items()
     }
     return rows | {TFIDF: [_tfidf(data.splits)] * len(SEEDS)}
 
@@ -64,10 +72,9 @@ def _split(args: argparse.Namespace) -> dict[str, list[float]]:
 def _few(args: argparse.Namespace) -> dict[str, dict[int, list[float]]]:
     """Accuracy on the rest, by method and number of labels, one per draw."""
     data = open_splits(args.data, lecture=True)
-    df = pd.concat(data.splits, ignore_index=True)
-    methods = {f"{n}, last block": m for n, m in _methods("last_block").items()}
-    if not args.quick:
-        methods[f"{RANDOM}, all"] = _methods("all")[RANDOM]
+    df = encode_labels(balance(data.df), data.names)
+    methods = _methods(args)
+    methods.pop("tiny, pretrained, all", None)
     rows = {name: {n: [] for n in SIZES} for name in (*methods, TFIDF)}
     for draw in range(DRAWS):
         for n in SIZES:
@@ -82,21 +89,16 @@ def _few(args: argparse.Namespace) -> dict[str, dict[int, list[float]]]:
 
 
 def _cut(df: pd.DataFrame, n: int, draw: int) -> Splits:
-    """n labelled messages, half of them spam, and the rest as test."""
+    """n labelled messages, half of them spam; one of them to evaluate on; the rest."""
     train = df.groupby("Label").sample(n // 2, random_state=draw)
     rest = df.drop(train.index)
     train = train.sample(frac=1, random_state=draw)
     return Splits(train, train[:1], rest)
 
 
-def _methods(scope: str) -> dict[str, Method]:
-    """The bundled GPT, and one of its shape with random weights."""
-    recipe = METHODS["full" if scope == "all" else scope].recipe
-    head = ClassHead(scope)
-    return {
-        PRETRAINED: Method(PRETRAINED, head, recipe),
-        RANDOM: Method(RANDOM, RandomWeights(head), recipe),
-    }
+def _methods(args: argparse.Namespace) -> dict[str, Method]:
+    """TUNED, without what trains all parameters if it has to be quick."""
+    return {k: m for k, m in TUNED.items() if not (args.quick and k.endswith("all"))}
 
 
 def _accuracy(data: PreparedData, method: Method, seed: int, **changes: int) -> float:

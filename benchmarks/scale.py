@@ -1,8 +1,8 @@
 """Seconds and peak memory of the whole job as the messages grow, at GPT-2's size.
 
-Messages are drawn with replacement and numbered, so that no two are the same, and the
-budget for hidden states is below what any size needs: cost must grow as the tokens,
-memory as the budget. Each size runs in a process of its own.
+Messages are drawn with replacement and numbered, so that no two are equal and share
+their hidden states; the budget for these is below what any size needs: cost must grow
+as the tokens, memory as the budget. Each size runs in a process of its own. Linux only.
 
     python benchmarks/scale.py --data sms+spam+collection.zip
 """
@@ -43,23 +43,26 @@ def main() -> None:
     finish(args, {"budget": BUDGET, "epochs": args.epochs, "runs": runs}, _show)
 
 
+def _messages(data: str, count: int) -> SpamDataset:
+    """Messages drawn with replacement, made different by a number in front."""
+    df = encode_labels(open_messages(data).df)
+    df = df.sample(count, replace=True, random_state=1)
+    numbered = [f"{i:05d} {text}" for i, text in enumerate(df["Text"])]
+    return SpamDataset(df.assign(Text=numbered), load_tokenizer("gpt2"))
+
+
 def _job(data: str, count: int, epochs: int) -> dict:
-    df = encode_labels(open_messages(data).df).sample(
-        count, replace=True, random_state=1
-    )
-    numbered = [f"{i} {text}" for i, text in enumerate(df["Text"])]
-    dataset = SpamDataset(df.assign(Text=numbered), load_tokenizer("gpt2"))
+    dataset, classifier = _messages(data, count), model()
     with Clock() as clock, PeakMemory() as memory:
-        learner, [hidden] = cache_trunk(model(), [dataset], memory_budget=BUDGET)
+        learner, [hidden] = cache_trunk(classifier, [dataset], memory_budget=BUDGET)
         whole = make_bucketed_loader(hidden)
         train = make_loader(hidden, 8, shuffle=True)
         fit(learner, train, whole, TrainConfig(epochs=epochs))
         evaluate(learner, whole)
-    plan = learner.plan
     return {
         "messages": count,
-        "tokens": plan.tokens,
-        "hidden_bytes": plan.bytes,
+        "tokens": learner.plan.tokens,
+        "hidden_bytes": learner.plan.bytes,
         "seconds": clock.seconds,
         "peak_mb": memory.bytes / 2**20,
     }

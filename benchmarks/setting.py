@@ -13,18 +13,19 @@ from pathlib import Path
 import torch
 
 from spamft.batches import encode_splits
-from spamft.classifier import GPTClassifier, set_trainable
-from spamft.data import Splits, balance, encode_labels, random_split
+from spamft.classifier import GPTClassifier
+from spamft.data import Splits
 from spamft.gpt import GPT, GPTConfig
-from spamft.sources import open_messages
+from spamft.methods.method import METHODS
+from spamft.methods.task import Task
+from spamft.sources import open_splits
 from spamft.tokenizer import load_tokenizer
 
 __all__ = [
     "GPT2",
     "Clock",
-    "datasets",
     "finish",
-    "lecture_splits",
+    "lecture_datasets",
     "machine",
     "matrix_rate",
     "model",
@@ -53,23 +54,18 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def lecture_splits(data: str) -> Splits:
-    """The lecture's 1045 / 149 / 300 messages."""
-    df, _ = open_messages(data, lecture=True)
-    return random_split(encode_labels(balance(df)))
-
-
-def datasets(splits: Splits, *, fixed_width: bool) -> Splits:
-    """The three parts, tokenized; as wide as the longest message, or ragged."""
-    tokenizer, context = load_tokenizer("gpt2"), GPT2.context_length
-    return encode_splits(splits, tokenizer, context, fixed_width=fixed_width)
+def lecture_datasets(data: str, *, fixed_width: bool) -> Splits:
+    """The lecture's 1045 / 149 / 300 messages; as wide as the longest, or ragged."""
+    splits, tokenizer = open_splits(data, lecture=True).splits, load_tokenizer("gpt2")
+    return encode_splits(
+        splits, tokenizer, GPT2.context_length, fixed_width=fixed_width
+    )
 
 
 def model(pooling: str = "last_real") -> GPTClassifier:
     """Fresh, the same each time, with last block, norm and head to train."""
-    made = GPTClassifier(GPT(GPT2, seed=1), pooling=pooling, seed=1)
-    set_trainable(made, "last_block")
-    return made
+    task = Task(("ham", "spam"), GPT2.context_length, pooling)
+    return METHODS["last_block"].attach(GPT(GPT2, seed=1), task, 1)
 
 
 def matrix_rate(seconds: float = 1.0) -> float:

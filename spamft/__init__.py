@@ -13,9 +13,9 @@ The lecture, one file per step, lies at the top:
 
     trunk.py       the blocks that do not train run once, with the same results
 
-Everything that the lecture does not say has a folder, each with a map of its own:
+All else has a folder, each with a map of its own:
 
-    models/        other architectures behind the same five names
+    models/        other architectures with the same interface
     sources/       names and files -> messages and models
     methods/       every finetuning method: LoRA, QLoRA, instructions ...
     insight/       what the data hides, how far to trust a score, why it predicted spam

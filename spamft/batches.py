@@ -135,7 +135,8 @@ def encode_splits(
     """
     if max_length is not None and max_length > context:
         raise SpamftError(f"{max_length=} exceeds the model's context of {context}")
-    train = SpamDataset(splits.train, tokenizer, max_length or context)
+    most = context if max_length is None else max_length
+    train = SpamDataset(splits.train, tokenizer, most)
     longest = max(map(len, train.ids))
     rest = (
         SpamDataset(part, tokenizer, longest, fixed_width=fixed_width)
@@ -176,9 +177,10 @@ def make_loader(
     """Batches of `batch_size` examples, as the dataset's `collate` makes them.
 
     `batches` stops after that many, in the dataset's order. The loader has its own
-    random generator: reading another one, or this one for evaluation, never changes the
-    order in which training sees its batches.
+    random generator, so reading another one never changes the order of its batches.
     """
+    if shuffle and batches is not None:
+        raise SpamftError("batches= takes the first ones: it does not go with shuffle")
     first = None if batches is None else range(min(len(dataset), batches * batch_size))
     return DataLoader(
         dataset,
@@ -198,7 +200,7 @@ def make_bucketed_loader(
     shuffle: bool = False,
     seed: int = 123,
 ) -> DataLoader:
-    """Batches of examples of similar length, each of at most `token_budget` tokens.
+    """Batches of examples of similar length, within `token_budget` tokens if possible.
 
     Almost no padding, so the least work; the order is by length, or with `shuffle`
     new batches in a new order every epoch. The budget is by default what suits a CPU.

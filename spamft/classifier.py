@@ -60,7 +60,7 @@ POOLINGS: dict[str, Pooling] = {
 
 
 class GPTClassifier(nn.Module):
-    """Reads a message left to right and judges it at one of its tokens.
+    """Classifies a message from one vector, pooled from those of its tokens.
 
     Attention is causal, so only the last token has seen the whole message. `pooling`
     is one of POOLINGS. `label_names` are the classes in order. `max_length` is the

@@ -2,8 +2,8 @@
 
     download -> read_messages -> balance -> encode_labels -> random_split -> save_splits
 
-Every step takes and returns plain DataFrames with the columns `Label` and `Text`
-and changes none: running a cell twice does no harm, any step can be skipped.
+The steps pass on DataFrames with the columns `Label` and `Text` and change none, so a
+cell can be run twice.
 """
 
 import csv
@@ -109,7 +109,9 @@ def label_names(df: pd.DataFrame) -> tuple[str, ...]:
     ('ham', 'spam')
     """
     if pd.api.types.is_integer_dtype(df["Label"]):
-        raise SpamftError("the labels are class ids already: ask before encode_labels")
+        raise SpamftError(
+            "the labels are class ids already: call label_names before encode_labels"
+        )
     names = df["Label"].unique()
     numbers = all(name.isdecimal() for name in names)  # 2 before 10
     names = tuple(sorted(names, key=int if numbers else str))
@@ -136,9 +138,8 @@ def balance(df: pd.DataFrame, *, seed: int = 123) -> pd.DataFrame:
 def encode_labels(df: pd.DataFrame, names: Sequence[str] = UCI_LABELS) -> pd.DataFrame:
     """Replace each label by its place in `names`: ham 0, spam 1.
 
-    Labels that are such numbers already stay, so that running it twice is harmless;
-    written as text they count too, unless `names` are numbers themselves. Raises
-    SpamftError for any other label.
+    Class ids stay as they are, so running it twice is harmless; ids written as text
+    count too, unless all of them are `names`. Raises SpamftError for any other label.
     """
     ids = {name: number for number, name in enumerate(names)}
     if not pd.api.types.is_integer_dtype(df["Label"]) and _are_ids(df["Label"], names):
@@ -238,7 +239,9 @@ def _read_as_the_lecture(path: Path) -> pd.DataFrame:
     except ValueError as error:  # pandas' ParserError is one
         raise SpamftError(f"{path}: {' '.join(str(error).split())}") from error
     if not df["Label"].isin(UCI_LABELS).all():
-        raise SpamftError(f"{path} has another layout than the UCI file: lecture=False")
+        raise SpamftError(
+            f"{path} is not laid out like the UCI file: use lecture=False"
+        )
     return df
 
 

@@ -106,8 +106,7 @@ def predict(model: nn.Module, loader: Iterable) -> tuple[Tensor, Tensor]:
 def report(logits: Tensor, labels: Tensor) -> Report:
     """Measure (N, K) logits against (N,) labels.
 
-    Sums run over examples, so batches of unequal size weigh what they hold. Raises
-    SpamftError for logits that are not finite.
+    Means are over examples. Raises SpamftError for logits that are not finite.
     """
     if not logits.isfinite().all():
         raise NotFiniteError("the model's logits are not finite")
@@ -161,7 +160,7 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = 10) -> np.ndarray:
 
 
 def _average_precision(logits: Tensor, labels: Tensor) -> float | None:
-    """Area under precision over recall; None where no positive example exists."""
+    """Area under the precision-recall curve; None without a positive example."""
     chances = logits.double().softmax(-1)
     positives = [1] if logits.shape[1] == 2 else range(logits.shape[1])
     scores = [
@@ -205,8 +204,8 @@ def count_sums(
 def measure(model: nn.Module, loader: Iterable) -> tuple[float, float]:
     """(loss, accuracy) over all labels that are not IGNORED; the model's mode stays.
 
-    Unlike `evaluate` it keeps no logits, so (B, T) labels of a large vocabulary will
-    do. Raises SpamftError for a loss that is not finite, or if no label
+    Unlike `evaluate` it keeps no logits, so (B, T) labels over a large vocabulary
+    fit. Raises SpamftError for a loss that is not finite, or if no label
     counts.
     """
     device = next(model.parameters()).device

@@ -153,7 +153,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def _initialize(self, generator: torch.Generator) -> None:
-        """GPT-2's: N(0, 0.02), biases 0, what adds to the residual stream smaller."""
+        """As GPT-2: N(0, 0.02), smaller where it adds to the residual; biases 0."""
         residual = 0.02 / (2 * self.config.n_layers) ** 0.5
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):

@@ -141,7 +141,7 @@ def hf_config(config: GPTConfig) -> dict:
 
 
 def from_hf(gpt: GPT, weights: dict[str, Tensor], source: str = "the weights") -> GPT:
-    """Fill `gpt` with Hugging Face's GPT-2 tensors, and return it.
+    """Change `gpt`: fill it with Hugging Face's GPT-2 tensors, and return it.
 
     Raises SpamftError, naming them and `source`, for tensors that do not fit.
     """
@@ -170,7 +170,7 @@ def _read_config(path: Path) -> GPTConfig:
         sizes = {ours: int(theirs[name]) for ours, name in _SIZES.items()}
         config = GPTConfig(**sizes)
     except KeyError as error:
-        raise SpamftError(f"{path}: expected the entry {error} of a GPT-2") from None
+        raise SpamftError(f"{path}: GPT-2's entry {error} is missing") from None
     except (ValueError, TypeError) as error:
         raise SpamftError(f"{path}: not a GPT-2 config: {error}") from None
     wanted = _FIXED | {"n_inner": 4 * sizes["emb_dim"]}

@@ -180,7 +180,7 @@ def _cache_folder() -> Path:
         if variable in os.environ:
             if not os.environ[variable]:
                 raise DownloadError(
-                    f"{variable} is set to nothing, which forbids tiktoken its cache: "
+                    f"{variable} is empty, which disables tiktoken's cache: "
                     "unset it or name a folder"
                 )
             return Path(os.environ[variable])

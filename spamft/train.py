@@ -37,12 +37,12 @@ class TrainConfig:
 
     epochs: int = _option(5, "passes over the training messages")
     lr: float = _option(5e-5, "learning rate of AdamW, at its peak")
-    batch_size: int = _option(8, "messages per batch, for whoever makes the loader")
+    batch_size: int = _option(8, "messages per batch")  # for whoever makes the loader
     weight_decay: float = _option(0.1, "weight decay of AdamW")
     warmup_steps: int | None = _option(
         None, "steps in which the rate rises, then a cosine to 0; without it, constant"
     )
-    clip_norm: float | None = _option(None, "longest gradient allowed")
+    clip_norm: float | None = _option(None, "maximum norm of the gradient")
     accumulate: int = _option(1, "batches per optimizer step")
     class_weights: tuple[float, ...] | None = None  # of the loss, by class id
     eval_every: int | None = _option(
@@ -50,7 +50,7 @@ class TrainConfig:
     )
     patience: int | None = _option(
         None,
-        "stop early, after so many evaluations without a better validation loss, and "
+        "stop early, after this many evaluations without a better validation loss, and "
         "keep the best weights",
     )
     bf16: bool = _option(False, "compute in bfloat16; weights stay float32")
@@ -91,7 +91,7 @@ class Record:
 
 
 class TrainState:
-    """Where a training stands: give one to `train`, and keep `snapshot()` at a record.
+    """A training's progress: give one to `train`, call `snapshot()` at a record.
 
     `train` with `TrainState(snapshot)`, the same model, data and config, then takes the
     same steps as the uninterrupted training.
@@ -107,7 +107,7 @@ class TrainState:
         For `plumbing.checkpoint.save_checkpoint`, while `train` waits at a record.
         """
         if self.books is None:
-            raise SpamftError("there is nothing to keep yet: ask at a record of train")
+            raise SpamftError("no snapshot yet: call it inside the loop over train")
         return self.books.snapshot()
 
 
@@ -120,11 +120,10 @@ def train(
 ) -> Iterator[Record]:
     """Change `model`: train its parameters that require grad, one Record at a time.
 
-    Leaving the loop early, or closing the generator, ends the training with the weights
-    that it has; with `patience` the best ones are restored at the end. With `state` it
-    can be resumed. Evaluating `validation` never changes the training. Raises
-    SpamftError, with step and learning rate, at the first record after a loss that is
-    not finite.
+    Leaving the loop early keeps the current weights or, with `patience`, restores the
+    best. With `state` it can be resumed. Evaluating `validation` never changes the
+    training. Raises SpamftError, with step and learning rate, at the first record after
+    a loss that is not finite.
     """
     books = _open_books(model, loader, config, state)
     trainable = list(books.named.values())

@@ -45,15 +45,14 @@ __all__ = [
     "plan_trunk",
 ]
 
-MEMORY_BUDGET = 4 * 2**30  # bytes of hidden states in memory; more go to a file
+MEMORY_BUDGET = 4 * 2**30  # bytes of hidden states; if there are more, to a file
 
 
 def last_token(block: nn.Module, x: Tensor, positions: Tensor) -> Tensor:
     """(B, T, C), (B,) -> (B, C): `block(x)[rows, positions]` at less cost.
 
-    Attention needs the keys and values of every token, but the query, the output and
-    the MLP of none but the one that is read. A block without `project`, `gather` and
-    `finish` is computed whole.
+    The keys and values of every token are needed, but the query, output and MLP only of
+    the one that is read. A block without `project` is computed whole.
     """
     rows = torch.arange(len(x), device=x.device)
     if not hasattr(block, "project"):
@@ -66,7 +65,7 @@ def last_token(block: nn.Module, x: Tensor, positions: Tensor) -> Tensor:
 
 
 class TrainablePart(nn.Module):
-    """What of `model` runs after its first `cut` blocks; it shares the parameters.
+    """The part of `model` after its first `cut` blocks; it shares the parameters.
 
     With cut 0 that is all of it, and it takes token ids as the model does.
     """
@@ -94,7 +93,7 @@ class TrainablePart(nn.Module):
 class HiddenBatch(NamedTuple):
     """B messages as the trunk left them, then the labels."""
 
-    hidden: Tensor  # (B, T, C) float32, 0 after a message's end; (B, C) for the head
+    hidden: Tensor  # (B, T, C) float32, padded with 0; (B, C) for the head alone
     lengths: Tensor  # (B,) int64, tokens before the padding
     labels: Tensor  # (B,) int64, class ids
 
@@ -142,12 +141,12 @@ class TrunkPlan:
     tokens: int  # of these, with the padding that the model is meant to see
     padded: int  # tokens that are computed, the padding of batches included
     bytes: int  # of hidden states to keep
-    flops: int  # of the whole blocks' matrix products: two per number and token
+    flops: int  # of the whole blocks' matrix products: two per weight and token
     seconds: float | None = None  # of the pass, after it
 
     def __str__(self) -> str:
         if not self.blocks:
-            return "trunk: something trains in every block, so nothing is cached"
+            return "trunk: the first block trains, so nothing is cached"
         waste = 1 - self.tokens / self.padded
         return (
             f"trunk: {self.blocks} frozen blocks run once on {self.messages:,} "
@@ -200,14 +199,12 @@ def cache_trunk(
 ) -> tuple[TrainablePart, Sequence[Dataset]]:
     """Run the frozen blocks once: (the part that trains, datasets of hidden states).
 
-    Given Splits, it returns Splits. Messages with the same tokens are computed once.
-    Hidden states are kept as `dtype`, float32 or bfloat16: up to `memory_budget` bytes
-    in memory, more in a nameless file in `folder`, by default the system's for
-    temporary files. `bf16` computes in bfloat16. If every block trains, or the disk has
-    no room, the datasets come back as they are. `log` gets a line before and after the
-    pass.
-
-    Raises SpamftError if dropout would make the trunk another function each time.
+    Splits give Splits. Messages with the same tokens are computed once. Hidden states
+    are kept as `dtype`, float32 or bfloat16: in memory if they fit `memory_budget`
+    bytes, else in a file in `folder` (by default the system's for temporary files) that
+    goes away with them. `bf16` computes in bfloat16. If the first block trains, or the
+    disk is full, the datasets come back as they are. `log` gets a line before and after
+    the pass. Raises SpamftError if dropout would change the trunk's outputs each time.
     """
     trunk, log = _Trunk(model, datasets, dtype), log or (lambda line: None)
     log(str(trunk.plan))
@@ -216,8 +213,8 @@ def cache_trunk(
         return TrainablePart(model), datasets
     if dropout := getattr(model.gpt.config, "dropout", 0.0):
         raise SpamftError(
-            f"dropout {dropout} makes the frozen blocks another function at every "
-            "step: set it to 0 or train without the cache"
+            f"dropout {dropout} changes the frozen blocks' outputs at every step: "
+            "set it to 0 or train without the cache"
         )
     in_memory = trunk.plan.bytes <= memory_budget
     store = trunk.new_store(None if in_memory else folder)

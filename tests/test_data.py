@@ -82,7 +82,7 @@ def test_unknown_labels_are_named(labels):
 def test_numbers_as_names_are_in_the_order_of_numbers():
     labels = [str(n) for n in range(12)]
     assert label_names(frame("abcdefghijkl", labels)) == tuple(labels)
-    with pytest.raises(ValueError, match="class ids already: ask before encode_lab"):
+    with pytest.raises(ValueError, match="class ids already: call label_names"):
         label_names(frame("ab", [0, 1]))
 
 

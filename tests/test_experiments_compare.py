@@ -10,7 +10,7 @@ from spamft.experiments.finetune import finetune
 from spamft.gpt import GPT, GPTConfig
 from spamft.insight.baselines import BASELINES
 from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA
-from spamft.methods.instruct import Prompted, learn_answers
+from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.method import METHODS, Method, Recipe
 from spamft.pretrained import save_gpt2
 from spamft.sources import open_model, open_splits
@@ -26,7 +26,7 @@ FEW = {
     "LoRA": Method("LoRA", WithLoRA(4), RATE),
     "QLoRA": Method("QLoRA", WithLoRA(4, in_4_bits=True), RATE),
     "instructions": Method(
-        "instructions", WithLoRA(4, on=Prompted()), RATE, encode=learn_answers
+        "instructions", WithLoRA(4, on=Prompted()), RATE, encode=encode_prompts
     ),
     "random": Method("random", RandomWeights(ClassHead("all")), RATE),
 }

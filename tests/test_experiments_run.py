@@ -99,7 +99,7 @@ def test_files_that_are_not_a_runs_are_not_touched(file, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "train.csv").write_text("mine")
-    with pytest.raises(ValueError, match=r"files of its names \(train.csv\)"):
+    with pytest.raises(ValueError, match=r"files with its names \(train.csv\)"):
         check_folder(folder)
     (folder / "train.csv").unlink()
     (folder / "model").mkdir()

@@ -121,7 +121,7 @@ def test_offline_mode_asks_nobody(cache, addresses, monkeypatch):
 
 def test_a_forbidden_cache_is_named(monkeypatch):
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
-    with pytest.raises(DownloadError, match="TIKTOKEN_CACHE_DIR is set to nothing"):
+    with pytest.raises(DownloadError, match="TIKTOKEN_CACHE_DIR is empty"):
         load_tokenizer("gpt2")
 
 

@@ -273,7 +273,7 @@ def test_resumed_at_any_record_it_ends_as_if_never_interrupted(
 
 def test_a_state_of_other_parameters_is_refused(tiny_gpt, loader):
     model, state = GPTClassifier(tiny_gpt), TrainState()
-    with pytest.raises(SpamftError, match="ask at a record of train"):
+    with pytest.raises(SpamftError, match="no snapshot yet"):
         state.snapshot()
     next(train(model, loader, loader, TrainConfig(), state))
     snapshot = state.snapshot()

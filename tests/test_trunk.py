@@ -193,7 +193,7 @@ def test_when_all_trains_the_datasets_come_back_and_it_says_so(
     datasets = [dataset_of(messages, tokenizer)]
     learner, same = cache_trunk(model, datasets, log=lines.append)
     assert same is datasets and learner.plan is None
-    assert lines == ["trunk: something trains in every block, so nothing is cached"]
+    assert lines == ["trunk: the first block trains, so nothing is cached"]
 
 
 def test_messages_with_the_same_tokens_are_computed_once(
@@ -263,7 +263,9 @@ def test_bfloat16_storage_is_close_and_half_as_large(three_blocks, messages, tok
 def test_dropout_in_the_trunk_is_refused(three_blocks, messages, tokenizer):
     model = GPTClassifier(GPT(replace(three_blocks.config, dropout=0.1)))
     set_trainable(model, "last_block")
-    with pytest.raises(ValueError, match="dropout 0.1 makes the frozen blocks another"):
+    with pytest.raises(
+        ValueError, match="dropout 0.1 changes the frozen blocks' outputs"
+    ):
         cache_trunk(model, [dataset_of(messages, tokenizer)])
 
 

@@ -5,7 +5,7 @@ import sys
 from itertools import tee
 from pathlib import Path
 
-from spamft.cli.options import DEVICE_HELP
+from spamft.cli.options import add_classifier_options
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -15,14 +15,8 @@ HELP = "label texts with a saved classifier"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of this command."""
+    add_classifier_options(parser)
     add = parser.add_argument
-    add(
-        "--model",
-        required=True,
-        type=Path,
-        metavar="DIR",
-        help="the folder that finetune wrote, or `model` in it",
-    )
     add("texts", nargs="*", metavar="TEXT", help="a message")
     add("--file", type=Path, metavar="CSV", help="with a column of texts")
     add("--text", default="Text", metavar="NAME", help="its name (default Text)")
@@ -33,7 +27,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="for the columns of the file with label and probabilities",
     )
     add("--overwrite", action="store_true", help="replace the output file")
-    add("--device", default="auto", help=DEVICE_HELP)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -2,9 +2,8 @@
 
 import argparse
 import json
-from pathlib import Path
 
-from spamft.cli.options import DEVICE_HELP
+from spamft.cli.options import add_classifier_options
 
 __all__ = ["HELP", "add", "run"]
 
@@ -13,14 +12,8 @@ HELP = "evaluate a saved classifier on labelled messages"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of this command."""
+    add_classifier_options(parser)
     add = parser.add_argument
-    add(
-        "--model",
-        required=True,
-        type=Path,
-        metavar="DIR",
-        help="the folder that finetune wrote, or `model` in it",
-    )
     add(
         "--data",
         required=True,
@@ -28,7 +21,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add("--text", metavar="NAME", help="the text column of a CSV or TSV")
     add("--label", metavar="NAME", help="the label column of a CSV or TSV")
-    add("--device", default="auto", help=DEVICE_HELP)
     add("--json", action="store_true", help="print JSON")
 
 

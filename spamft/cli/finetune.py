@@ -6,7 +6,7 @@ examples:
   spamft finetune --data uci --model gpt2 --output runs/gpt2
       download the SMS Spam Collection and GPT-2, train the last block
   spamft finetune --data uci --model gpt2 --lecture --output runs/lecture
-      the same as the lecture does it, to the row and to the step
+      the same, exactly as in the lecture
   spamft finetune --method lora-16 --output runs/lora
       another method
   spamft finetune --data tickets.csv --text body --label team --output runs/tickets
@@ -27,7 +27,7 @@ HELP = "finetune a GPT on labelled messages; save classifier, metrics and pictur
 
 @dataclass(frozen=True)
 class FinetuneOptions:
-    """What finetune is told beside data and training settings."""
+    """What finetune is told besides data and training settings."""
 
     model: str = option(
         "auto",
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
 
     check_folder(args.output, args.overwrite)
     settings = given(args, TrainConfig)
-    replace(TrainConfig(), **settings)  # wrong ones are told before any work
+    replace(TrainConfig(), **settings)  # wrong ones are reported before any work
     if args.method:
         method_named(args.method)
     options = {f.name: getattr(args, f.name) for f in fields(FinetuneOptions)}

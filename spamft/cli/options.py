@@ -1,7 +1,7 @@
 """Options of the command line, made from the fields of dataclasses.
 
 A field with a `help` in its metadata becomes `--its-name`; its type and its default are
-the field's own. So an option is spelled once.
+the field's own. So each option is defined once.
 """
 
 import argparse
@@ -11,7 +11,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-__all__ = ["DataOptions", "add_options", "given", "option"]
+__all__ = [
+    "DEVICE_HELP",
+    "DataOptions",
+    "add_classifier_options",
+    "add_options",
+    "given",
+    "option",
+]
 
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
 
@@ -62,6 +69,18 @@ def _type_of(annotation: Any) -> type:
     return annotation
 
 
+def add_classifier_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of a command that uses a saved classifier."""
+    parser.add_argument(
+        "--model",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="the folder that finetune wrote, or `model` in it",
+    )
+    parser.add_argument("--device", default="auto", help=DEVICE_HELP)
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """Which messages, and how they are prepared."""
@@ -80,8 +99,8 @@ class DataOptions:
     )
     lecture: bool = option(
         False,
-        "do as the lecture does: its rows and its split, lost messages and leaks "
-        "included; in finetune also its padding and its settings",
+        "the lecture's rows and split, lost messages and leaks included; in finetune "
+        "also its pooling, padding and settings",
     )
     no_balance: bool = option(
         False, "keep all rows and weight rare classes more in the loss"

@@ -56,21 +56,18 @@ def finetune(
 ) -> Run:
     """Finetune `model` on `data` by `method`, and measure it on all three parts.
 
-    `data` is what `open_splits` opens, or has opened, and `model` the same of
-    `open_model`; neither is changed. `method` is a name in METHODS or a Method; without
-    one it is the lecture's, the last block, or everything if the weights are random.
-    `config` is a TrainConfig, or the settings to change in the method's recipe;
-    `pooling` is by default the method's own, and `max_length` (tokens) the longest
-    training message. `lecture=True` does as the
-    lecture does: its rows, its split, its padding, and its settings. `seed` decides new
-    weights and the order of batches. `log` gets a line whenever there is news; on a
-    terminal there are progress bars then, too.
-
-    Raises DownloadError or SpamftError.
+    `data` is a name for `open_splits` or its result, `model` likewise for `open_model`;
+    neither is changed. `method` is a name in METHODS or a Method, by default the
+    lecture's, the last block, or everything if the weights are random. `config` is a
+    TrainConfig, or the settings to change in the method's recipe. `pooling` is by
+    default the method's own, `max_length` (tokens) the longest training message.
+    `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
+    `seed` decides new weights and the order of batches. `log` gets a line whenever
+    there is news. Raises DownloadError or SpamftError.
     """
     where, seconds = pick_device(device), {}
     if method is not None:
-        method = method_named(method)  # a wrong name is told before any download
+        method = method_named(method)  # a wrong name is reported before any download
     with _timed(seconds, "data"):
         data = _opened(data, lecture, log)
     with _timed(seconds, "model"):
@@ -183,6 +180,8 @@ def _opened(
 ) -> PreparedData:
     if not isinstance(data, PreparedData):
         data = open_splits(data, lecture=lecture, progress=_on_terminal(log))
+    elif lecture and not data.lecture:
+        raise SpamftError("lecture=True needs data opened with lecture=True, too")
     repeated = data.leaks["test"]["folded"]
     _tell(log, f"data: {data}; {repeated} of the test messages also occur in train")
     return data

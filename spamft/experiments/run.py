@@ -1,6 +1,6 @@
 """Run: a finetuned model, how it came about, its metrics, and its folder.
 
-run.metrics()     everything as JSON; what metrics.json holds
+run.metrics()     all but the history, as a dict; what metrics.json holds
 run.save(folder)  metrics.json, history.csv, the pictures, the three parts, model/
 """
 
@@ -87,7 +87,7 @@ class Run:
         )
 
     def metrics(self) -> dict:
-        """Everything that is known about the run, for JSON."""
+        """All about the run but its history, ready for JSON."""
         return {
             "data": _data_facts(self.data),
             "model": _model_facts(self),
@@ -130,7 +130,7 @@ def check_folder(folder: Path | str, overwrite: bool = False) -> None:
     there = [name for name in RESULTS if (folder / name).exists()]
     if there and not overwrite:
         raise SpamftError(
-            f"{folder} already holds a run or files of its names ({there[0]}): "
+            f"{folder} already holds a run or files with its names ({there[0]}): "
             "choose another folder or overwrite"
         )
     model = folder / "model"
@@ -224,8 +224,8 @@ def _trunk_facts(trunk: TrunkPlan | None) -> dict | None:
 
 
 def _as_names(splits: Splits, names: Sequence[str]) -> Splits:
-    """Class ids, as in the lecture's files. If the labels are themselves numbers, the
-    labels, because an id could be mistaken for one."""
+    """The parts with class ids, as in the lecture's files; with the names if these are
+    numbers, for which ids could be mistaken."""
     ids = [str(number) for number in range(len(names))]
     if not all(name.isdecimal() for name in names) or list(names) == ids:
         return splits

@@ -18,11 +18,11 @@ from spamft.models.backbone import Backbone
 from spamft.train import TrainConfig
 from spamft.trunk import cache_trunk
 
-__all__ = ["ClassHead", "RandomWeights", "WithLoRA", "learn_labels", "sharing_copy"]
+__all__ = ["ClassHead", "RandomWeights", "WithLoRA", "encode_messages", "sharing_copy"]
 
 
 def sharing_copy(gpt: Backbone) -> Backbone:
-    """A copy with parameters of its own that share their numbers with `gpt`, frozen."""
+    """A copy with its own parameters, frozen, that share their storage with `gpt`."""
     memo: dict = {id(t): t for t in gpt.buffers()}
     for parameter in gpt.parameters():
         memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
@@ -31,7 +31,7 @@ def sharing_copy(gpt: Backbone) -> Backbone:
 
 @dataclass(frozen=True)
 class ClassHead:
-    """A class head, with what of the model trains as in `set_trainable`."""
+    """A class head; `scope` decides what trains, as in `set_trainable`."""
 
     scope: str
     pooling: str = "last_real"
@@ -46,14 +46,14 @@ class ClassHead:
         )
         set_trainable(model, self.scope)
         for parameter in model.parameters():
-            if parameter.requires_grad:  # what moves must not move the GPT given
+            if parameter.requires_grad:  # training must not change the GPT given
                 parameter.data = parameter.data.clone()
         return model
 
 
 @dataclass(frozen=True)
 class WithLoRA:
-    """What `on` makes, frozen, with LoRA in every linear layer of its blocks."""
+    """What `on` makes, frozen but for its head, with LoRA in its blocks."""
 
     rank: int
     in_4_bits: bool = False  # the frozen matrices; then it is QLoRA
@@ -80,7 +80,7 @@ class RandomWeights:
         return self.on(fresh.to(next(gpt.parameters()).device), task, seed)
 
 
-def learn_labels(
+def encode_messages(
     model: GPTClassifier,
     task: Task,
     config: TrainConfig,

@@ -42,7 +42,7 @@ __all__ = [
     "InstructionDataset",
     "Prompted",
     "answer_likelihoods",
-    "learn_answers",
+    "encode_prompts",
     "load_pairs",
     "parse_answer",
     "read_answers",
@@ -82,7 +82,7 @@ class Prompted:
         return examples
 
 
-def learn_answers(
+def encode_prompts(
     model: PromptClassifier,
     task: Task,
     config: TrainConfig,

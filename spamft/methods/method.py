@@ -2,7 +2,7 @@
 
     model = method.attach(gpt, task, seed)          freeze, add layers, a new head
     lessons = method.encode(model, task, config)    the data as the model takes it
-    for record in method.learn(lessons.learner,...  train, or what replaces it
+    for record in method.learn(...):                train, or what replaces it
 
 `experiments.finetune` is these three lines with loaders around them, and the comparison
 a loop over METHODS. To add a method, write a file with a Method beside this one and
@@ -16,8 +16,8 @@ from typing import Any
 from torch import nn
 
 from spamft.methods.features import regress
-from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA, learn_labels
-from spamft.methods.instruct import Prompted, learn_answers
+from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA, encode_messages
+from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.task import Lessons, Task
 from spamft.models.backbone import Backbone
 from spamft.plumbing.errors import SpamftError
@@ -52,18 +52,18 @@ class Method:
     name: str  # for tables; the key in METHODS is the command line's
     attach: Callable[[Backbone, Task, int], nn.Module]  # the GPT given is not changed
     recipe: Callable[[int], TrainConfig]  # number of parameters -> settings
-    encode: Callable[..., Lessons] = learn_labels
+    encode: Callable[..., Lessons] = encode_messages
     learn: Callable[..., Iterator[Record]] = train
 
 
 def learn_nothing(*args: Any) -> Iterator[Record]:
-    """A `train` of no step: the model is used as it is."""
+    """A `train` with no steps: the model is used as it is."""
     yield from ()
 
 
 def _ask(name: str, shots: int) -> Method:
     return Method(
-        name, Prompted(shots), Recipe(1e-3, 1e-4), learn_answers, learn_nothing
+        name, Prompted(shots), Recipe(1e-3, 1e-4), encode_prompts, learn_nothing
     )
 
 
@@ -92,7 +92,7 @@ METHODS: dict[str, Method] = {
         "instructions, LoRA r = 16",
         WithLoRA(16, on=Prompted()),
         Recipe(1e-3, 2e-4),
-        encode=learn_answers,
+        encode=encode_prompts,
     ),
     "zero-shot": _ask("zero-shot prompt", 0),
     "few-shot": _ask("few-shot prompt (4)", 4),

@@ -1,4 +1,4 @@
-"""Language models of other makers and architectures, behind the same five names.
+"""Language models of other makers and architectures, with the same interface.
 
 backbone.py       the five names, and what an architecture brings
 architectures.py  which architectures there are

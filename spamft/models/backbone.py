@@ -14,10 +14,10 @@ __all__ = ["Architecture", "Backbone"]
 
 
 class Backbone(Protocol):
-    """A language model; B messages, T tokens, C channels, V tokens in the vocabulary.
+    """A language model: B messages, T tokens, C channels, V tokens of vocabulary.
 
-    A block may offer `project` and `finish` as those of `gpt.Block` do: then the last
-    one is computed for no more tokens than are read (see trunk.py).
+    A block may offer `project`, `gather` and `finish` as `gpt.Block` does: then the
+    last one is computed for no more tokens than are read (see trunk.py).
     """
 
     config: Any  # has vocab_size, context_length, emb_dim, n_layers

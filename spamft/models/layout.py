@@ -33,7 +33,7 @@ class Layout:
     tied: tuple[str, str] | None = None  # theirs: a copy, and what it must equal
 
     def fill(self, model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-        """Give `model` the tensors of `weights`, which have their names.
+        """Change `model`: give it the tensors of `weights`, which have their names.
 
         Tensors that need no transposing, cast or copy are taken as they are. Raises
         SpamftError, naming them and `source`, for missing, extra and misshaped ones.

@@ -58,6 +58,9 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
         gpt, tokenizer = GPT(SCRATCH, seed=seed), load_tokenizer("tiny")
         return Pretrained(gpt, tokenizer, name, "a small GPT with random weights")
     is_folder = Path(name).is_dir() and name not in PUBLISHED
+    if not is_folder and name != "tiny" and name not in PUBLISHED:
+        names = ", ".join(["auto", *PUBLISHED, "tiny", "scratch"])
+        raise SpamftError(f"no model {name!r}: expected {names} or a model's folder")
     gpt = load_backbone(name) if is_folder else load_gpt2(name)
     own = name == "tiny" or (is_folder and (Path(name) / VOCABULARY).exists())
     tokenizer = load_tokenizer(name if own else "gpt2")
