@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 
+MOST = 2**24  # of anything that a network has; above it a config is broken
+
+
 @dataclass(frozen=True)
 class GPTConfig:
     """Size of the network. The defaults are GPT-2 small, 124M parameters."""
@@ -36,8 +39,11 @@ class GPTConfig:
 
     def __post_init__(self):
         for name in ("vocab_size", "context_length", "emb_dim", "n_layers", "n_heads"):
-            if getattr(self, name) < 1:
-                raise SpamftError(f"{name}={getattr(self, name)} must be at least 1")
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value < MOST:
+                raise SpamftError(
+                    f"{name}={value!r} must be a whole number from 1 to {MOST - 1:,}"
+                )
         if self.emb_dim % self.n_heads:
             raise SpamftError(
                 f"n_heads={self.n_heads} must divide emb_dim={self.emb_dim}"
@@ -69,11 +75,19 @@ class CausalSelfAttention(nn.Module):
             past[:] = [k, v]
         return self.gather(q, k, v)
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> query, key and value of every token, each (B, H, T, D)."""
-        B, T, _ = x.shape
-        # (B, T, 3C) -> three of (B, H, T, D)
-        return self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+    def project(
+        self, x: Tensor, one: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query, key and value of every token, each (B, H, T, D).
+
+        With `one` (B, 1, C) the query is of that token alone, (B, H, 1, D).
+        """
+        B, T, C = x.shape
+        if one is None:  # (B, T, 3C) -> three of (B, H, T, D)
+            return self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        q = _outputs(self.qkv, one, 0, C).view(B, 1, self.n_heads, -1)
+        kv = _outputs(self.qkv, x, C, 3 * C).view(B, T, 2, self.n_heads, -1)
+        return q.transpose(1, 2), *kv.permute(2, 0, 3, 1, 4)
 
     def gather(
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
@@ -92,6 +106,13 @@ class CausalSelfAttention(nn.Module):
             is_causal=mask is None and q.shape[2] == k.shape[2],
         )
         return self.out(y.transpose(1, 2).flatten(2))
+
+
+def _outputs(layer: nn.Module, x: Tensor, start: int, stop: int) -> Tensor:
+    """`layer(x)[..., start:stop]`; of a plain Linear no more than that is computed."""
+    if type(layer) is nn.Linear:
+        return F.linear(x, layer.weight[start:stop], layer.bias[start:stop])
+    return layer(x)[..., start:stop]
 
 
 class MLP(nn.Module):
@@ -123,9 +144,12 @@ class Block(nn.Module):
         """(B, T, C) -> (B, T, C); `past` as in `CausalSelfAttention.forward`."""
         return self.finish(x, self.attention(self.norm_1(x), past))
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> query, key and value of every token, each (B, H, T, D)."""
-        return self.attention.project(self.norm_1(x))
+    def project(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> key and value of every token, each (B, H, T, D), and before
+        them the query of the one at `positions` (B,), (B, H, 1, D)."""
+        x = self.norm_1(x)
+        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
+        return self.attention.project(x, one[:, None])
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """What Q queries find where `mask` lets them look: (B, Q, C)."""

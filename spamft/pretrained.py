@@ -3,13 +3,10 @@
 One table says which of our parameters is which of theirs; see models/layout.py.
 """
 
-import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from spamft.gpt import GPT, GPTConfig
@@ -18,6 +15,8 @@ from spamft.models.hub import download_weights, is_at_hand
 from spamft.models.layout import Layout, open_weights
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_folder
+from spamft.plumbing.jsonfile import read_json, write_json
+from spamft.plumbing.tensors import write_tensors
 from spamft.tokenizer import TINY
 
 __all__ = [
@@ -128,8 +127,8 @@ def save_gpt2(gpt: GPT, folder: Path | str, dtype: torch.dtype = torch.float32) 
     weights = {name: tensor.to(dtype) for name, tensor in to_hf(gpt).items()}
     config = hf_config(gpt.config) | {"architectures": ["GPT2LMHeadModel"]}
     with whole_folder(folder) as made:
-        save_file(weights, made / "model.safetensors", metadata={"format": "pt"})
-        (made / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        write_tensors(made / "model.safetensors", weights, {"format": "pt"})
+        write_json(made / "config.json", config)
 
 
 def hf_config(config: GPTConfig) -> dict:
@@ -156,22 +155,27 @@ def to_hf(gpt: GPT) -> dict[str, Tensor]:
 
 def _load_folder(folder: Path) -> GPT:
     config = _read_config(folder / "config.json")
+    weights = open_weights(folder)
+    if config.n_layers > len(weights):  # before as many are built
+        raise SpamftError(
+            f"{folder}: config.json says {config.n_layers:,} layers, but there are "
+            f"only {len(weights):,} tensors"
+        )
     with torch.device("meta"):
         gpt = GPT(config)
-    with ExitStack() as stack:
-        return from_hf(gpt, open_weights(folder, stack), str(folder))
+    return from_hf(gpt, weights, str(folder))
 
 
 def _read_config(path: Path) -> GPTConfig:
     if not path.exists():
         raise SpamftError(f"{path} is missing: a model folder needs a config.json")
+    theirs = read_json(path)
     try:
-        theirs = json.loads(path.read_text(encoding="utf-8"))
-        sizes = {ours: int(theirs[name]) for ours, name in _SIZES.items()}
+        sizes = {ours: theirs[name] for ours, name in _SIZES.items()}
         config = GPTConfig(**sizes)
     except KeyError as error:
         raise SpamftError(f"{path}: GPT-2's entry {error} is missing") from None
-    except (ValueError, TypeError) as error:
+    except SpamftError as error:
         raise SpamftError(f"{path}: not a GPT-2 config: {error}") from None
     wanted = _FIXED | {"n_inner": 4 * sizes["emb_dim"]}
     for name, value in wanted.items():

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import tiktoken
 
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.fetch import DownloadError, Patience, fetch, sha256
-from spamft.plumbing.files import whole_file
+from spamft.plumbing.fetch import DownloadError, Patience, fetch
+from spamft.plumbing.files import sha256, whole_file
 
 __all__ = [
     "END_OF_TEXT",
@@ -109,6 +109,9 @@ def open_bpe(path: Path | str, name: str) -> tiktoken.Encoding:
             raise SpamftError(f"{path}:{number}: expected `base64 rank`") from None
         if len(ranks) != number or ranks.get(base64.b64decode(token)) != number - 1:
             raise SpamftError(f"{path}:{number}: expected rank {number - 1}")
+    if missing := {bytes([b]) for b in range(256)} - ranks.keys():
+        # tiktoken would stop the process at the first text that needs it
+        raise SpamftError(f"{path}: no token for the byte {min(missing)[0]}")
     return tiktoken.Encoding(
         name,
         pat_str=PATTERN,

@@ -94,21 +94,32 @@ class TrainState:
     """A training's progress: give one to `train`, call `snapshot()` at a record.
 
     `train` with `TrainState(snapshot)`, the same model, data and config, then takes the
-    same steps as the uninterrupted training.
+    same steps as the uninterrupted training. Between records `train` calls `after_step`
+    after each step: a snapshot can be taken there, too.
     """
 
-    def __init__(self, snapshot: dict | None = None):
-        self.start = snapshot
+    def __init__(
+        self,
+        snapshot: dict | None = None,
+        after_step: Callable[[], None] = lambda: None,
+    ):
+        self.start, self.after_step = snapshot, after_step
         self.books: Bookkeeping | None = None
 
     def snapshot(self) -> dict:
         """Weights that train, optimizer, position and random generators, as a tree.
 
-        For `plumbing.checkpoint.save_checkpoint`, while `train` waits at a record.
+        For `plumbing.checkpoint.save_checkpoint`; it holds the tensors themselves, so
+        write it before the training continues.
         """
         if self.books is None:
             raise SpamftError("no snapshot yet: call it inside the loop over train")
         return self.books.snapshot()
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left to do."""
+        return self.books is not None and self.books.finished
 
 
 def train(
@@ -140,10 +151,12 @@ def train(
             books.optimizer.step()
             if books.step % eval_every == 0 or books.step == books.last_step:
                 record = _record(books, model, validation, lr)
-                enough = books.best.is_past(record.validation_loss)
+                books.best.note(record.validation_loss)
                 yield record
-                if enough:
+                if books.best.are_past:
                     return
+            elif state is not None:
+                state.after_step()
     finally:
         books.best.restore()
         model.train(was_training)

@@ -29,10 +29,11 @@ from spamft.batches import TokenDataset
 from spamft.classifier import POOLINGS, GPTClassifier
 from spamft.data import Splits
 from spamft.plumbing.buckets import bucket
+from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import token_budget
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
-from spamft.plumbing.scratch import empty_on_disk
+from spamft.plumbing.scratch import KeptTensor, empty_on_disk
 
 __all__ = [
     "HiddenBatch",
@@ -57,10 +58,9 @@ def last_token(block: nn.Module, x: Tensor, positions: Tensor) -> Tensor:
     rows = torch.arange(len(x), device=x.device)
     if not hasattr(block, "project"):
         return block(x)[rows, positions]
-    q, k, v = block.project(x)  # each (B, H, T, D)
+    q, k, v = block.project(x, positions)  # (B, H, 1, D), twice (B, H, T, D)
     seen = torch.arange(x.shape[1], device=x.device) <= positions[:, None]  # (B, T)
-    query = q[rows, :, positions][:, :, None]  # (B, H, 1, D)
-    gathered = block.gather(query, k, v, seen[:, None, None])  # (B, 1, C)
+    gathered = block.gather(q, k, v, seen[:, None, None])  # (B, 1, C)
     return block.finish(x[rows, positions], gathered[:, 0])
 
 
@@ -193,6 +193,7 @@ def cache_trunk(
     dtype: torch.dtype = torch.float32,
     memory_budget: int = MEMORY_BUDGET,
     folder: Path | str | None = None,
+    keep: Path | None = None,
     bf16: bool = False,
     progress: bool = False,
     log: Callable[[str], None] | None = None,
@@ -202,9 +203,10 @@ def cache_trunk(
     Splits give Splits. Messages with the same tokens are computed once. Hidden states
     are kept as `dtype`, float32 or bfloat16: in memory if they fit `memory_budget`
     bytes, else in a file in `folder` (by default the system's for temporary files) that
-    goes away with them. `bf16` computes in bfloat16. If the first block trains, or the
-    disk is full, the datasets come back as they are. `log` gets a line before and after
-    the pass. Raises SpamftError if dropout would change the trunk's outputs each time.
+    goes away with them. With `keep` they stay in that file, and the same call finds
+    them there. `bf16` computes in bfloat16. If the first block trains, or the disk is
+    full, the datasets come back as they are. `log` gets a line before and after the
+    pass. Raises SpamftError if dropout would change the trunk's outputs each time.
     """
     trunk, log = _Trunk(model, datasets, dtype), log or (lambda line: None)
     log(str(trunk.plan))
@@ -216,13 +218,19 @@ def cache_trunk(
             f"dropout {dropout} changes the frozen blocks' outputs at every step: "
             "set it to 0 or train without the cache"
         )
-    in_memory = trunk.plan.bytes <= memory_budget
-    store = trunk.new_store(None if in_memory else folder)
-    began = time.perf_counter()
-    trunk.fill(store, bf16, progress)
-    plan = replace(trunk.plan, seconds=time.perf_counter() - began)
-    log(f"trunk: {plan.seconds:.1f} s, {plan.gflops_per_second:,.0f} GFLOP/s")
-    hidden = trunk.hidden_datasets(store)
+    kept, plan = trunk.kept(keep, bf16, log), trunk.plan
+    store = kept.read(trunk.shape, dtype) if kept else None
+    if store is None:
+        store = trunk.new_store(memory_budget, folder, kept)
+        began = time.perf_counter()
+        trunk.fill(store, bf16, progress)
+        plan = replace(plan, seconds=time.perf_counter() - began)
+        log(f"trunk: {plan.seconds:.1f} s, {plan.gflops_per_second:,.0f} GFLOP/s")
+        if kept:
+            kept.seal()
+    else:
+        log(f"trunk: read from {keep}, where an earlier process left it")
+    hidden = trunk.hidden_datasets(store.to(trunk.place))
     hidden = Splits(*hidden) if isinstance(datasets, Splits) else hidden
     return TrainablePart(model, plan.blocks, plan), hidden
 
@@ -280,20 +288,56 @@ class _Trunk:
         self, memory_budget: int, folder: Path | str, log: Callable[[str], None]
     ) -> bool:
         """Whether the hidden states fit into memory or on the disk; if not, say so."""
-        size = self.plan.bytes
-        if size <= memory_budget or shutil.disk_usage(folder).free > 1.1 * size:
+        if self.plan.bytes <= memory_budget or self._fits(folder):
             return True
         log(f"trunk: no room for them in {folder}, so all blocks run at every step")
         return False
 
-    def new_store(self, folder: Path | str | None) -> Tensor:
-        """An empty (rows, C) tensor: in memory, or in a file in `folder`."""
+    def _fits(self, folder: Path | str) -> bool:
+        return shutil.disk_usage(folder).free > 1.1 * self.plan.bytes
+
+    def kept(
+        self, keep: Path | None, bf16: bool, log: Callable[[str], None]
+    ) -> KeptTensor | None:
+        """The file where the hidden states stay, if that is wanted and possible."""
+        if keep is None:
+            return None
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        if not self._fits(keep.parent):
+            log(f"trunk: no room to keep them in {keep.parent}")
+            return None
+        return KeptTensor(keep, self.identity(bf16))
+
+    @property
+    def place(self) -> torch.device:
+        """Where training finds them: on the model's device if they fit there."""
+        device = self.model.head.weight.device
+        in_file = self.plan.bytes > MEMORY_BUDGET
+        return torch.device("cpu") if in_file else _keep_on(device, self.plan.bytes)
+
+    def identity(self, bf16: bool) -> str:
+        """What decides the hidden states, as a SHA-256."""
+        ids = torch.tensor([i for sequence, _ in self.sequences for i in sequence])
+        lengths = torch.tensor([length for _, length in self.sequences])
+        settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
+        device = self.model.head.weight.device.type
+        return digest([ids, lengths, settings, device, self.model.state_dict()])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of all hidden states below each other: (rows, C)."""
         channels = self.model.gpt.config.emb_dim
-        shape = (self.plan.bytes // (channels * self.dtype.itemsize), channels)
-        if folder is None:
-            device = _keep_on(self.model.head.weight.device, self.plan.bytes)
-            return torch.empty(shape, dtype=self.dtype, device=device)
-        return empty_on_disk(shape, self.dtype, Path(folder))
+        return self.plan.bytes // (channels * self.dtype.itemsize), channels
+
+    def new_store(
+        self, memory_budget: int, folder: Path | str, kept: KeptTensor | None
+    ) -> Tensor:
+        """An empty (rows, C) tensor: kept, or in memory, or in a file in `folder`."""
+        if kept:
+            return kept.new(self.shape, self.dtype)
+        if self.plan.bytes <= memory_budget:
+            return torch.empty(self.shape, dtype=self.dtype, device=self.place)
+        return empty_on_disk(self.shape, self.dtype, Path(folder))
 
     @torch.no_grad()
     def fill(self, store: Tensor, bf16: bool, progress: bool) -> None:

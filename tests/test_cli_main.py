@@ -56,7 +56,7 @@ def test_ctrl_c_ends_with_130_and_one_line(monkeypatch, capsys):
 
     monkeypatch.setattr("spamft.use.saved.load", interrupt)
     assert main(["classify", "--model", "m", "hello"]) == 130
-    assert capsys.readouterr().err == "spamft: interrupted, nothing was saved\n"
+    assert capsys.readouterr().err == "spamft: interrupted: nothing was saved\n"
 
 
 @pytest.mark.parametrize("command", ["", *(c.rpartition(".")[2] for c in COMMANDS)])

@@ -110,11 +110,11 @@ def test_a_cell_of_another_method_or_other_settings_is_not_reused_in_silence(pla
 
 def test_another_comparison_in_the_same_folder_is_refused(place):
     run(place, ONE)
-    with pytest.raises(ValueError, match="a comparison with another fingerprint"):
+    with pytest.raises(ValueError, match="a comparison of other messages"):
         run(place, ONE, split_seed=4)
     path = place / "messages.tsv"
     path.write_text(path.read_text().replace("see you", "see them"))
-    with pytest.raises(ValueError, match="a comparison with another fingerprint"):
+    with pytest.raises(ValueError, match="a comparison of other messages"):
         run(place, ONE)
     with pytest.raises(ValueError, match="seeds=0"):
         run(place, ONE, seeds=0)

@@ -49,7 +49,7 @@ def test_the_untrained_loss_is_that_of_guessing():
     "sizes, complaint",
     [
         ({"emb_dim": 16, "n_heads": 5}, "n_heads=5 must divide"),
-        ({"n_layers": 0}, "n_layers=0 must be at least 1"),
+        ({"n_layers": 0}, "n_layers=0 must be a whole number from 1"),
         ({"dropout": 1.0}, r"dropout=1.0 must lie in"),
     ],
 )

@@ -30,10 +30,14 @@ def test_the_first_step_that_is_not_finite_is_named():
 def test_the_best_weights_come_back_also_from_a_stored_state():
     layer = nn.Linear(1, 1)
     best = BestWeights(list(layer.parameters()), patience=2)
-    assert [best.is_past(loss) for loss in (2.0, 1.0)] == [False, False]
+    for loss in (2.0, 1.0):
+        best.note(loss)
+        assert not best.are_past
     good = [p.clone() for p in layer.parameters()]
     nn.init.constant_(layer.weight, 9.0)
-    assert [best.is_past(loss) for loss in (1.5, 1.0)] == [False, True]
+    for loss, past in ((1.5, False), (1.0, True)):
+        best.note(loss)
+        assert best.are_past == past
     again = BestWeights(list(layer.parameters()), patience=2)
     again.load(best.state())
     again.restore()
@@ -42,4 +46,5 @@ def test_the_best_weights_come_back_also_from_a_stored_state():
 
 def test_without_patience_nothing_is_copied():
     best = BestWeights([], None)
-    assert not best.is_past(1.0) and best.copies is None
+    best.note(1.0)
+    assert not best.are_past and best.copies is None

@@ -81,11 +81,11 @@ def test_what_was_loaded_no_longer_depends_on_the_file(tmp_path):
 def test_a_write_that_is_interrupted_leaves_the_old_one(tmp_path, monkeypatch, error):
     save_checkpoint(tmp_path / "file", {"a": 1})
 
-    def fail(tensors, path, metadata):
+    def fail(path, tensors, metadata):
         path.write_text("half")
         raise error("no space left on device")
 
-    monkeypatch.setattr("spamft.plumbing.checkpoint.save_file", fail)
+    monkeypatch.setattr("spamft.plumbing.checkpoint.write_tensors", fail)
     with pytest.raises(error):
         save_checkpoint(tmp_path / "file", {"a": 2})
     assert load_checkpoint(tmp_path / "file") == {"a": 1}

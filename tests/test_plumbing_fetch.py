@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from spamft.plumbing.fetch import DownloadError, Patience, fetch, reachable, sha256
+from spamft.plumbing.fetch import DownloadError, Patience, fetch, reachable
+from spamft.plumbing.files import sha256
 
 CONTENT = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -70,13 +70,51 @@ def test_a_checkpoint_of_something_else_is_refused(texts, tmp_path):
         pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
 
 
-def test_a_finished_call_changes_no_weights_and_may_get_more_steps(texts, tmp_path):
+def test_a_finished_call_changes_nothing(texts, tmp_path):
     first = pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
     model = (tmp_path / "small" / "model.safetensors").read_bytes()
     assert pretrain(texts, tmp_path / "small", CONFIG, SHAPE) == first
     assert (tmp_path / "small" / "model.safetensors").read_bytes() == model
-    longer = pretrain(texts, tmp_path / "small", replace(CONFIG, steps=8), SHAPE)
-    assert longer[-1].step == 8
+
+
+def test_more_steps_give_the_same_as_so_many_at_once_or_are_refused(texts, tmp_path):
+    config, longer = replace(CONFIG, report_every=1), replace(CONFIG, steps=12)
+    pretrain(texts, tmp_path / "straight", longer, SHAPE)
+    assert config.cooldown == 0.3  # so of 6 steps the rate is lower in the last ones
+
+    def die(progress):
+        if progress.step == 4:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        pretrain(texts, tmp_path / "on", config, SHAPE, die)
+    pretrain(texts, tmp_path / "on", longer, SHAPE)
+    other = weights(tmp_path / "on")
+    assert all(t.equal(other[n]) for n, t in weights(tmp_path / "straight").items())
+    pretrain(texts, tmp_path / "done", config, SHAPE)
+    with pytest.raises(
+        SpamftError, match="at step 6 of 6, where the learning rate"
+    ):
+        pretrain(texts, tmp_path / "done", longer, SHAPE)
+
+
+def test_the_vocabulary_must_be_that_of_the_checkpoint(texts, tmp_path):
+    pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+    path = tmp_path / "small" / "vocabulary.tiktoken"
+    lines = path.read_text().splitlines()
+    first, second = (line.split()[0] for line in lines[:2])
+    path.write_text("\n".join([f"{second} 0", f"{first} 1", *lines[2:]]) + "\n")
+    with pytest.raises(SpamftError, match="not the one that .* was trained with"):
+        pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+
+
+def test_a_vocabulary_without_a_checkpoint_is_made_anew(texts, tmp_path):
+    pretrain(texts, tmp_path / "small", CONFIG, SHAPE)
+    for name in ("checkpoint.safetensors", "model.safetensors", "config.json"):
+        (tmp_path / "small" / name).unlink()
+    shape = replace(SHAPE, vocab_size=280)
+    assert pretrain(texts, tmp_path / "small", CONFIG, shape)[-1].step == CONFIG.steps
+    assert load_gpt2(tmp_path / "small").config.vocab_size == 280
 
 
 def test_what_it_leaves_opens_here_and_in_transformers(texts, tmp_path):

@@ -52,7 +52,7 @@ def test_a_folder_of_an_unknown_architecture_is_named(tmp_path):
     with pytest.raises(ValueError, match="model_type 'mamba' is not one of gpt2"):
         open_model(tmp_path)
     (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(ValueError, match="not a model's config"):
+    with pytest.raises(ValueError, match="expected an object, found list"):
         open_model(tmp_path)
     (tmp_path / "config.json").unlink()
     with pytest.raises(ValueError, match="config.json is missing"):

@@ -1,4 +1,4 @@
-import json
+import random
 
 import pytest
 import tiktoken
@@ -8,6 +8,9 @@ from safetensors.torch import load_file, save_file
 from spamft.batches import collate
 from spamft.classifier import POOLINGS, GPTClassifier
 from spamft.models.prompted import PromptClassifier
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.files import sha256
+from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.tokenizer import load_tokenizer, save_bpe
 from spamft.use.saved import load, save
 
@@ -57,26 +60,123 @@ def test_a_tokenizer_that_cannot_be_saved_is_refused(tiny_gpt, tokenizer, tmp_pa
     assert not (tmp_path / "m").exists()
 
 
-def test_a_loaded_model_that_answers_differently_is_refused(
-    tiny_gpt, tokenizer, tmp_path
-):
-    save(GPTClassifier(tiny_gpt), tmp_path, tokenizer)
-    weights = load_file(tmp_path / "model.safetensors")
+def reseal(folder, **changes):
+    """The card of a hostile writer, who knows how to seal it."""
+    card = read_sealed(folder / "classifier.json") | changes
+    card["sha256"] = {n: sha256(folder / n) for n in card["sha256"]}
+    write_sealed(folder / "classifier.json", card)
+
+
+@pytest.fixture
+def folder(tiny_gpt, tokenizer, tmp_path):
+    save(GPTClassifier(tiny_gpt), tmp_path / "m", tokenizer)
+    return tmp_path / "m"
+
+
+def test_a_loaded_model_that_answers_differently_is_refused(folder):
+    weights = load_file(folder / "model.safetensors")
     weights["head.bias"] += 1
-    save_file(weights, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="the saved one gave"):
-        load(tmp_path)
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(SpamftError, match="another SHA-256 than classifier.json says"):
+        load(folder)
+    reseal(folder)
+    with pytest.raises(SpamftError, match="the saved one gave"):
+        load(folder)
 
 
-def test_what_is_no_saved_classifier_is_refused(tiny_gpt, tokenizer, tmp_path):
-    with pytest.raises(ValueError, match="classifier.json is missing"):
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "classifier.json", "vocabulary.tiktoken"]
+)
+def test_one_flipped_bit_is_found(folder, name):
+    whole = (folder / name).read_bytes()
+    draw = random.Random(name)
+    for _ in range(150):
+        changed = bytearray(whole)
+        changed[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+        (folder / name).write_bytes(changed)
+        with pytest.raises(SpamftError, match=name):
+            load(folder)
+    (folder / name).write_bytes(whole)
+    load(folder)
+
+
+def test_a_missing_file_is_named(folder, tmp_path):
+    with pytest.raises(SpamftError, match="classifier.json is missing"):
         load(tmp_path)
-    save(GPTClassifier(tiny_gpt), tmp_path, tokenizer)
-    card = json.loads((tmp_path / "classifier.json").read_text())
-    for broken in ("{", json.dumps(card | {"pooling": "max"}), "[]", "{}"):
-        (tmp_path / "classifier.json").write_text(broken)
-        with pytest.raises(ValueError, match="not a saved classifier"):
-            load(tmp_path)
+    (folder / "vocabulary.tiktoken").unlink()
+    with pytest.raises(SpamftError, match="vocabulary.tiktoken is missing"):
+        load(folder)
+
+
+GPT_SIZES = {"vocab_size": 257, "context_length": 64, "emb_dim": 16, "n_layers": 2}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pooling": "max"},
+        {"pooling": []},
+        {"architecture": "mamba"},
+        {"architecture": {}},
+        {"label_names": None},
+        {"label_names": ["a", "a"]},
+        {"label_names": ["a", "b", "c"]},
+        {"max_length": 10**9},
+        {"max_length": "x"},
+        {"tokenizer": 5},
+        {"tokenizer": "gpt2"},
+        {"canary": {}},
+        {"canary": {"text": 3, "ids": [], "logits": []}},
+        {"canary": {"text": "x", "ids": [1], "logits": [[1, 2], [3, 4]]}},
+        {"sha256": []},
+        {"sha256": {}},
+        {"gpt": {}},
+        *(
+            {"gpt": GPT_SIZES | {"n_heads": 2, name: value}}
+            for name in (*GPT_SIZES, "n_heads", "dropout", "other")
+            for value in (10**9, -1, 1.5, "2", None, [], 3)
+        ),
+    ],
+    ids=str,
+)
+def test_whatever_a_sealed_card_holds_is_an_error_of_ours(folder, changes):
+    card = read_sealed(folder / "classifier.json")
+    write_sealed(folder / "classifier.json", card | changes)
+    with pytest.raises(SpamftError) as error:
+        load(folder)
+    assert str(folder) in str(error.value) and len(str(error.value)) < 500
+
+
+def test_weights_that_are_not_the_models_are_refused(folder):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    for name, tensor in (
+        ("head.weight", weights["head.weight"].half()),
+        ("head.weight", weights["head.weight"][:1]),
+        ("head.weight", torch.full_like(weights["head.weight"], torch.nan)),
+        ("other", torch.ones(1)),
+    ):
+        save_file(weights | {name: tensor.contiguous()}, path)
+        reseal(folder)
+        with pytest.raises(SpamftError, match=f"model.safetensors: .*{name}"):
+            load(folder)
+
+
+def test_another_vocabulary_is_refused(folder, tokenizer):
+    path = folder / "vocabulary.tiktoken"
+    ranks = dict(tokenizer._mergeable_ranks)
+    swapped = ranks | {b"W": ranks[b"i"], b"i": ranks[b"W"]}
+    more = ranks | {bytes([65, b]): 256 + b for b in range(20)}
+    for others, complaint in ((swapped, "the loaded model"), (more, "277 tokens")):
+        save_bpe(others, path)
+        reseal(folder)
+        with pytest.raises(SpamftError, match=complaint):
+            load(folder)
+    fewer = {token: rank for token, rank in ranks.items() if rank < 255}
+    save_bpe(fewer, path)
+    reseal(folder)
+    with pytest.raises(SpamftError, match="no token for the byte 255"):
+        load(folder)
 
 
 def test_a_classifier_by_prompt_comes_back_with_its_question(

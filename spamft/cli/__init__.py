@@ -1,6 +1,7 @@
 """`spamft`, the command line: one file per command.
 
     main.py      find the command, run it, turn errors into one line
+    console.py   what is printed: progress and results
     options.py   options made from the fields of dataclasses
     finetune.py  evaluate.py  classify.py  audit.py  compare.py  pretrain.py
 

@@ -8,6 +8,7 @@ import argparse
 import json
 from pathlib import Path
 
+from spamft.cli.console import emit
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -37,4 +38,4 @@ def run(args: argparse.Namespace) -> None:
     except SpamftError:  # the lecture's parser cannot read it: the audit says why
         splits = open_splits(args.file, **columns).splits
     found = audit_file(args.file, splits, **columns)
-    print(json.dumps(found.to_dict(), indent=2) if args.json else found)
+    emit(json.dumps(found.to_dict(), indent=2) if args.json else found)

@@ -1,11 +1,12 @@
 """Label texts: given as arguments, in a CSV, or one per line on standard input."""
 
 import argparse
-import sys
 from itertools import tee
 from pathlib import Path
 
+from spamft.cli.console import emit, is_typed, lines_of_input
 from spamft.cli.options import add_classifier_options
+from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -27,6 +28,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="for the columns of the file with label and probabilities",
     )
     add("--overwrite", action="store_true", help="replace the output file")
+    add(
+        "--exact",
+        action="store_true",
+        help="write every cell as it is, for a program that reads the CSV; by default "
+        "an apostrophe stands before what a spreadsheet would compute",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -43,12 +50,19 @@ def run(args: argparse.Namespace) -> None:
         raise SpamftError(f"{args.output} exists: choose another name or --overwrite")
     saved = load(args.model, device=args.device)
     if args.file:
-        classify_table(saved, args.file, args.output, text_column=args.text)
+        classify_table(
+            saved,
+            args.file,
+            args.output,
+            text_column=args.text,
+            mark_formulas=not args.exact,
+        )
         return
-    typed = sys.stdin.isatty() and not args.texts  # then each line is answered at once
-    texts, kept = tee(args.texts or (line.rstrip("\r\n") for line in sys.stdin))
+    typed = not args.texts and is_typed()  # then each line is answered at once
+    texts, kept = tee(args.texts or lines_of_input())
     verdicts = classify_stream(
         saved.model, saved.tokenizer, texts, chunk_size=1 if typed else 8192
     )
     for text, (label, probabilities) in zip(kept, verdicts, strict=False):
-        print(f"{label}\t{probabilities[label]:.4f}\t{text}", flush=typed)
+        share = probabilities[label]
+        emit(f"{visible(label)}\t{share:.4f}\t{visible(text)}", flush=typed)

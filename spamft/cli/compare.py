@@ -5,9 +5,9 @@ resume.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
+from spamft.cli.console import on_terminal, say
 from spamft.cli.options import DEVICE_HELP, DataOptions, add_options, given
 from spamft.plumbing.errors import SpamftError
 
@@ -45,13 +45,13 @@ def run(args: argparse.Namespace) -> None:
             known = ", ".join([*METHODS, *ENTRIES])
             raise SpamftError(f"unknown method {name!r}: choose from {known}")
     compare(
-        DataOptions(**given(args, DataOptions)).open(sys.stderr.isatty()),
+        DataOptions(**given(args, DataOptions)).open(on_terminal()),
         open_model(args.model),
         args.output,
         entries={name: ENTRIES[name] for name in names},
         seeds=args.seeds,
         epochs=args.epochs,
         device=args.device,
-        log=lambda line: print(line, flush=True),
+        log=say,
     )
-    print((args.output / "compare.md").read_text(encoding="utf-8"))
+    say((args.output / "compare.md").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from spamft.cli.console import emit
 from spamft.cli.options import add_classifier_options
 
 __all__ = ["HELP", "add", "run"]
@@ -44,6 +45,6 @@ def run(args: argparse.Namespace) -> None:
     budget = token_budget(pick_device(args.device))
     report = evaluate(saved.model, make_bucketed_loader(dataset, budget))
     if args.json:
-        print(json.dumps({"data": source} | report_dict(report, names), indent=2))
+        emit(json.dumps({"data": source} | report_dict(report, names), indent=2))
     else:
-        print(f"data: {source}\n{report.describe(names)}")
+        emit(f"data: {source}\n{report.describe(names)}")

@@ -14,10 +14,10 @@ examples:
 """
 
 import argparse
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from spamft.cli.console import on_terminal, say
 from spamft.cli.options import DEVICE_HELP, DataOptions, add_options, given, option
 
 __all__ = ["HELP", "FinetuneOptions", "add", "run"]
@@ -54,6 +54,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--output", required=True, type=Path, metavar="DIR", help="for the results")
     add("--overwrite", action="store_true", help="replace a run that DIR holds")
+    add(
+        "--resume",
+        action="store_true",
+        help="continue the same command where it was killed or interrupted",
+    )
     add_options(parser.add_argument_group("messages"), DataOptions)
     add_options(parser.add_argument_group("model and method"), FinetuneOptions)
     settings = parser.add_argument_group("training settings (default the method's)")
@@ -65,24 +70,30 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Finetune and save; nothing is saved if it is interrupted."""
+    from spamft.experiments.checkpoints import Checkpoints
     from spamft.experiments.finetune import finetune
     from spamft.experiments.run import check_folder
     from spamft.methods.method import method_named
+    from spamft.plumbing.locks import only_one
     from spamft.train import TrainConfig
 
-    check_folder(args.output, args.overwrite)
     settings = given(args, TrainConfig)
     replace(TrainConfig(), **settings)  # wrong ones are reported before any work
     if args.method:
         method_named(args.method)
     options = {f.name: getattr(args, f.name) for f in fields(FinetuneOptions)}
-    data = DataOptions(**given(args, DataOptions)).open(sys.stderr.isatty())
-    finished = finetune(
-        data,
-        **options,
-        lecture=args.lecture,
-        config=settings,
-        log=lambda line: print(line, flush=True),
-    )
-    finished.save(args.output, overwrite=args.overwrite)
-    print(f"results in {args.output}")
+    with only_one(args.output):
+        check_folder(args.output, args.overwrite)
+        checkpoints = Checkpoints.beside(args.output, resume=args.resume)
+        data = DataOptions(**given(args, DataOptions)).open(on_terminal())
+        finished = finetune(
+            data,
+            **options,
+            lecture=args.lecture,
+            config=settings,
+            checkpoints=checkpoints,
+            log=say,
+        )
+        finished.save(args.output, overwrite=args.overwrite)
+        checkpoints.remove()
+    say(f"results in {args.output}")

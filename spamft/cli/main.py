@@ -3,10 +3,16 @@
 import argparse
 import importlib
 import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from spamft import __version__
+from spamft.cli.console import open_streams
+from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["COMMANDS", "main"]
@@ -20,6 +26,11 @@ COMMANDS = (
     "spamft.cli.pretrain",
 )
 
+# torch has one error for everything; the loader says it of libraries
+_SHORT_OF_MEMORY = re.compile(
+    "allocate memory|out of memory|not enough memory|failed to map segment", re.I
+)
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
@@ -30,24 +41,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code.
 
     0 when all is well, 2 for an error that the user can correct, which is one line,
-    130 after Ctrl-C. Any other error is a bug and shows its traceback.
+    130 after Ctrl-C, 143 when told to stop. Any other error is a bug and shows its
+    traceback.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    open_streams()
+    with _stoppable():
+        try:
+            args = _parser(arguments).parse_args(arguments)
+            args.run(args)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where its failure can be told
+            return 0
+        except BrokenPipeError:  # the reader, say `head`, has enough
+            _silence()
+            return 0
+        except (KeyboardInterrupt, _Stopped) as stop:
+            _complain(f"interrupted: {_what_is_left(arguments)}")
+            return 143 if isinstance(stop, _Stopped) else 130
+        except Exception as error:
+            if "--debug" in arguments or not (line := _in_one_line(error)):
+                raise
+            _complain(line)
+            return 2
+
+
+class _Stopped(BaseException):
+    """The system asked the process to end."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does, with everything cleaned up."""
+
+    def stop(number: int, frame: object) -> None:
+        raise _Stopped
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        args = _parser(arguments).parse_args(arguments)
-        args.run(args)
-    except BrokenPipeError:  # the reader, say `head`, has enough
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _what_is_left(arguments: Sequence[str]) -> str:
+    """What an interrupted command leaves behind."""
+    if arguments[:1] == ["finetune"]:
+        return "nothing was saved; the same command with --resume continues"
+    if arguments[:1] in (["compare"], ["pretrain"]):
+        return "the same command continues"
+    return "nothing was saved"
+
+
+def _in_one_line(error: Exception) -> str:
+    """What the user can do something about, in words; "" for a bug."""
+    line = " | ".join(filter(None, map(str.strip, str(error).splitlines())))
+    if isinstance(error, (SpamftError, OSError)):  # OSErrors: the system's own words
+        return line or type(error).__name__
+    if isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(line):
+        return f"out of memory: use a smaller model, batch or file ({line[:200]})"
+    return ""
+
+
+def _complain(line: str) -> None:
+    with suppress(OSError, ValueError):
+        print(f"spamft: {visible(line)}", file=sys.stderr, flush=True)
+
+
+def _silence() -> None:
+    """Keep Python from complaining, as it exits, about output that nobody reads."""
+    with suppress(AttributeError, OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print("spamft: interrupted, nothing was saved", file=sys.stderr)
-        return 130
-    except (SpamftError, OSError) as error:  # OSErrors are the system's own words
-        if "--debug" in arguments:
-            raise
-        line = " | ".join(filter(None, map(str.strip, str(error).splitlines())))
-        print(f"spamft: {line or type(error).__name__}", file=sys.stderr)
-        return 2
-    return 0
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

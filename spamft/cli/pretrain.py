@@ -7,6 +7,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from spamft.cli.console import say
 from spamft.cli.options import DEVICE_HELP, add_options, given, option
 
 __all__ = ["HELP", "ShapeOptions", "add", "run"]
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         GPTConfig(
             shape.vocab_size, shape.context, shape.width, shape.layers, shape.heads
         ),
-        lambda progress: print(progress, flush=True),
+        say,
         args.licences.read_text(encoding="utf-8") if args.licences else "",
         device=args.device,
     )

@@ -4,13 +4,13 @@
     then compare.csv, compare.md and compare.png
 
 All methods train on the same messages for the same epochs and are measured on the same
-test messages. Finished cells are kept: interrupted, the same call resumes.
+test messages. Finished cells are kept, and the running one leaves checkpoints: killed
+or interrupted, the same call resumes.
 """
 
-import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import matthews_corrcoef
 
 from spamft.data import Splits, encode_labels
+from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.cost import PeakMemory, estimator_size, trained_size
 from spamft.experiments.finetune import finetune
 from spamft.experiments.run import Run
@@ -30,8 +31,11 @@ from spamft.methods.instruct import READINGS, read_answers
 from spamft.methods.method import METHODS, Method, describe
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
+from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
+from spamft.plumbing.jsonfile import read_sealed, write_sealed
+from spamft.plumbing.locks import only_one
 from spamft.sources.duplicates import put_aside
 from spamft.sources.messages import PreparedData
 from spamft.sources.models import Pretrained
@@ -86,21 +90,22 @@ def compare(
     if seeds < 1:
         raise SpamftError(f"{seeds=} must be at least 1")
     folder = Path(folder)
-    _claim(folder, data, model)
-    log(f"data: {data}\nmodel: {model.source}")
-    cells: dict[str, list[dict]] = {}
-    for name, entry in entries.items():
-        wanted = range(1, seeds + 1) if _has_seeds(entry) else [0]
-        cells[name] = []
-        for seed in wanted:
-            job = _Job(data, model, name, entry, seed, epochs, device)
-            cells[name].append(_cell(job, folder, log))
-    table = summarize(cells)
-    _write(folder / "compare.csv", table.to_csv(index=False))
-    title = f"{data}; model: {model.source}."
-    _write(folder / "compare.md", markdown(table, readings_table(cells), title))
-    with whole_file(folder / "compare.png") as part:
-        plot_comparison(table).savefig(part, dpi=150, format="png")
+    with only_one(folder):
+        _claim(folder, data, model)
+        log(f"data: {data}\nmodel: {model.source}")
+        cells = {
+            name: [
+                _cell(_Job(data, model, name, entry, seed, epochs, device), folder, log)
+                for seed in (range(1, seeds + 1) if _has_seeds(entry) else [0])
+            ]
+            for name, entry in entries.items()
+        }
+        table = summarize(cells)
+        _write(folder / "compare.csv", table.to_csv(index=False))
+        title = f"{data}; model: {model.source}."
+        _write(folder / "compare.md", markdown(table, readings_table(cells), title))
+        with whole_file(folder / "compare.png") as part:
+            plot_comparison(table).savefig(part, dpi=150, format="png")
     return Comparison(table, cells)
 
 
@@ -126,20 +131,27 @@ def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
     slug = "".join(c if c.isalnum() else "-" for c in job.name.lower())
     path = folder / "cells" / f"{slug}-{job.seed}.json"
     if path.exists():
-        cell = json.loads(path.read_text(encoding="utf-8"))
-        if cell["description"] == job.description():
+        cell = read_sealed(path)
+        if cell.get("description") == job.description():
             return cell
         log(f"{job.name}, seed {job.seed}: stored for other settings, so run again")
+    checkpoints = Checkpoints.beside(path, resume=True)
     with PeakMemory() as memory:
-        cell = _run_method(job) if _method_of(job.entry) else _run_baseline(job)
+        if _method_of(job.entry):
+            cell = _run_method(job, checkpoints, log)
+        else:
+            cell = _run_baseline(job)
     common = {"name": job.name, "seed": job.seed, "description": job.description()}
     cell = common | {"peak_bytes": memory.bytes} | cell
-    _write(path, json.dumps(cell))
+    write_sealed(path, cell)
+    checkpoints.remove()
     log(f"{job.name}, seed {job.seed}: accuracy {cell['accuracy']:.2%}")
     return cell
 
 
-def _run_method(job: _Job) -> dict:
+def _run_method(
+    job: _Job, checkpoints: Checkpoints, log: Callable[[str], None]
+) -> dict:
     method, data = _method_of(job.entry), job.data
     if isinstance(job.entry, AllRows):
         data = _with_all_rows(data)
@@ -150,6 +162,7 @@ def _run_method(job: _Job) -> dict:
         config={"epochs": job.epochs},
         seed=job.seed,
         device=job.device,
+        checkpoints=checkpoints,
     )
     predicted = run.logits["test"].argmax(-1).numpy()
     stages = ("trunk", "train", "evaluate")
@@ -224,29 +237,22 @@ def _claim(folder: Path, data: PreparedData, model: Pretrained) -> None:
     """Note what is compared, or check that it is what the folder has."""
     about = {
         "data": data.source,
-        "fingerprint": _fingerprint(data.splits),
+        "messages": digest([part.to_csv(index=False) for part in data.splits]),
+        "classes": list(data.names),
         "model": model.name,
         "gpt": asdict(model.gpt.config),
+        "weights": digest(model.gpt.state_dict()),
     }
     path = folder / "about.json"
     if not path.exists():
-        _write(path, json.dumps(about, indent=2) + "\n")
+        write_sealed(path, about)
         return
-    there = json.loads(path.read_text(encoding="utf-8"))
+    there = read_sealed(path)
     for key, value in about.items():
         if there.get(key) != value:
             raise SpamftError(
-                f"{folder} holds a comparison with another {key}: {there.get(key)!r}, "
-                f"not {value!r}; choose another folder"
+                f"{folder} holds a comparison of other {key}: choose another folder"
             )
-
-
-def _fingerprint(splits: Sequence[pd.DataFrame]) -> str:
-    """A SHA-256 of every label and text, in their order."""
-    digest = hashlib.sha256()
-    for part in splits:
-        digest.update(part[["Label", "Text"]].to_csv(index=False).encode())
-    return digest.hexdigest()
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,25 +9,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spamft.batches import encode_splits, make_bucketed_loader, make_loader
 from spamft.classifier import POOLINGS, what_trains
 from spamft.data import Splits
 from spamft.evaluate import report
+from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.run import Run, Setup
-from spamft.methods.method import Method, method_named
+from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
+from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
-from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.sources.messages import PreparedData, open_splits
 from spamft.sources.models import Pretrained, open_model
-from spamft.train import Record, TrainConfig
+from spamft.train import Record, TrainConfig, TrainState
 from spamft.use.predict import predict_in_order
 
 __all__ = ["finetune", "lecture_config"]
@@ -52,6 +54,7 @@ def finetune(
     max_length: int | None = None,
     seed: int = 123,
     device: str = "auto",
+    checkpoints: Checkpoints | None = None,
     log: Log | None = None,
 ) -> Run:
     """Finetune `model` on `data` by `method`, and measure it on all three parts.
@@ -62,8 +65,10 @@ def finetune(
     TrainConfig, or the settings to change in the method's recipe. `pooling` is by
     default the method's own, `max_length` (tokens) the longest training message.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
-    `seed` decides new weights and the order of batches. `log` gets a line whenever
-    there is news. Raises DownloadError or SpamftError.
+    `seed` decides new weights and the order of batches. With `checkpoints` a killed
+    finetuning resumes, and ends with the same weights to the bit; call their `remove`
+    once the run is saved. `log` gets a line whenever there is news. Raises
+    DownloadError or SpamftError.
     """
     where, seconds = pick_device(device), {}
     if method is not None:
@@ -79,25 +84,39 @@ def finetune(
     setup = Setup(data, model, method, config, lecture, seed, where)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
-    return _work(setup, task, seconds, log)
+    if checkpoints is not None:
+        task = replace(task, keep=checkpoints.hidden)
+    return _work(setup, task, seconds, checkpoints, log)
 
 
-def _work(setup: Setup, task: Task, seconds: dict[str, float], log: Log | None) -> Run:
+def _work(
+    setup: Setup,
+    task: Task,
+    seconds: dict[str, float],
+    checkpoints: Checkpoints | None,
+    log: Log | None,
+) -> Run:
     """Attach, encode, learn, measure."""
     classifier = setup.method.attach(setup.pretrained.gpt, task, setup.seed)
     classifier = classifier.to(setup.device)
     method = f"{setup.method.name}: {what_trains(classifier)}"
     _tell(log, f"model: {setup.pretrained.source}; {method}")
     _tell(log, f"device: {describe_device(setup.device)}")
+    stored = None
+    if checkpoints:
+        stored = checkpoints.begin(_identity(setup, task, classifier), log)
     with _timed(seconds, "trunk"):
         lessons = setup.method.encode(
             classifier, task, setup.config, progress=_on_terminal(log), log=log
         )
-    history = []
     with _timed(seconds, "train"):
-        for record in _learn(setup, lessons):
-            history.append(record)
-            _tell(log, str(record))
+        try:
+            history = _learn(setup, lessons, checkpoints, stored, log)
+        except NotFiniteError:  # resumed, it would come to the same end
+            if checkpoints:
+                checkpoints.remove()
+            raise
+    seconds["train"] += stored["seconds"] if stored else 0.0
     with _timed(seconds, "evaluate"):
         logits = {
             name: predict_in_order(lessons.reader, part)
@@ -109,7 +128,37 @@ def _work(setup: Setup, task: Task, seconds: dict[str, float], log: Log | None) 
     return Run(classifier, setup, history, logits, reports, trunk, seconds)
 
 
-def _learn(setup: Setup, lessons: Lessons) -> Iterator[Record]:
+def _learn(
+    setup: Setup,
+    lessons: Lessons,
+    checkpoints: Checkpoints | None,
+    stored: dict | None,
+    log: Log | None,
+) -> list[Record]:
+    """Train to the end, from the beginning or from what a killed process stored."""
+    history = [Record(**line) for line in stored["history"]] if stored else []
+    began = time.perf_counter() - (stored["seconds"] if stored else 0.0)
+
+    def keep(at_once: bool = False) -> None:
+        if checkpoints and state.books:  # a method that takes no steps has none
+            checkpoints.write(
+                lambda: {
+                    "training": state.snapshot(),
+                    "history": [asdict(record) for record in history],
+                    "seconds": time.perf_counter() - began,
+                },
+                at_once=at_once,
+            )
+
+    state = TrainState(stored["training"] if stored else None, after_step=keep)
+    for record in _records(setup, lessons, state):
+        history.append(record)
+        _tell(log, str(record))
+        keep(at_once=state.finished)
+    return history
+
+
+def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Record]:
     config, lecture = setup.config, setup.lecture
     training = make_loader(
         lessons.train,
@@ -124,7 +173,21 @@ def _learn(setup: Setup, lessons: Lessons) -> Iterator[Record]:
     else:
         budget = token_budget(setup.device)
         validation = make_bucketed_loader(lessons.validation, budget)
-    return setup.method.learn(lessons.learner, training, validation, config)
+    return setup.method.learn(lessons.learner, training, validation, config, state)
+
+
+def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]:
+    """What decides how the training goes, for `Checkpoints`."""
+    parts = [part[["Label", "Text"]].to_csv(index=False) for part in setup.data.splits]
+    return {
+        "data": digest([setup.data.names, parts]),
+        "method": digest(describe(setup.method)),
+        "settings": digest(describe(setup.config)),
+        "way of reading": digest([task.pooling, task.max_length, setup.lecture]),
+        "seed": str(setup.seed),
+        "device": setup.device.type,
+        "model": digest(classifier.state_dict()),
+    }
 
 
 def _decide(
@@ -193,7 +256,7 @@ def _tell(log: Log | None, line: str) -> None:
 
 
 def _on_terminal(log: Log | None) -> bool:
-    return log is not None and sys.stderr.isatty()
+    return log is not None and sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager

@@ -26,12 +26,13 @@ from spamft.methods.method import Method, describe
 from spamft.plots import plot_accuracy, plot_confusion, plot_loss
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import existing_folder, whole_folder
+from spamft.plumbing.locks import only_one
 from spamft.sources.messages import PreparedData
 from spamft.sources.models import Pretrained
 from spamft.train import Record, TrainConfig
 from spamft.trunk import TrunkPlan
 from spamft.use.predict import Verdict, classify
-from spamft.use.saved import save
+from spamft.use.saved import FILES, save
 
 __all__ = ["RESULTS", "Run", "Setup", "check_folder", "report_dict"]
 
@@ -108,8 +109,9 @@ class Run:
         holds a run, unless `overwrite`; other files in it stay.
         """
         folder = Path(folder)
-        check_folder(folder, overwrite)
-        with whole_folder(folder, own=RESULTS) as made:
+        own = [*RESULTS, *(f"model/{name}" for name in FILES)]
+        with only_one(folder), whole_folder(folder, own) as made:
+            check_folder(folder, overwrite)
             save_splits(_as_names(self.data.splits, self.data.names), made)
             _save_merged(self.model, made / "model", self.tokenizer)
             columns = [each.name for each in fields(Record)]

@@ -90,6 +90,11 @@ def encode_messages(
 ) -> Lessons:
     """Messages and their class ids, the frozen blocks run once where there are any."""
     learner, parts = cache_trunk(
-        model, task.encoded, bf16=config.bf16, progress=progress, log=log
+        model,
+        task.encoded,
+        keep=task.keep,
+        bf16=config.bf16,
+        progress=progress,
+        log=log,
     )
     return Lessons(learner, parts.train, parts.validation, learner, parts)

@@ -8,18 +8,17 @@ GPT-2. Their classifier has no bias in its head: ours moves into the final norm'
 in `export_hf`, so that norm is in the file, too.
 """
 
-import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spamft.classifier import GPTClassifier, folded_norm_bias
 from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_folder
+from spamft.plumbing.jsonfile import read_json, write_json
+from spamft.plumbing.tensors import read_tensors, write_tensors
 from spamft.pretrained import LAYOUT
 
 __all__ = ["load_adapter", "save_adapter"]
@@ -74,10 +73,10 @@ def save_adapter(
         "fan_in_fan_out": True,  # their GPT-2 stores its linear layers transposed
         "inference_mode": True,
     }
-    flat = {PREFIX + key: t.detach().contiguous() for key, t in tensors.items()}
+    flat = {PREFIX + key: tensor.detach() for key, tensor in tensors.items()}
     with whole_folder(folder) as made:
-        save_file(flat, made / WEIGHTS, metadata={"format": "pt"})
-        (made / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        write_tensors(made / WEIGHTS, flat, {"format": "pt"})
+        write_json(made / CONFIG, config)
 
 
 def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
@@ -87,14 +86,10 @@ def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
     is there. Raises SpamftError, and changes nothing, for what does not fit.
     """
     folder = Path(folder)
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        stored = load_file(folder / WEIGHTS)
-    except FileNotFoundError as error:
-        missing = Path(error.filename or folder / WEIGHTS).name
-        raise SpamftError(f"{folder} holds no adapter: {missing} is missing") from error
-    except (ValueError, SafetensorError) as error:
-        raise SpamftError(f"{folder}: not a PEFT adapter: {error}") from error
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise SpamftError(f"{folder} holds no adapter: {name} is missing")
+    config, stored = read_json(folder / CONFIG), read_tensors(folder / WEIGHTS)
     for key, plain in _PLAIN.items():
         if config.get(key, plain) != plain and config.get(key):
             raise SpamftError(f"{folder}: {key}={config[key]!r} is not supported here")
@@ -103,11 +98,8 @@ def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
     if head is None:
         raise SpamftError(f"{folder} has no class head: {PREFIX}{HEAD} is missing")
     pairs = _pairs(tensors, folder)
-    rank = config["r"]
-    _check(model, pairs, head, norm, rank, folder)
-    lora = LoRAConfig(
-        rank, config["lora_alpha"], config.get("lora_dropout", 0.0), tuple(pairs)
-    )
+    lora = _read_config(config, pairs, folder)
+    _check(model, pairs, head, norm, lora.rank, folder)
     names = add_lora(model, lora)
     with torch.no_grad():
         for name, layer in lora_layers(model).items():
@@ -120,6 +112,13 @@ def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
         ):
             parameter.copy_(tensor)
     return names
+
+
+def _read_config(config: dict, pairs: dict, folder: Path) -> LoRAConfig:
+    numbers = [config.get("r"), config.get("lora_alpha"), config.get("lora_dropout", 0)]
+    if not all(isinstance(n, (int, float)) for n in numbers):
+        raise SpamftError(f"{folder / CONFIG}: r, lora_alpha, lora_dropout: no numbers")
+    return LoRAConfig(*numbers, tuple(pairs))
 
 
 def _take_norm(tensors: dict[str, Tensor]) -> list[Tensor]:
@@ -168,6 +167,8 @@ def _check(
         expected[f"A of {name}"] = (A, (rank, layer.in_features))
         expected[f"B of {name}"] = (B, (layer.out_features, rank))
     for what, (tensor, shape) in expected.items():
+        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+            raise SpamftError(f"{folder}: {what} holds no finite numbers")
         if tuple(tensor.shape) != shape:
             raise SpamftError(
                 f"{folder}: {what} has the shape {tuple(tensor.shape)}, but rank "

@@ -106,7 +106,8 @@ def _activations(model: GPTClassifier, batch_size: int, tokens: int) -> int:
     A whole block keeps 16 numbers per token and channel: what enters the norms (2) and
     leaves them (2), query, key and value (3), what attention gathered (1), and the
     MLP's hidden layer before and after GELU (8). The last block is whole only up to
-    query, key and value (5); the rest of it is computed for one token per message.
+    key and value (4); the rest of it is computed for one token per message. LoRA's
+    layers give query, key and value together, so there it is 5, and 3 for the one.
     """
     config, cut = model.gpt.config, find_cut(model)
     C, H = config.emb_dim, config.n_heads
@@ -117,7 +118,11 @@ def _activations(model: GPTClassifier, batch_size: int, tokens: int) -> int:
     r = max(ranks, default=0)
     # and the norms' mean and deviation, attention's sums, LoRA's thin products
     block = 16 * N * C + (4 + H) * N + 4 * N * r
-    last = 5 * N * C + 3 * N + N * r + B * (14 * C + H + 8 + 3 * r)
+    last = 4 * N * C + 3 * N + B * (15 * C + H + 8)
+    if r:
+        last += N * (C + r) + B * (2 * C + 4 * r)
+    if cut < config.n_layers - 1:  # and which token is read, once more
+        last += 2 * B
     # the embeddings keep ids and positions (8 bytes each) if they train; with LoRA
     # nothing below the first update trains, so the first norm keeps nothing
     everything = all(p.requires_grad for p in model.parameters())

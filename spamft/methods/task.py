@@ -1,6 +1,7 @@
 """What a method is given, and what it gives back to be trained and measured."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import tiktoken
@@ -26,6 +27,7 @@ class Task:
     splits: Splits | None = None  # DataFrames with class ids
     encoded: Splits | None = None  # the same as TokenDatasets
     tokenizer: tiktoken.Encoding | None = None
+    keep: Path | None = None  # a file for what is computed once, to resume from
 
 
 class Lessons(NamedTuple):

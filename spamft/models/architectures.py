@@ -1,10 +1,10 @@
 """The architectures that spamft knows, by Hugging Face's name of the type."""
 
-import json
 from pathlib import Path
 
 from spamft.models.backbone import Architecture, Backbone
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.jsonfile import read_json
 from spamft.pretrained import GPT2
 
 __all__ = ["ARCHITECTURES", "load_backbone", "name_of"]
@@ -23,11 +23,8 @@ def load_backbone(folder: Path | str) -> Backbone:
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise SpamftError(f"{path} is missing: a model folder needs a config.json")
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type", "gpt2")
-    except (ValueError, AttributeError) as error:
-        raise SpamftError(f"{path}: not a model's config: {error}") from error
-    if kind not in ARCHITECTURES:
+    kind = read_json(path).get("model_type", "gpt2")
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise SpamftError(f"{path}: model_type {kind!r} is not one of {known}")
     return ARCHITECTURES[kind].load(Path(folder))

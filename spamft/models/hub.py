@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from spamft.plumbing.fetch import DownloadError, reachable, reason, sha256
+from spamft.plumbing.fetch import DownloadError, reachable, reason
+from spamft.plumbing.files import sha256
 
 __all__ = ["download_weights", "is_at_hand"]
 

@@ -4,17 +4,16 @@ Loading reads the table left to right and export right to left, so that the two 
 disagree.
 """
 
-import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.jsonfile import read_json
+from spamft.plumbing.tensors import read_tensors
 
 __all__ = ["Layout", "open_weights"]
 
@@ -58,6 +57,10 @@ class Layout:
                         f"{theirs} has shape {tuple(weights[theirs].shape)}, "
                         f"expected {tuple(shape)}"
                     )
+                if not tensor.is_floating_point():
+                    problems.append(f"{theirs} is {tensor.dtype}, expected a float")
+                elif not torch.isfinite(tensor.float()).all():
+                    problems.append(f"{theirs} holds numbers that are not finite")
                 filled[ours] = tensor.float()
         if problems:
             more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
@@ -104,18 +107,14 @@ class Layout:
             )
 
 
-def open_weights(folder: Path, stack: ExitStack) -> dict[str, Tensor]:
+def open_weights(folder: Path) -> dict[str, Tensor]:
     """Every tensor of `model.safetensors`, or of its shards, mapped from the files.
 
-    The files stay open as long as `stack`. Raises SpamftError for what is no such file.
+    Raises SpamftError for what is no such file.
     """
     weights = {}
     for path in _weight_files(folder):
-        try:
-            file = stack.enter_context(safe_open(path, framework="pt"))
-            weights |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise SpamftError(f"{path}: not a safetensors file: {error}") from error
+        weights |= read_tensors(path)
     return weights
 
 
@@ -127,8 +126,8 @@ def _weight_files(folder: Path) -> list[Path]:
     if not index.exists():
         raise SpamftError(f"{folder} holds neither {single.name} nor {index.name}")
     try:
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        shards = sorted(set(read_json(index)["weight_map"].values()))
+    except (KeyError, TypeError, AttributeError):
         raise SpamftError(f"{index}: expected an entry 'weight_map'") from None
     for shard in shards:
         if Path(shard).name != shard or not (folder / shard).exists():

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from io import BytesIO
 
+import matplotlib.backends.backend_agg  # noqa: F401, before a model takes the memory
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex

@@ -2,14 +2,19 @@
 
     errors.py       SpamftError, the one error that a user can correct
     files.py        files and folders that appear whole or not at all
+    locks.py        locks that end with the process that holds them
+    jsonfile.py     JSON files, also with a seal that tells every change
+    tensors.py      files of tensors, every failure a clear error
     checkpoint.py   tensors and settings in one file, to resume from
+    randomness.py   the states of all random generators
     bookkeeping.py  what a training remembers from step to step
     device.py       cuda, mps or cpu, and what each of them can do
-    scratch.py      room for tensors that are too large for memory
+    scratch.py      room for tensors on the disk
     buckets.py      group lengths so that padding them costs little
     modes.py        evaluation mode for a while
     fetch.py        an address -> a whole, checked file
     archive.py      a published zip -> the one file of it that is wanted
+    display.py      text of strangers, harmless for terminals and spreadsheets
     formats.py      a table of labelled texts -> (label, text) pairs
 
 Nothing here knows what a message is for, or what a model is.

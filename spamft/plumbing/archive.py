@@ -3,6 +3,8 @@
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import Patience, fetch
 from spamft.plumbing.files import whole_file
 
-__all__ = ["Archive", "fetch_member"]
+__all__ = ["Archive", "fetch_member", "open_zip", "read_member"]
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,49 @@ def fetch_member(
     if at_hand is not None:
         _write(target, _extract(archive, Path(at_hand)))
         return target
-    downloaded = target.with_suffix(".zip")
-    try:
+    with whole_file(target) as part:  # beside it is room for the zip
+        zipped = part.with_name(f"{part.name}.zip")
         fetch(
             archive.urls,
-            downloaded,
+            zipped,
             size=archive.size,
             digest=archive.sha256,
             remedy=_by_hand(archive, target),
             patience=patience,
             progress=progress,
         )
-        _write(target, _extract(archive, downloaded))
-    finally:
-        downloaded.unlink(missing_ok=True)
+        part.write_bytes(_extract(archive, zipped))
     return target
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip to read from. Raises SpamftError, also in the block, if it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            yield file
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeError) as error:
+        raise SpamftError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def read_member(file: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A file of a zip that has at most `most` bytes, counted while it is unpacked.
+
+    Raises SpamftError for a larger one, whatever size the zip claims, and for a damaged
+    one; KeyError if there is none of that name.
+    """
+    info = file.getinfo(name)
+    # the other methods give all that a block unpacks to at once, however much it is
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SpamftError(f"{name} is compressed by an unusual method")
+    try:
+        with file.open(info) as packed:
+            content = packed.read(most + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise SpamftError(f"{name}: {' '.join(str(error).split())}") from error
+    if len(content) > most:
+        raise SpamftError(f"{name} is larger than {most:,} bytes")
+    return content
 
 
 def _by_hand(archive: Archive, target: Path) -> str:
@@ -83,13 +113,11 @@ def _extract(archive: Archive, path: Path) -> bytes:
     """The wanted file of the zip at `path`, with Unix line ends."""
     member = archive.member
     try:
-        with zipfile.ZipFile(path) as file:
-            # a CRLF copy has one byte more per line; what is larger is not read at all
+        with open_zip(path) as file:
+            # a CRLF copy has one byte more per line
             most = archive.member_size + archive.member_lines
-            if file.getinfo(member).file_size > most:
-                raise SpamftError(f"{path}: its {member} is larger than the real one")
-            content = file.read(member).replace(b"\r\n", b"\n")
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
+            content = read_member(file, member, most).replace(b"\r\n", b"\n")
+    except (ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise SpamftError(f"{path}: not the archive with {member}: {reason}") from error
     if not archive.holds(content):

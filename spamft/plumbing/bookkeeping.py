@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from spamft.plumbing.errors import NotFiniteError, SpamftError
+from spamft.plumbing.randomness import get_random_states, set_random_states
 
 __all__ = ["BestWeights", "Bookkeeping", "Tally", "not_finite"]
 
@@ -65,6 +66,25 @@ class Tally:
         self._clear()
         return mean, accuracy
 
+    def state(self) -> dict:
+        """All of it, as a tree."""
+        return {
+            "examples": self.examples,
+            "rates": self.rates,
+            "counts": self.counts,
+            "losses": torch.stack(self.losses) if self.losses else None,
+            "corrects": torch.stack(self.corrects) if self.corrects else None,
+        }
+
+    def load(self, state: dict, device: torch.device) -> None:
+        """Take over what `state` gave."""
+        self.examples = state["examples"]
+        self.rates, self.counts = state["rates"], state["counts"]
+        self.losses, self.corrects = (
+            [] if state[name] is None else list(state[name].to(device))
+            for name in ("losses", "corrects")
+        )
+
 
 class BestWeights:
     """Keeps a copy of the best weights, if early stopping is wanted."""
@@ -73,16 +93,20 @@ class BestWeights:
         self.parameters, self.patience = parameters, patience
         self.loss, self.waited, self.copies = math.inf, 0, None
 
-    def is_past(self, loss: float) -> bool:
-        """Note a validation loss; True once `patience` of them were no better."""
+    def note(self, loss: float) -> None:
+        """Note a validation loss, and the weights if it is the best so far."""
         if self.patience is None:
-            return False
+            return
         if loss < self.loss:
             self.loss, self.waited = loss, 0
             self.copies = [p.detach().clone() for p in self.parameters]
         else:
             self.waited += 1
-        return self.waited >= self.patience
+
+    @property
+    def are_past(self) -> bool:
+        """Whether the last `patience` losses were no better."""
+        return self.patience is not None and self.waited >= self.patience
 
     def restore(self) -> None:
         """Put the best weights back, if there are any."""
@@ -122,31 +146,60 @@ class Bookkeeping:
         self.last_step = epochs * self.steps_per_epoch
         self.best = BestWeights(list(named.values()), patience)
         self.tally, self.step = Tally(), 0
-        self.order: list[Tensor] = []  # the loader's generators, as the epoch began
-        self._skip = 0  # steps of the running epoch that a resumed training has done
+        self.device = next(iter(named.values())).device
+        self._epoch: dict = {}  # what decides the order of batches, as it began
+        self._resumed: dict | None = None  # a snapshot in the middle of an epoch
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left to do."""
+        return self.step >= self.last_step or self.best.are_past
 
     def windows(self) -> Iterator[Window]:
         """The batches of each step still to come, on the device of the parameters."""
-        device = next(iter(self.named.values())).device
-        while self.step < self.last_step:
-            self.order = [g.get_state() for g in _generators(self.loader)]
-            batches = islice(self.loader, self._skip * self.accumulate, None)
-            self._skip = 0
+        while not self.finished:
+            batches = self._begin_epoch()
             while window := list(islice(batches, self.accumulate)):
                 self.step += 1
-                yield [[t.to(device, non_blocking=True) for t in b] for b in window]
+                yield [
+                    [t.to(self.device, non_blocking=True) for t in b] for b in window
+                ]
+
+    def _begin_epoch(self) -> Iterator:
+        """The batches of the epoch; a resumed one begins anew, and what was done of it
+        is skipped, so that all generators end as they did then."""
+        snapshot, self._resumed = self._resumed, None
+        if snapshot is not None:
+            self._set_order(snapshot["epoch"])
+        self._epoch = self._get_order()
+        batches = iter(self.loader)
+        if snapshot is not None:
+            done = (self.step - 1) % self.steps_per_epoch + 1  # at its end all of them
+            for _ in islice(batches, done * self.accumulate):
+                pass
+            set_random_states(snapshot["random"])
+        return batches
+
+    def _get_order(self) -> dict:
+        states = [g.get_state() for g in _generators(self.loader)]
+        return {"generators": states, "random": get_random_states()}
+
+    def _set_order(self, order: dict) -> None:
+        generators = _generators(self.loader)
+        for generator, state in zip(generators, order["generators"], strict=True):
+            generator.set_state(state)
+        set_random_states(order["random"])
 
     def snapshot(self) -> dict:
         """Everything that decides how the training continues, as a tree of tensors."""
         return {
             "step": self.step,
-            "examples": self.tally.examples,
             "weights": dict(self.named),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best.state(),
-            "order": self.order,
-            "random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all(),
+            "tally": self.tally.state(),
+            "epoch": self._epoch,
+            "random": get_random_states(),
         }
 
     def resume(self, snapshot: dict) -> None:
@@ -161,17 +214,9 @@ class Bookkeeping:
                 parameter.copy_(snapshot["weights"][name])
         self.optimizer.load_state_dict(snapshot["optimizer"])
         self.best.load(snapshot["best"])
-        self.step, self.tally.examples = snapshot["step"], snapshot["examples"]
-        # the epoch that was running, which may have been at its very end, begins anew,
-        # with the steps already done skipped: so the generators end as they did then
-        self._skip = self.step - (self.step - 1) // self.steps_per_epoch * (
-            self.steps_per_epoch
-        )
-        generators = _generators(self.loader)
-        for generator, its_state in zip(generators, snapshot["order"], strict=True):
-            generator.set_state(its_state)
-        torch.set_rng_state(snapshot["random"])
-        torch.cuda.set_rng_state_all(snapshot["cuda_random"])
+        self.tally.load(snapshot["tally"], self.device)
+        self.step, self._epoch = snapshot["step"], snapshot["epoch"]
+        self._resumed = snapshot
 
 
 def _generators(loader: DataLoader) -> list[torch.Generator]:

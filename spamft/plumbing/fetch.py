@@ -1,11 +1,12 @@
 """An address -> a whole, checked file, or one error that says what to do."""
 
-import hashlib
 import queue
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import requests
@@ -13,9 +14,16 @@ import urllib3
 from tqdm.auto import tqdm
 
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.files import whole_file
+from spamft.plumbing.files import sha256, whole_file
 
-__all__ = ["DownloadError", "Patience", "fetch", "reachable", "reason", "sha256"]
+__all__ = ["DownloadError", "Patience", "fetch", "reachable", "reason"]
+
+
+EITHER = 47  # zlib's code for gzip's or zlib's own frame, whichever is there
+_BROKEN = (urllib3.exceptions.HTTPError, HTTPException, zlib.error, ValueError)
+PLAINLY = {"Accept-Encoding": "identity"}
+SLOWEST = 20_000  # bytes per second; below, a transfer is given up
+AGAIN = (429, 500, 502, 503, 504)  # answers that another try may change
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,11 @@ class Patience:
 
     timeout: float = 10.0  # seconds to answer, and for each wait after that
     retries: int = 2  # after 1, 2, 4 ... seconds
-    deadline: float = float("inf")  # seconds for one transfer
+    deadline: float | None = None  # seconds for one transfer; None: by its size
+
+    def seconds_for(self, size: int) -> float:
+        """The deadline of a transfer of `size` bytes."""
+        return 60 + size // SLOWEST if self.deadline is None else self.deadline
 
 
 class DownloadError(SpamftError):
@@ -33,15 +45,6 @@ class DownloadError(SpamftError):
 
 class _Gone(Exception):
     """This address will not do better on a second try."""
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def fetch(
@@ -89,18 +92,33 @@ def _persist(
     for attempt in range(patience.retries + 1):
         try:
             return _stream(url, part, size, patience, progress)
-        except requests.RequestException:
-            if attempt == patience.retries:
+        except requests.RequestException as error:
+            if attempt == patience.retries or not _may_pass(error):
                 raise
             time.sleep(2**attempt)
+
+
+def _may_pass(error: requests.RequestException) -> bool:
+    """Whether another try may do better: not with a bad certificate or address."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return False
+    return isinstance(
+        error,
+        (
+            requests.Timeout,
+            requests.ConnectionError,
+            requests.HTTPError,
+            requests.exceptions.ChunkedEncodingError,
+        ),
+    )
 
 
 def _stream(
     url: str, part: Path, size: int, patience: Patience, progress: bool
 ) -> None:
-    began = time.monotonic()
+    began, deadline = time.monotonic(), patience.seconds_for(size)
     with _open(url, patience.timeout) as response:
-        if 400 <= response.status_code < 500 and response.status_code != 429:
+        if not response.ok and response.status_code not in AGAIN:
             raise _Gone(f"answered {response.status_code} {response.reason}")
         response.raise_for_status()
         with (
@@ -119,19 +137,36 @@ def _stream(
                 bar.update(len(chunk))
                 if file.tell() > size:
                     raise _Gone(f"sends more than the {size:,} bytes of the real file")
-                if time.monotonic() - began > patience.deadline:
-                    raise _Gone(
-                        f"not complete after {patience.deadline:g} seconds: too slow"
-                    )
+                if time.monotonic() - began > deadline:
+                    raise _Gone(f"not complete after {deadline:g} seconds: too slow")
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
-    """Yield bytes as they arrive, so that the deadline is checked after each packet."""
+    """Yield bytes as they arrive, so that the deadline is checked after each packet.
+
+    A server that compresses, though it was asked not to, is understood.
+    """
+    kind = response.headers.get("Content-Encoding", "identity").lower()
+    if kind not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise _Gone(f"sends it compressed as {kind!r}, which is not understood here")
+    unpacking = zlib.decompressobj(EITHER) if kind != "identity" else None
     try:
-        while chunk := response.raw.read1(1 << 16):
-            yield chunk
-    except urllib3.exceptions.HTTPError as error:
+        while chunk := response.raw.read1(1 << 16, decode_content=False):
+            yield from _unpacked(chunk, unpacking) if unpacking else [chunk]
+    except (
+        urllib3.exceptions.HTTPError,
+        HTTPException,
+        zlib.error,
+        ValueError,
+    ) as error:
         raise requests.ConnectionError(error) from error
+
+
+def _unpacked(chunk: bytes, unpacking: "zlib._Decompress") -> Iterator[bytes]:
+    """Piece by piece, so that whoever counts them can stop."""
+    while chunk:
+        yield unpacking.decompress(chunk, 1 << 16)
+        chunk = unpacking.unconsumed_tail
 
 
 def _open(url: str, timeout: float) -> requests.Response:
@@ -144,9 +179,13 @@ def _open(url: str, timeout: float) -> requests.Response:
 
     def ask() -> None:
         try:
-            answers.put(requests.get(url, stream=True, timeout=timeout))
-        except Exception as error:  # raised again below, where someone listens
+            answers.put(
+                requests.get(url, stream=True, timeout=timeout, headers=PLAINLY)
+            )
+        except OSError as error:  # raised again below, where someone listens
             answers.put(error)
+        except Exception as error:  # a foreign library's, at an answer it cannot read
+            answers.put(requests.RequestException(error))
 
     threading.Thread(target=ask, daemon=True).start()
     try:

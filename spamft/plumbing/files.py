@@ -3,55 +3,69 @@
     with whole_file(path) as part:      part is written, then renamed to path
     with whole_folder(folder) as part:  the same for a folder and all that is in it
 
-The unfinished one lies beside its place, named `.NAME.PROCESS.unfinished`, and a folder
-that is being replaced `.NAME.PROCESS.replaced`. What a killed process left there is
-removed by the next writer of the same name, or put back if nothing took its place.
+The unfinished one lies beside its place, in a folder named `.NAME.RANDOM.unfinished`,
+which is locked as long as its process lives. What a killed process left there is
+removed by the next writer of the same name.
+
+Where the system can swap two names at once (Linux, macOS), there is at every moment the
+old one whole or the new one whole. Elsewhere a folder that is being replaced has no
+name for an instant; killed just then, it is put back by the next writer.
 """
 
+import ctypes
 import glob
+import hashlib
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["existing_folder", "whole_file", "whole_folder"]
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.locks import take
+
+__all__ = ["existing_folder", "remove", "sha256", "whole_file", "whole_folder"]
 
 UNFINISHED = ".unfinished"
-REPLACED = ".replaced"
+LOCK, REPLACED = "lock", "replaced"
+SWAP = 2  # RENAME_EXCHANGE on Linux, RENAME_SWAP on macOS
+HERE = -100  # AT_FDCWD: paths as usual
 
 
 @contextmanager
 def whole_file(path: Path | str) -> Iterator[Path]:
     """Give a path to write to; it becomes `path` if the block ends without an error."""
     path = Path(path)
-    part = _make_room(path)
-    try:
+    if path.exists() and not path.is_file():
+        raise SpamftError(f"cannot write {path}: it is there, and no ordinary file")
+    with _room(path) as room:
+        part = room / path.name
         yield part
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(folder: Path | str, own: Iterable[str] = ()) -> Iterator[Path]:
     """Give an empty folder to fill; it becomes `folder` if the block ends well.
 
-    A folder of that name is replaced. What it holds under other names, and not under
-    those of `own`, is the user's and stays. A link to a folder stays a link.
+    A folder of that name is replaced. The files in it, at whatever depth, are the
+    user's and stay, but for those of the new one and those named in `own`, as paths
+    with slashes. A link to a folder stays a link.
     """
     folder = Path(folder).resolve()
-    _recover(folder)
-    part = _make_room(folder)
-    part.mkdir()
-    try:
+    if folder.exists() and not folder.is_dir():
+        raise SpamftError(f"cannot write {folder}: it is there, and no folder")
+    with _room(folder) as room:
+        part = room / (folder.name or "root")
+        part.mkdir()
         yield part
         if folder.exists():
-            _replace_folder(part, folder, own)
+            _take_along(folder, part, set(own))
+            _replace(folder, part, room / REPLACED)
         else:
             part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def existing_folder(path: Path | str) -> Path:
@@ -60,76 +74,115 @@ def existing_folder(path: Path | str) -> Path:
     return next(f for f in [path, *path.absolute().parents] if f.is_dir())
 
 
-def _make_room(path: Path) -> Path:
-    """Where to write what becomes `path`; leftovers of dead processes go away."""
+def remove(path: Path | str) -> None:
+    """Remove a file or a folder and what is in it, as far as that is allowed."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():  # the owner may do what a folder's mode forbids
+            for above, _, _ in os.walk(path):
+                with suppress(OSError):
+                    os.chmod(above, 0o700)
+            shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[Path]:
+    """A folder of our own beside `path`; those of dead processes go away first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in _leftovers(path, UNFINISHED):
-        _remove(leftover)
-    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
-
-
-def _recover(folder: Path) -> None:
-    """Put back what a dead process had moved away to replace it, or remove it."""
-    for leftover in _leftovers(folder, REPLACED):
-        if folder.exists():
-            _remove(leftover)
-        else:
-            leftover.rename(folder)
-
-
-def _leftovers(path: Path, ending: str) -> list[Path]:
-    """What dead processes left beside `path`."""
-    start = f".{path.name}."
-    found = []
-    for leftover in path.parent.glob(f"{glob.escape(start)}*{ending}"):
-        process = leftover.name.removeprefix(start).removesuffix(ending)
-        if process.isdecimal() and not _is_alive(int(process)):
-            found.append(leftover)
-    return found
-
-
-def _replace_folder(part: Path, folder: Path, own: Iterable[str]) -> None:
-    """Put `part` in the place of `folder`, with what is the user's in there."""
-    for item in folder.iterdir():
-        if item.name not in own and not (part / item.name).exists():
-            _copy(item, part / item.name)  # so that it is never in neither of the two
-    at_work_there = folder.samefile(os.curdir)
-    old = folder.with_name(f".{folder.name}.{os.getpid()}{REPLACED}")
+    # not all of a long name, for the folder's own may not be longer than that
+    start = f".{os.fsdecode(os.fsencode(path.name)[:150])}."
+    for leftover in path.parent.glob(f"{glob.escape(start)}*{UNFINISHED}"):
+        _clear(leftover, path)
+    lock = None
+    while lock is None:  # None if another process took it for a dead one's
+        room = Path(tempfile.mkdtemp(UNFINISHED, start, path.parent))
+        try:
+            lock = take(room / LOCK)
+        except FileNotFoundError:
+            continue
+        except OSError:  # no locks on this file system: then nobody clears up either
+            break
     try:
-        folder.rename(old)
-        part.rename(folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        raise
+        yield room
+    finally:
+        if lock is not None:
+            lock.release()
+        remove(room)
+
+
+def _clear(leftover: Path, path: Path) -> None:
+    """Remove the room of a dead process; what it was about to replace goes back."""
+    try:
+        lock = take(leftover / LOCK)
+    except OSError:
+        return
+    if lock is None:  # its process lives
+        return
+    replaced = leftover / REPLACED
+    if replaced.exists() and not path.exists():
+        replaced.rename(path)
+    lock.release()
+    remove(leftover)
+
+
+def _take_along(folder: Path, part: Path, own: set[str]) -> None:
+    """Put the user's files of `folder` into `part`, too: they are always in both."""
+    for above, folders, files in os.walk(folder):
+        place = Path(above).relative_to(folder)
+        for name in folders:
+            if not (Path(above) / name).is_symlink():
+                (part / place / name).mkdir(exist_ok=True)
+        links = [name for name in folders if (Path(above) / name).is_symlink()]
+        for name in files + links:
+            target = part / place / name
+            if (place / name).as_posix() not in own and not os.path.lexists(target):
+                _copy(Path(above) / name, target)
+
+
+def _copy(item: Path, target: Path) -> None:
+    """Give a file a second name, or where that is not possible a copy."""
+    try:
+        os.link(item, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(item, target, follow_symlinks=False)
+
+
+def _replace(folder: Path, part: Path, aside: Path) -> None:
+    """Put `part` in the place of `folder`."""
+    at_work_there = os.path.exists(os.curdir) and folder.samefile(os.curdir)
+    if not _swap(part, folder):
+        try:
+            folder.rename(aside)
+            part.rename(folder)
+        except BaseException:
+            if aside.exists() and not folder.exists():
+                aside.rename(folder)
+            raise
     if at_work_there:
         os.chdir(folder)  # else the process would stay in the old one
-    shutil.rmtree(old)
 
 
-def _copy(item: Path, place: Path) -> None:
-    if item.is_dir():
-        shutil.copytree(item, place, symlinks=True)
-    else:
-        shutil.copy2(item, place, follow_symlinks=False)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    if process == os.getpid():
-        return False  # this one is about to write there again
-    if os.name == "nt":
-        return True  # there signal 0 would not ask, but act
+def _swap(one: Path, other: Path) -> bool:
+    """Give each the other's name in one step; False where the system has none."""
+    sys.audit("spamft.swap", str(one), str(other))  # like Python's own of os.rename
+    names = os.fsencode(one), os.fsencode(other)
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        system = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return system.renamex_np(*names, SWAP) == 0
+        return system.renameat2(HERE, names[0], HERE, names[1], SWAP) == 0
+    except (AttributeError, OSError, TypeError):
         return False
-    except PermissionError:
-        pass  # somebody else's, and alive
-    return True

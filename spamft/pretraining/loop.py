@@ -3,7 +3,7 @@
     train_bpe -> Corpus -> pretrain -> a folder that `load_gpt2` opens
 
 Killed at any moment, the same call resumes at the last checkpoint and ends with the
-same weights.
+same weights. So does one with more steps, as long as the rate has not begun to fall.
 """
 
 import json
@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import tiktoken
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,8 +24,8 @@ from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.device import describe_device, has_bf16, pick_device
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.fetch import sha256
-from spamft.plumbing.files import whole_file
+from spamft.plumbing.files import sha256, whole_folder
+from spamft.plumbing.locks import only_one
 from spamft.pretrained import save_gpt2
 from spamft.pretraining.bpe import train_bpe
 from spamft.pretraining.card import Pretraining, model_card
@@ -57,13 +56,28 @@ def pretrain(
     """
     gpt = GPT(shape, seed=config.seed).to(pick_device(device))
     texts, output = [Path(text) for text in texts], Path(output).absolute()
-    output.mkdir(parents=True, exist_ok=True)
+    with only_one(output):
+        output.mkdir(exist_ok=True)
+        return _pretrain(gpt, texts, output, config, shape, log, licences)
+
+
+def _pretrain(
+    gpt: GPT,
+    texts: list[Path],
+    output: Path,
+    config: PretrainConfig,
+    shape: GPTConfig,
+    log: Callable[[Progress], None] | None,
+    licences: str,
+) -> list[Progress]:
     call = _identity(texts, config, shape)
-    checkpoint = _open_checkpoint(output / CHECKPOINT, call)
-    corpus = _read(texts, output, shape)
+    checkpoint = _open_checkpoint(output, call, config)
+    corpus = _read(texts, output, shape, new=checkpoint is None)
+    vocabulary = sha256(output / VOCABULARY)
     state = checkpoint  # stays so if nothing is left to do
     for state in _steps(gpt, corpus, config, checkpoint):
-        save_checkpoint(output / CHECKPOINT, state | {"call": call})
+        about = {"call": call, "vocabulary": vocabulary, "config": asdict(config)}
+        save_checkpoint(output / CHECKPOINT, state | about)
         if log:
             log(Progress(**state["history"][-1]))
     records = [Progress(**line) for line in state["history"]]
@@ -82,12 +96,12 @@ def pretrain(
 
 
 def _write(gpt: GPT, output: Path, history: list[dict], card: str) -> None:
-    """What a finished pretraining leaves beside vocabulary and checkpoint."""
-    save_gpt2(gpt, output, torch.float16)
-    with whole_file(output / "history.json") as part:
-        part.write_text(json.dumps(history))
-    with whole_file(output / "README.md") as part:
-        part.write_text(card, encoding="utf-8")
+    """What a finished pretraining leaves beside vocabulary and checkpoint: at once, so
+    that model, history and card always belong together."""
+    with whole_folder(output) as made:
+        save_gpt2(gpt, made, torch.float16)
+        (made / "history.json").write_text(json.dumps(history))
+        (made / "README.md").write_text(card, encoding="utf-8")
 
 
 def _steps(
@@ -148,8 +162,8 @@ def _step(
 
 
 def _identity(texts: list[Path], config: PretrainConfig, shape: GPTConfig) -> str:
-    """Everything that affects the weights at a given step. The number of steps, the
-    cooldown at their end, and the reporting interval may change."""
+    """Everything that affects the weights at a given step, but for what may change:
+    the reporting interval, and within limits the number of steps and their cooldown."""
     settings = asdict(config)
     for free in ("steps", "report_every", "cooldown"):
         del settings[free]
@@ -157,8 +171,9 @@ def _identity(texts: list[Path], config: PretrainConfig, shape: GPTConfig) -> st
     return json.dumps([read, settings, asdict(shape)])
 
 
-def _open_checkpoint(path: Path, call: str) -> dict | None:
+def _open_checkpoint(output: Path, call: str, config: PretrainConfig) -> dict | None:
     """The checkpoint that the same call left, or None."""
+    path = output / CHECKPOINT
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
@@ -167,25 +182,33 @@ def _open_checkpoint(path: Path, call: str) -> dict | None:
             f"{path} is of another call, with other texts, sizes or settings: "
             "choose another output folder"
         )
+    if checkpoint["vocabulary"] != sha256(output / VOCABULARY):
+        raise SpamftError(
+            f"{output / VOCABULARY} is not the one that {path} was trained with: "
+            "bring it back, or choose another output folder"
+        )
+    then, done = PretrainConfig(**checkpoint["config"]), checkpoint["history"][-1]
+    if any(rate(s, then) != rate(s, config) for s in range(done["step"])):
+        raise SpamftError(
+            f"{path} is at step {done['step']:,} of {then.steps:,}, where the learning "
+            f"rate had begun to fall: {config.steps:,} steps from there would not be "
+            "the same as so many at once; choose another output folder"
+        )
     return checkpoint
 
 
-def _read(texts: list[Path], output: Path, shape: GPTConfig) -> Corpus:
+def _read(texts: list[Path], output: Path, shape: GPTConfig, *, new: bool) -> Corpus:
     """The texts as tokens, with enough of them held out for one window."""
-    corpus = Corpus(texts, _vocabulary(texts, output, shape.vocab_size))
+    if new:  # one that is there may be of other texts
+        save_bpe(train_bpe(texts, shape.vocab_size), output / VOCABULARY)
+    path = output / VOCABULARY
+    corpus = Corpus(texts, open_bpe(path, str(path)))
     if len(corpus.held_out) <= shape.context_length:
         raise SpamftError(
             f"{len(corpus.held_out)} tokens held out for validation are fewer than a "
             f"window of {shape.context_length}: give more text or a shorter context"
         )
     return corpus
-
-
-def _vocabulary(texts: list[Path], output: Path, size: int) -> tiktoken.Encoding:
-    path = output / VOCABULARY
-    if not path.exists():
-        save_bpe(train_bpe(texts, size), path)
-    return open_bpe(path, str(path))
 
 
 def _optimizers(gpt: GPT, config: PretrainConfig) -> list[torch.optim.Optimizer]:

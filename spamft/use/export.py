@@ -1,13 +1,12 @@
 """A classifier -> a folder that transformers opens."""
 
-import json
 from pathlib import Path
-
-from safetensors.torch import save_file
 
 from spamft.classifier import GPTClassifier, folded_norm_bias
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_folder
+from spamft.plumbing.jsonfile import write_json
+from spamft.plumbing.tensors import write_tensors
 from spamft.pretrained import hf_config, to_hf
 
 __all__ = ["export_hf"]
@@ -34,5 +33,5 @@ def export_hf(model: GPTClassifier, folder: Path | str) -> None:
         "label2id": {name: number for number, name in names.items()},
     }
     with whole_folder(folder) as made:
-        save_file(weights, made / "model.safetensors", metadata={"format": "pt"})
-        (made / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        write_tensors(made / "model.safetensors", weights, {"format": "pt"})
+        write_json(made / "config.json", config)

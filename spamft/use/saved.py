@@ -4,15 +4,12 @@ save(model, folder, tokenizer)    model.safetensors and classifier.json
 load(folder)                      Saved(model, tokenizer), checked against a canary
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tiktoken
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from spamft.classifier import GPTClassifier
@@ -20,15 +17,18 @@ from spamft.models.architectures import ARCHITECTURES, name_of
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.device import pick_device
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.files import whole_folder
+from spamft.plumbing.files import sha256, whole_folder
+from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.modes import evaluation_mode
+from spamft.plumbing.tensors import check_tensors, read_tensors, write_tensors
 from spamft.tokenizer import VOCABULARY, check_bpe, load_tokenizer, save_bpe
 from spamft.use.predict import Verdict, classify
 
-__all__ = ["Saved", "load", "save"]
+__all__ = ["FILES", "Saved", "load", "save"]
 
 CANARY = "You have won a prize! Call now."  # a loaded model must answer this as before
 CARD, WEIGHTS = "classifier.json", "model.safetensors"
+FILES = (CARD, WEIGHTS, VOCABULARY)  # all that `save` may write
 KNOWN_TOKENIZERS = ("gpt2", "tiny")
 
 
@@ -66,20 +66,20 @@ def save(model: nn.Module, folder: Path | str, tokenizer: tiktoken.Encoding) -> 
             f"{min(odd)} is not part of a plain classifier, so load could not use it: "
             "call merge_lora first, or save_adapter instead"
         )
-    weights = {name: t.contiguous() for name, t in model.state_dict().items()}
-    with whole_folder(folder, own=(CARD, WEIGHTS, VOCABULARY)) as made:
-        save_file(weights, made / WEIGHTS)
+    with whole_folder(folder, FILES) as made:
+        write_tensors(made / WEIGHTS, model.state_dict())
         if not known:
             save_bpe(tokenizer._mergeable_ranks, made / VOCABULARY)
-        card_text = json.dumps(card, indent=2) + "\n"
-        (made / CARD).write_text(card_text, encoding="utf-8")
+        files = {path.name: sha256(path) for path in made.iterdir()}
+        write_sealed(made / CARD, card | {"sha256": files})
 
 
 def load(folder: Path | str, *, device: str = "cpu") -> Saved:
     """The classifier that `save` wrote to `folder`, or to `model` in a run's folder.
 
     It is in evaluation mode, on `device`. Raises SpamftError for a folder that holds
-    no such model, or whose model does not repeat its canary.
+    no such model, one of whose files has changed since, or whose model does not repeat
+    its canary.
     """
     folder = Path(folder)
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
@@ -87,23 +87,67 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
     for name in (CARD, WEIGHTS):
         if not (folder / name).is_file():
             raise SpamftError(f"{folder} holds no saved classifier: {name} is missing")
+    card = read_sealed(folder / CARD)
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        model = _build(card)
-        model.load_state_dict(load_file(folder / WEIGHTS), assign=True)
-        ids, logits = card["canary"]["ids"], torch.tensor(card["canary"]["logits"])
-        known = card["tokenizer"] in KNOWN_TOKENIZERS
-        tokenizer = card["tokenizer"] if known else folder.resolve()
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
+        _check_files(folder, card["sha256"])
+        model = _fill(card, folder / WEIGHTS)
+        tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
+        _repeat_canary(model, tokenizer, card["canary"], folder)
+    except Exception as error:  # a sealed card may still hold anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, SpamftError) and str(folder) in reason:
+            raise
         raise SpamftError(f"{folder}: not a saved classifier: {reason}") from error
-    again = _logits(model, ids)
-    if not torch.allclose(again, logits, atol=1e-3, rtol=1e-3):
+    return Saved(model.eval().to(pick_device(device)), tokenizer)
+
+
+def _check_files(folder: Path, digests: dict[str, str]) -> None:
+    """Raise SpamftError unless the files are those that were saved."""
+    for name in {WEIGHTS, *digests}:
+        if name not in FILES or name not in digests or not (folder / name).is_file():
+            raise SpamftError(f"{folder / name} is missing, or not in {CARD}")
+        if sha256(folder / name) != digests[name]:
+            raise SpamftError(
+                f"{folder / name} has another SHA-256 than {CARD} says: it is damaged, "
+                "or of another model; take it from a copy or train again"
+            )
+
+
+def _fill(card: dict, path: Path) -> nn.Module:
+    """The classifier of a card with the weights of a file, every one checked."""
+    weights = read_tensors(path)
+    if card["gpt"]["n_layers"] > len(weights):  # before as many are built
+        raise SpamftError(f"{path} has too few tensors for the layers of {CARD}")
+    model = _build(card)
+    check_tensors(weights, model.state_dict(), path)
+    model.load_state_dict(weights, assign=True)
+    return model
+
+
+def _open_tokenizer(name: str, folder: Path, model: nn.Module) -> tiktoken.Encoding:
+    if name not in (*KNOWN_TOKENIZERS, VOCABULARY):
+        raise SpamftError(f"{folder}: unknown tokenizer {name!r} in {CARD}")
+    tokenizer = load_tokenizer(folder.resolve() if name == VOCABULARY else name)
+    if tokenizer.n_vocab > (known := model.gpt.config.vocab_size):
         raise SpamftError(
-            f"{folder}: for {card['canary']['text']!r} the loaded model gives "
+            f"{folder}: the tokenizer has {tokenizer.n_vocab:,} tokens, the model "
+            f"knows {known:,}"
+        )
+    return tokenizer
+
+
+def _repeat_canary(
+    model: nn.Module, tokenizer: tiktoken.Encoding, canary: dict, folder: Path
+) -> None:
+    """Raise SpamftError unless the model reads and answers as it did when saved."""
+    [ids] = model.encode([canary["text"]], tokenizer)
+    again, logits = _logits(model, ids), torch.tensor(canary["logits"])
+    same = ids == canary["ids"] and again.shape == logits.shape
+    if not same or not torch.allclose(again, logits, atol=1e-3, rtol=1e-3):
+        raise SpamftError(
+            f"{folder}: for {canary['text']!r} the loaded model gives "
             f"{again.tolist()}, the saved one gave {logits.tolist()}"
         )
-    return Saved(model.eval().to(pick_device(device)), load_tokenizer(tokenizer))
 
 
 def _card(model: nn.Module) -> dict:

@@ -1,0 +1,55 @@
+"""Text of strangers, made harmless for a terminal and for a spreadsheet.
+
+visible(text)            control characters as symbols, so that none of them acts
+mark_formula(cell)       an apostrophe before what a spreadsheet would compute
+unmark_formula(cell)     the exact inverse
+"""
+
+import re
+
+__all__ = ["mark_formula", "unmark_formula", "visible"]
+
+# C0 controls have pictures in Unicode; the others that act get their number: C1
+# controls, line and paragraph separators, overrides of direction, halves of a pair
+_ACTING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# what spreadsheets take for a formula, perhaps behind marks that are there already
+_FORMULA = re.compile(r"'*\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,4})?")
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""`text` on one line, with a symbol for each character that would act.
+
+    >>> visible("WIN\x1b[2J\nnow")
+    'WIN␛[2J␊now'
+    """
+
+    def symbol(match: re.Match) -> str:
+        character = match.group()
+        if character in keep:
+            return character
+        if character < " ":
+            return chr(0x2400 + ord(character))
+        return "␡" if character == "\x7f" else f"<U+{ord(character):04X}>"
+
+    return _ACTING.sub(symbol, text)
+
+
+def mark_formula(cell: str) -> str:
+    """An apostrophe before a cell that a spreadsheet would compute; others as they are.
+
+    >>> mark_formula("=1+1"), mark_formula("-5"), mark_formula("hi")
+    ("'=1+1", '-5', 'hi')
+    """
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def unmark_formula(cell: str) -> str:
+    """What `mark_formula` was given.
+
+    >>> unmark_formula("'=1+1"), unmark_formula("'tis")
+    ('=1+1', "'tis")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

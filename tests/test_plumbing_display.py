@@ -1,0 +1,41 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spamft.plumbing.display import mark_formula, unmark_formula, visible
+
+
+@given(st.text())
+def test_what_is_visible_cannot_act_and_stays_on_its_line(text):
+    shown = visible(text)
+    assert shown.splitlines() in ([shown], [])
+    assert all(c.isprintable() or c not in "\x1b\x07\x9b\u202e" for c in shown)
+    assert visible(shown) == shown
+    shown.encode()  # no half of a pair is left
+
+
+def test_each_control_character_has_its_symbol():
+    assert visible("a\x1b[31m\x07\r\n\x7f\x9b\u202e\ud83d") == (
+        "a␛[31m␇␍␊␡<U+009B><U+202E><U+D83D>"
+    )
+    assert visible("one\ntwo\tthree", keep="\n\t") == "one\ntwo\tthree"
+    assert visible("äß 😀 中文") == "äß 😀 中文"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\uff1d1", "-"],
+)
+def test_a_formula_is_marked(cell):
+    assert mark_formula(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["", "hi", "-5", "+49.5", "-1e9", "a=b", "'tis"])
+def test_what_is_no_formula_stays_as_it_is(cell):
+    assert mark_formula(cell) == cell
+
+
+@given(st.text(alphabet="'=+-@ \t\r\na1.\uff1d"))
+def test_the_mark_can_be_taken_away_again(cell):
+    assert unmark_formula(mark_formula(cell)) == cell
+    assert unmark_formula(mark_formula(mark_formula(cell))) == mark_formula(cell)
