@@ -92,9 +92,7 @@ def test_more_steps_give_the_same_as_so_many_at_once_or_are_refused(texts, tmp_p
     other = weights(tmp_path / "on")
     assert all(t.equal(other[n]) for n, t in weights(tmp_path / "straight").items())
     pretrain(texts, tmp_path / "done", config, SHAPE)
-    with pytest.raises(
-        SpamftError, match="at step 6 of 6, where the learning rate"
-    ):
+    with pytest.raises(SpamftError, match="at step 6 of 6, where the learning rate"):
         pretrain(texts, tmp_path / "done", longer, SHAPE)
 
 
