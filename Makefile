@@ -5,7 +5,7 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint notebooks lab browser
+.PHONY: demo test lint notebooks lab browser faults
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --output runs/demo --overwrite
@@ -24,6 +24,10 @@ notebooks: .venv/dev # build notebooks/*.ipynb anew from notebooks/src/*.py
 
 browser: .venv/browser # open every notebook in a headless Chromium, as a new user would
 	$(RUN) tests/browser/trial.py $(ONLY)
+
+faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
+	$(RUN) tests/faults/trial.py --kills $(or $(KILLS),200)
+	SPAMFT_FAULTS=$(or $(FAULTS),2000) $(RUN) -m pytest tests/faults
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv && $(INSTALL) --editable . && touch $@

@@ -174,7 +174,7 @@ print(f"within the interval of the best: {', '.join(inside)}")
 #
 # What do accuracy and price say together? The price of a method is what trains, the
 # file per task, and the time. `peak_MB` is the whole process, Python and PyTorch
-# included, some 500 MB before anything trains. So QLoRA saves nothing visible here:
+# included, some 370 MB before anything trains. So QLoRA saves nothing visible here:
 # the frozen matrices of the small GPT are only 25 MB, and making full numbers costs
 # time. It pays for large models; notebook 10 has the bill.
 

@@ -1,0 +1,130 @@
+"""`make faults`: kill the real command at random moments, resume it, and count.
+
+    python tests/faults/trial.py --kills 200 --seed 1
+
+Each trial overwrites a whole run, and is killed once by a random signal at a random
+moment. Then there must be the old run or the new one, whole. Half of the killed ones
+are continued with --resume: their weights must be those of a run that nobody killed.
+The other half start anew. Nothing may be left over.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from killing import tree
+
+from spamft.experiments.run import RESULTS
+from spamft.plumbing.files import sha256
+from spamft.use.saved import load
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+COMMAND = [sys.executable, "-m", "spamft", "finetune", "--data", "sample", "--model"]
+SETTINGS = [
+    "scratch",
+    "--method",
+    "last_block",
+    "--epochs",
+    "40",
+    "--eval-every",
+    "150",
+]
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("--kills", type=int, default=200)
+    made.add_argument("--seed", type=int, default=1)
+    args = made.parse_args()
+    draw, found = random.Random(args.seed), Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        old, new = (_straight(place / f"seed-{seed}", seed) for seed in (1, 2))
+        longest = _seconds(place)
+        for number in range(args.kills):
+            for line in _trial(place / "trial", place, old, new, longest, draw):
+                found[line] += 1
+            print(
+                f"\r{number + 1} of {args.kills}", end="", file=sys.stderr, flush=True
+            )
+    print(
+        f"\na whole run takes {longest:.1f} s; of {args.kills} kills at random moments:"
+    )
+    for line, count in sorted(found.items()):
+        print(f"{count:6d}  {line}")
+    if bad := [line for line in found if line.startswith("BAD")]:
+        sys.exit(f"{len(bad)} kinds of damage")
+
+
+def _command(output: Path, seed: int, *options: str) -> list[str]:
+    return [
+        *(*COMMAND, *SETTINGS, "--seed", str(seed), "--output", str(output)),
+        *("--cache-dir", str(output.parent), *options),
+    ]
+
+
+def _straight(output: Path, seed: int) -> str:
+    """A run that nobody kills; the SHA-256 of its weights."""
+    subprocess.run(_command(output, seed), check=True, capture_output=True)
+    return sha256(output / "model" / "model.safetensors")
+
+
+def _seconds(place: Path) -> float:
+    began = time.monotonic()
+    _straight(place / "timed", 2)
+    shutil.rmtree(place / "timed")
+    return time.monotonic() - began
+
+
+def _trial(
+    place: Path, folder: Path, old: str, new: str, longest: float, draw: random.Random
+) -> list[str]:
+    """What one kill showed, in lines to count; "BAD" begins what must not be."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    run = place / "run"
+    shutil.copytree(folder / "seed-1", run)
+    before = tree(run)
+    with_signal = draw.choice(SIGNALS)
+    process = subprocess.Popen(
+        _command(run, 2, "--overwrite"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(draw.uniform(0, longest))
+    process.send_signal(with_signal)
+    process.wait()
+    left = "old" if tree(run) == before else "new" if _is_whole(run, new) else None
+    if left is None:
+        return [f"BAD neither old nor new after {with_signal.name}"]
+    lines = [f"the {left} run whole"]
+    resume = draw.random() < 0.5
+    again = _command(run, 2, "--overwrite", *(["--resume"] if resume else []))
+    shown = subprocess.run(again, capture_output=True, text=True)
+    if shown.returncode or not _is_whole(run, new):
+        return [*lines, "BAD the next start failed or gave other weights"]
+    if [path.name for path in place.iterdir()] != ["run"]:
+        return [*lines, "BAD something is left over"]
+    where = "in the middle" if "resume: at step" in shown.stdout else "at the beginning"
+    return [*lines, f"resumed {where}, same bits" if resume else "anew, same bits"]
+
+
+def _is_whole(run: Path, digest: str) -> bool:
+    """Whether a run with these weights is there with all its files, and opens."""
+    if not all((run / name).exists() for name in RESULTS):
+        return False
+    json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    load(run)
+    return sha256(run / "model" / "model.safetensors") == digest
+
+
+if __name__ == "__main__":
+    main()
