@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 from socketserver import BaseRequestHandler
@@ -24,7 +25,9 @@ CONTENT = random.Random(0).randbytes(20_000)
 OTHER = random.Random(1).randbytes(20_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 PATIENCE = Patience(timeout=0.4, retries=1, deadline=0.8)
-LONGEST = 6.0  # seconds: two tries, each of a time-out and a deadline, and some room
+UNHURRIED = Patience(timeout=5, retries=1, deadline=10)  # where nothing is waited for
+LONGEST = 9.0  # seconds: two tries, each of a time-out and a deadline, and much room
+MOST = 10_000_000  # bytes of memory
 
 
 def answer(body: bytes = CONTENT, *headers: str, status: str = "200 OK") -> bytes:
@@ -220,7 +223,7 @@ def outcome(tmp_path, monkeypatch):
     """Fetch an address: an error or None. A fetch that hangs fails the test."""
     monkeypatch.setattr("spamft.plumbing.fetch.time.sleep", lambda seconds: None)
 
-    def call(url: str) -> BaseException | None:
+    def call(url: str, patience: Patience = PATIENCE) -> BaseException | None:
         done: queue.Queue = queue.Queue()
 
         def work() -> None:
@@ -231,7 +234,7 @@ def outcome(tmp_path, monkeypatch):
                     size=len(CONTENT),
                     digest=DIGEST,
                     remedy="by hand: do it",
-                    patience=PATIENCE,
+                    patience=patience,
                     progress=False,
                 )
                 done.put(None)
@@ -261,7 +264,7 @@ def check_refusal(error: BaseException | None, url: str, folder: Path) -> None:
 def test_an_odd_server_with_the_right_bytes_gives_the_right_file(
     address, outcome, tmp_path, kind
 ):
-    assert outcome(f"{address}/{kind}") is None
+    assert outcome(f"{address}/{kind}", UNHURRIED) is None
     (file,) = (tmp_path / "folder").iterdir()
     assert file.name == "file.bin" and file.read_bytes() == CONTENT
 
@@ -327,8 +330,28 @@ def test_a_dead_proxy_gives_one_error(address, outcome, tmp_path, monkeypatch, p
     "kind", ["endless trailer", "trailer drop by drop", "chunk size drop by drop"]
 )
 def test_what_was_given_up_does_not_go_on_behind_our_back(address, outcome, kind):
+    before = set(threading.enumerate())
     assert outcome(f"{address}/{kind}") is not None
-    ends = time.monotonic() + 5
-    while at_work := [t for t in threading.enumerate() if t.name == "in_time"]:
+    ends = time.monotonic() + LONGEST
+    while at_work := [
+        thread
+        for thread in set(threading.enumerate()) - before
+        if thread.name == "in_time"
+    ]:
         assert time.monotonic() < ends, at_work
         threading.Event().wait(0.02)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("gzip bomb", "gzip of nothing", "endless", "endless trailer"),
+        *("header line of 1 MB", "error without end", *ENDLESS_GOOD),
+    ],
+)
+def test_no_answer_takes_much_memory(address, outcome, kind):
+    tracemalloc.start()
+    outcome(f"{address}/{kind}")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MOST
