@@ -23,12 +23,11 @@ def download_weights(
     bytes and about right, is for the deadline. Raises DownloadError, with what to do
     by hand.
     """
-    from huggingface_hub import try_to_load_from_cache
-
-    cached = try_to_load_from_cache(repository, "model.safetensors", revision=revision)
     seconds = patience.seconds_for(size)
     try:
-        config, weights = in_time(lambda: _download(repository, revision), seconds)
+        return in_time(lambda: _download(repository, revision, digest), seconds)
+    except DownloadError:
+        raise
     except TooSlow:
         raise _failure(
             repository,
@@ -38,9 +37,6 @@ def download_weights(
         ) from None
     except Exception as error:  # huggingface_hub's, httpx's and the system's own
         raise _failure(repository, revision, reason(error)) from error
-    if not isinstance(cached, str) and digest is not None:
-        _check(weights, repository, digest)
-    return config.parent
 
 
 def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
@@ -55,14 +51,17 @@ def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
     return reachable(hf_hub_url(filename="config.json", **where), timeout)
 
 
-def _download(repository: str, revision: str) -> tuple[Path, Path]:
-    """config.json and model.safetensors in the cache, however long it takes."""
-    from huggingface_hub import hf_hub_download
+def _download(repository: str, revision: str, digest: str | None) -> Path:
+    """The folder in the cache, however long it takes; what is new there is checked."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-    where = {"repo_id": repository, "revision": revision, "etag_timeout": 5}
-    names = ("config.json", "model.safetensors")
-    config, weights = (Path(hf_hub_download(filename=n, **where)) for n in names)
-    return config, weights
+    where = {"repo_id": repository, "revision": revision}
+    cached = try_to_load_from_cache(filename="model.safetensors", **where)
+    config = hf_hub_download(filename="config.json", etag_timeout=5, **where)
+    weights = hf_hub_download(filename="model.safetensors", etag_timeout=5, **where)
+    if not isinstance(cached, str) and digest is not None:
+        _check(Path(weights), repository, digest)
+    return Path(config).parent
 
 
 def _failure(repository: str, revision: str, why: str) -> DownloadError:

@@ -113,7 +113,20 @@ def _stream(
 ) -> None:
     deadline = patience.seconds_for(size)
     ends = time.monotonic() + deadline
-    bar = tqdm(
+    with open_answer(url, patience.timeout) as response:
+        if not response.ok and response.status_code not in AGAIN:
+            raise _Gone(f"answered {response.status_code} {response.reason}")
+        response.raise_for_status()
+        try:
+            with _bar(url, size, progress) as bar:
+                _save(chunks_of(response), part, size, ends, bar)
+        except TooSlow:
+            complaint = f"not complete after {deadline:g} seconds: too slow"
+            raise _Gone(complaint) from None
+
+
+def _bar(url: str, size: int, progress: bool) -> tqdm:
+    return tqdm(
         total=size,
         unit="B",
         unit_scale=True,
@@ -121,15 +134,6 @@ def _stream(
         leave=False,
         disable=not progress,
     )
-    with bar, open_answer(url, patience.timeout) as response:
-        if not response.ok and response.status_code not in AGAIN:
-            raise _Gone(f"answered {response.status_code} {response.reason}")
-        response.raise_for_status()
-        try:
-            _save(chunks_of(response), part, size, ends, bar)
-        except TooSlow:
-            complaint = f"not complete after {deadline:g} seconds: too slow"
-            raise _Gone(complaint) from None
 
 
 def _save(
