@@ -112,6 +112,27 @@ def test_a_hub_that_sends_drops_is_given_up_in_time(hub):
     stop.set()
 
 
+def test_what_comes_after_we_gave_up_is_checked_all_the_same(hub):
+    go = threading.Event()
+
+    class Late(Hub):
+        def send_body(self, body: bytes):
+            go.wait(20)
+            self.wfile.write(body)
+
+    hub(Late, **{"config.json": b"{}", "model.safetensors": b"not the real one"})
+    where = ("a/b", "main", "f" * 64, 16)
+    before = set(threading.enumerate())
+    with pytest.raises(DownloadError, match="too slow"):
+        download_weights(*where, Patience(deadline=0.3))
+    go.set()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "in_time":
+            thread.join(20)
+    with pytest.raises(DownloadError, match="expected f{64}; it is deleted"):
+        download_weights(*where)
+
+
 def test_weights_are_at_hand_if_cached_or_if_the_hub_answers(hub, folder, monkeypatch):
     published_tiny(monkeypatch)
     where = ("openai-community/gpt2", PUBLISHED["gpt2"].revision)

@@ -120,7 +120,7 @@ BAD = {
     "HTTP/3": b"HTTP/3.0 200 OK\r\n\r\n" + CONTENT,
     "NUL in headers": sized(CONTENT[:-1], "X-\0Name: \0"),
     "redirect loop": redirect("/redirect%20loop"),
-    "redirect to a file": redirect("file:///etc/hostname"),
+    "redirect to a file": redirect("file:///file.bin"),
     "redirect refused": redirect("http://127.0.0.1:1/x"),
     "redirect to garbage": redirect("http://[::1"),
     "redirect to a port of letters": redirect("http://127.0.0.1:port/"),
