@@ -106,8 +106,9 @@ def load_gpt2(name_or_folder: str | Path) -> GPT:
     """
     name = str(name_or_folder)
     if name in PUBLISHED:
-        _, revision, digest = PUBLISHED[name]
-        return _load_folder(download_weights(f"{OWNER}/{name}", revision, digest))
+        config, revision, digest = PUBLISHED[name]
+        repository, size = f"{OWNER}/{name}", _about_bytes(config)
+        return _load_folder(download_weights(repository, revision, digest, size))
     folder = TINY if name == "tiny" else Path(name)
     if not folder.is_dir():
         raise SpamftError(
@@ -115,6 +116,12 @@ def load_gpt2(name_or_folder: str | Path) -> GPT:
             "or a folder with config.json and model.safetensors"
         )
     return _load_folder(folder)
+
+
+def _about_bytes(config: GPTConfig) -> int:
+    """The weights' size on the disk without the small ones: biases and norms."""
+    tokens = config.vocab_size + config.context_length
+    return 4 * config.emb_dim * (tokens + 12 * config.n_layers * config.emb_dim)
 
 
 def gpt2_is_at_hand(timeout: float) -> bool:

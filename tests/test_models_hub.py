@@ -1,10 +1,12 @@
+import threading
+import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from spamft.gpt import GPT, GPTConfig
-from spamft.models.hub import is_at_hand
-from spamft.plumbing.fetch import DownloadError
+from spamft.models.hub import download_weights, is_at_hand
+from spamft.plumbing.fetch import DownloadError, Patience
 from spamft.pretrained import PUBLISHED, load_gpt2, save_gpt2
 
 TINY = GPTConfig(vocab_size=99, context_length=12, emb_dim=16, n_layers=2, n_heads=2)
@@ -32,7 +34,10 @@ class Hub(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", self.path.split("/")[-2])
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(self.files[name])
+            self.send_body(self.files[name])
+
+    def send_body(self, body: bytes):
+        self.wfile.write(body)
 
     do_HEAD = do_GET
 
@@ -45,8 +50,8 @@ def hub(serve, monkeypatch, tmp_path):
     """A hub on the loopback and an empty cache; call it with the files it has."""
     from huggingface_hub import constants
 
-    def start(**files: bytes):
-        address = serve(type("H", (Hub,), {"files": files}))
+    def start(kind=Hub, **files: bytes):
+        address = serve(type("H", (kind,), {"files": files}))
         monkeypatch.setattr(constants, "ENDPOINT", address)
         monkeypatch.setattr(
             constants,
@@ -87,6 +92,45 @@ def test_a_hub_without_the_model_says_how_to_get_it_by_hand(hub):
     hub()
     with pytest.raises(DownloadError, match="by hand: put config.json and model"):
         load_gpt2("gpt2")
+
+
+def test_a_hub_that_sends_drops_is_given_up_in_time(hub):
+    stop = threading.Event()
+
+    class Drops(Hub):
+        def send_body(self, body: bytes):
+            for number in range(len(body)):
+                if not stop.wait(0.05):
+                    self.wfile.write(body[number : number + 1])
+
+    hub(Drops, **{"config.json": bytes(9999), "model.safetensors": b""})
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match="after 0.7 seconds: too slow") as error:
+        download_weights("a/b", "main", None, 9999, Patience(deadline=0.7))
+    assert time.monotonic() - began < 5
+    assert "stays in the hub's cache\nby hand: put config" in str(error.value)
+    stop.set()
+
+
+def test_what_comes_after_we_gave_up_is_checked_all_the_same(hub):
+    go = threading.Event()
+
+    class Late(Hub):
+        def send_body(self, body: bytes):
+            go.wait(20)
+            self.wfile.write(body)
+
+    hub(Late, **{"config.json": b"{}", "model.safetensors": b"not the real one"})
+    where = ("a/b", "main", "f" * 64, 16)
+    before = set(threading.enumerate())
+    with pytest.raises(DownloadError, match="too slow"):
+        download_weights(*where, Patience(deadline=0.3))
+    go.set()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "in_time":
+            thread.join(20)
+    with pytest.raises(DownloadError, match="expected f{64}; it is deleted"):
+        download_weights(*where)
 
 
 def test_weights_are_at_hand_if_cached_or_if_the_hub_answers(hub, folder, monkeypatch):

@@ -2,38 +2,41 @@
 
 from pathlib import Path
 
-from spamft.plumbing.fetch import DownloadError, reachable, reason
+from spamft.plumbing.fetch import DownloadError, Patience, reachable, reason
 from spamft.plumbing.files import sha256
+from spamft.plumbing.waiting import TooSlow, in_time
 
 __all__ = ["download_weights", "is_at_hand"]
 
 
-def download_weights(repository: str, revision: str, digest: str | None) -> Path:
+def download_weights(
+    repository: str,
+    revision: str,
+    digest: str | None,
+    size: int,
+    patience: Patience = Patience(),  # noqa: B008, it is frozen
+) -> Path:
     """The folder with config.json and model.safetensors of a repository.
 
     Uses huggingface_hub: its cache, its progress bar, HF_ENDPOINT and HF_HUB_OFFLINE.
-    A fresh download must have the SHA-256 `digest`, where one is known. Raises
-    DownloadError, with what to do by hand.
+    A fresh download must have the SHA-256 `digest`, where one is known; `size`, in
+    bytes and about right, is for the deadline. Raises DownloadError, with what to do
+    by hand.
     """
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-
-    where = {"repo_id": repository, "revision": revision}
-    cached = try_to_load_from_cache(filename="model.safetensors", **where)
+    seconds = patience.seconds_for(size)
     try:
-        config = hf_hub_download(filename="config.json", etag_timeout=5, **where)
-        weights = hf_hub_download(filename="model.safetensors", etag_timeout=5, **where)
+        return in_time(lambda: _download(repository, revision, digest), seconds)
+    except DownloadError:
+        raise
+    except TooSlow:
+        raise _failure(
+            repository,
+            revision,
+            f"not complete after {seconds:g} seconds: too slow; "
+            "what came whole stays in the hub's cache",
+        ) from None
     except Exception as error:  # huggingface_hub's, httpx's and the system's own
-        raise DownloadError(
-            f"could not download {repository} from the Hugging Face hub\n"
-            f"  {reason(error)}\n"
-            f"by hand: put config.json and model.safetensors of\n"
-            f"  https://huggingface.co/{repository}/tree/{revision}\n"
-            "  into a folder and give its path instead of the name; behind a mirror "
-            "set HF_ENDPOINT"
-        ) from error
-    if not isinstance(cached, str) and digest is not None:
-        _check(Path(weights), repository, digest)
-    return Path(config).parent
+        raise _failure(repository, revision, reason(error)) from error
 
 
 def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
@@ -46,6 +49,30 @@ def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
     if constants.HF_HUB_OFFLINE:
         return False
     return reachable(hf_hub_url(filename="config.json", **where), timeout)
+
+
+def _download(repository: str, revision: str, digest: str | None) -> Path:
+    """The folder in the cache, however long it takes; what is new there is checked."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    where = {"repo_id": repository, "revision": revision}
+    cached = try_to_load_from_cache(filename="model.safetensors", **where)
+    config = hf_hub_download(filename="config.json", etag_timeout=5, **where)
+    weights = hf_hub_download(filename="model.safetensors", etag_timeout=5, **where)
+    if not isinstance(cached, str) and digest is not None:
+        _check(Path(weights), repository, digest)
+    return Path(config).parent
+
+
+def _failure(repository: str, revision: str, why: str) -> DownloadError:
+    return DownloadError(
+        f"could not download {repository} from the Hugging Face hub\n"
+        f"  {why}\n"
+        f"by hand: put config.json and model.safetensors of\n"
+        f"  https://huggingface.co/{repository}/tree/{revision}\n"
+        "  into a folder and give its path instead of the name; behind a mirror "
+        "set HF_ENDPOINT"
+    )
 
 
 def _check(weights: Path, repository: str, digest: str) -> None:

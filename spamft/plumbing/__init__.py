@@ -13,6 +13,8 @@
     buckets.py      group lengths so that padding them costs little
     modes.py        evaluation mode for a while
     fetch.py        an address -> a whole, checked file
+    answers.py      what a server answers, for as long as we care to listen
+    waiting.py      wait for work that may never end, but not for long
     archive.py      a published zip -> the one file of it that is wanted
     display.py      text of strangers, harmless for terminals and spreadsheets
     formats.py      a table of labelled texts -> (label, text) pairs

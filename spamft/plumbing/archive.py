@@ -1,6 +1,7 @@
 """A published archive -> the one file of it that is wanted, checked to the byte."""
 
 import hashlib
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,10 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.fetch import Patience, fetch
+from spamft.plumbing.fetch import Patience, fetch, reason
 from spamft.plumbing.files import whole_file
 
 __all__ = ["Archive", "fetch_member", "open_zip", "read_member"]
+
+# what zipfile raises at a damaged or forged zip, and the system at no file
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, UnicodeError, OverflowError),
+    *(EOFError, RuntimeError, OSError, MemoryError),
+)
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,8 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as file:
             yield file
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeError) as error:
-        raise SpamftError(f"{path}: {' '.join(str(error).split())}") from error
+    except DAMAGE as error:
+        raise SpamftError(f"{path}: {reason(error)}") from error
 
 
 def read_member(file: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -94,8 +101,8 @@ def read_member(file: zipfile.ZipFile, name: str, most: int) -> bytes:
     try:
         with file.open(info) as packed:
             content = packed.read(most + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise SpamftError(f"{name}: {' '.join(str(error).split())}") from error
+    except DAMAGE as error:
+        raise SpamftError(f"{name}: {reason(error)}") from error
     if len(content) > most:
         raise SpamftError(f"{name} is larger than {most:,} bytes")
     return content
@@ -118,8 +125,8 @@ def _extract(archive: Archive, path: Path) -> bytes:
             most = archive.member_size + archive.member_lines
             content = read_member(file, member, most).replace(b"\r\n", b"\n")
     except (ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise SpamftError(f"{path}: not the archive with {member}: {reason}") from error
+        why = reason(error)
+        raise SpamftError(f"{path}: not the archive with {member}: {why}") from error
     if not archive.holds(content):
         raise SpamftError(
             f"{path}: its {member} has {len(content):,} bytes and another SHA-256 "

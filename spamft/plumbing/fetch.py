@@ -1,29 +1,24 @@
 """An address -> a whole, checked file, or one error that says what to do."""
 
-import queue
-import threading
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import requests
-import urllib3
 from tqdm.auto import tqdm
 
+from spamft.plumbing.answers import chunks_of, open_answer
+from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import sha256, whole_file
+from spamft.plumbing.waiting import TooSlow, in_time
 
 __all__ = ["DownloadError", "Patience", "fetch", "reachable", "reason"]
 
-
-EITHER = 47  # zlib's code for gzip's or zlib's own frame, whichever is there
-_BROKEN = (urllib3.exceptions.HTTPError, HTTPException, zlib.error, ValueError)
-PLAINLY = {"Accept-Encoding": "identity"}
 SLOWEST = 20_000  # bytes per second; below, a transfer is given up
 AGAIN = (429, 500, 502, 503, 504)  # answers that another try may change
+LONGEST = 300  # characters of a reason; a server may send very many
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def fetch(
 def reachable(url: str, timeout: float) -> bool:
     """Whether `url` answers, and not with an error, within `timeout` seconds."""
     try:
-        with _open(url, timeout) as response:
+        with open_answer(url, timeout) as response:
             return response.ok
     except OSError:  # requests' errors are OSErrors
         return False
@@ -116,85 +111,44 @@ def _may_pass(error: requests.RequestException) -> bool:
 def _stream(
     url: str, part: Path, size: int, patience: Patience, progress: bool
 ) -> None:
-    began, deadline = time.monotonic(), patience.seconds_for(size)
-    with _open(url, patience.timeout) as response:
+    deadline = patience.seconds_for(size)
+    ends = time.monotonic() + deadline
+    with open_answer(url, patience.timeout) as response:
         if not response.ok and response.status_code not in AGAIN:
             raise _Gone(f"answered {response.status_code} {response.reason}")
         response.raise_for_status()
-        with (
-            part.open("wb") as file,
-            tqdm(
-                total=size,
-                unit="B",
-                unit_scale=True,
-                desc=url.rsplit("/", 1)[-1],
-                leave=False,
-                disable=not progress,
-            ) as bar,
-        ):
-            for chunk in _chunks(response):
-                file.write(chunk)
-                bar.update(len(chunk))
-                if file.tell() > size:
-                    raise _Gone(f"sends more than the {size:,} bytes of the real file")
-                if time.monotonic() - began > deadline:
-                    raise _Gone(f"not complete after {deadline:g} seconds: too slow")
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    """Yield bytes as they arrive, so that the deadline is checked after each packet.
-
-    A server that compresses, though it was asked not to, is understood.
-    """
-    kind = response.headers.get("Content-Encoding", "identity").lower()
-    if kind not in ("identity", "gzip", "x-gzip", "deflate"):
-        raise _Gone(f"sends it compressed as {kind!r}, which is not understood here")
-    unpacking = zlib.decompressobj(EITHER) if kind != "identity" else None
-    try:
-        while chunk := response.raw.read1(1 << 16, decode_content=False):
-            yield from _unpacked(chunk, unpacking) if unpacking else [chunk]
-    except (
-        urllib3.exceptions.HTTPError,
-        HTTPException,
-        zlib.error,
-        ValueError,
-    ) as error:
-        raise requests.ConnectionError(error) from error
-
-
-def _unpacked(chunk: bytes, unpacking: "zlib._Decompress") -> Iterator[bytes]:
-    """Piece by piece, so that whoever counts them can stop."""
-    while chunk:
-        yield unpacking.decompress(chunk, 1 << 16)
-        chunk = unpacking.unconsumed_tail
-
-
-def _open(url: str, timeout: float) -> requests.Response:
-    """Ask for `url`; raise if no answer has come after `timeout` seconds.
-
-    requests' own time-outs do not cover the look-up of the name, which can hang
-    for a minute on a broken network. So a thread asks, and we stop waiting.
-    """
-    answers: queue.Queue = queue.Queue()
-
-    def ask() -> None:
         try:
-            answers.put(
-                requests.get(url, stream=True, timeout=timeout, headers=PLAINLY)
-            )
-        except OSError as error:  # raised again below, where someone listens
-            answers.put(error)
-        except Exception as error:  # a foreign library's, at an answer it cannot read
-            answers.put(requests.RequestException(error))
+            with _bar(url, size, progress) as bar:
+                _save(chunks_of(response), part, size, ends, bar)
+        except TooSlow:
+            complaint = f"not complete after {deadline:g} seconds: too slow"
+            raise _Gone(complaint) from None
 
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=timeout + 0.5)
-    except queue.Empty:
-        raise requests.Timeout(f"no answer in {timeout:g} seconds") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+
+def _bar(url: str, size: int, progress: bool) -> tqdm:
+    return tqdm(
+        total=size,
+        unit="B",
+        unit_scale=True,
+        desc=url.rsplit("/", 1)[-1],
+        leave=False,
+        disable=not progress,
+    )
+
+
+def _save(
+    chunks: Iterator[bytes], part: Path, size: int, ends: float, bar: tqdm
+) -> None:
+    """Write chunks until the moment `ends`, and no more than `size` bytes."""
+    with part.open("wb") as file:
+        while True:
+            chunk = in_time(lambda: next(chunks, None), ends - time.monotonic())
+            if chunk is None:
+                return
+            file.write(chunk)
+            bar.update(len(chunk))
+            if file.tell() > size:
+                raise _Gone(f"sends more than the {size:,} bytes of the real file")
 
 
 def _check(part: Path, size: int, digest: str) -> None:
@@ -206,10 +160,13 @@ def _check(part: Path, size: int, digest: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """The innermost cause, on one line: requests nests it several exceptions deep."""
+    """The innermost cause, on one short line: requests nests it exceptions deep."""
     while isinstance(error.__cause__ or error.__context__, Exception):
         inner = error.__cause__ or error.__context__
         if not str(inner):
             break
         error = inner
-    return " ".join(str(error).split()) or type(error).__name__
+    words = visible(" ".join(str(error)[: 2 * LONGEST].split()))
+    if len(words) > LONGEST:
+        words = f"{words[:LONGEST]} ..."
+    return words or type(error).__name__
