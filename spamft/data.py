@@ -130,10 +130,10 @@ def balance(df: pd.DataFrame, *, seed: int = 123) -> pd.DataFrame:
     size, places = int(counts.min()), df.groupby("Label").indices
     parts = []
     for name in sorted(counts.index):
-        rows = pd.Series(places[name])
+        rows = places[name]
         if len(rows) > size:
-            rows = rows.sample(size, random_state=seed)
-        parts.append(rows.to_numpy())
+            rows = pd.Series(rows).sample(size, random_state=seed).to_numpy()
+        parts.append(rows)
     return df.iloc[np.concatenate(parts)]
 
 

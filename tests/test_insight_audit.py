@@ -176,10 +176,10 @@ def test_no_label_and_no_message_can_act_or_begin_a_line():
 
 def test_as_many_labels_as_messages_take_seconds_and_a_few_lines():
     """One loop over the labels with all messages in it would take a minute."""
-    df = clean(5000)
+    df = clean(20_000)
     df["Label"] = [f"label {i}" for i in range(len(df))]
     began = time.perf_counter()
     found = audit(df)
     assert time.perf_counter() - began < 20
-    assert len(found.classes) == 5000 and not found.suspects
+    assert len(found.classes) == 20_000 and not found.suspects
     assert "not looked for" in str(found) and len(str(found)) < 5000

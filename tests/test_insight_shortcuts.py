@@ -206,7 +206,7 @@ def test_shortcuts_are_found_among_long_and_hostile_messages():
 
 
 def test_of_many_labels_those_that_a_feature_lacks_cost_no_time():
-    df = clean(8000)
+    df = clean(20_000)
     df["Label"] = [f"label {i}" for i in range(len(df))]
     began = time.process_time()
     assert find_shortcuts(df) == [] and 0.99 < length_accuracy(df) <= 1

@@ -183,7 +183,8 @@ def test_long_and_hostile_messages_are_compared_in_seconds():
 
 
 def test_thousands_of_labels_are_compared_in_seconds():
-    texts = [f"{a}{b}{c} see you" for a in LETTERS for b in LETTERS for c in LETTERS]
+    pairs = [a + b for a in LETTERS for b in LETTERS]
+    texts = [f"{a}{b} see you" for a in pairs for b in pairs[:50]]
     df = frame(texts, [f"n{i}" for i in range(len(texts))])
     began = time.process_time()
     used = encode_labels(balance(df), sorted(df["Label"]))

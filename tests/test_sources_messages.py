@@ -97,12 +97,12 @@ def test_no_label_and_no_name_of_a_file_can_act_or_begin_a_line(tmp_path):
 def test_thousands_of_labels_are_split_in_seconds(tmp_path):
     """Comparing every label with every message would take minutes."""
     letters = str.maketrans("0123456789", "abcdefghij")  # digits make duplicates
-    texts = [str(i).translate(letters) for i in range(20_000)]
-    rows = "".join(f"n{i % 10_000},{text}\n" for i, text in enumerate(texts))
+    texts = [str(i).translate(letters) for i in range(40_000)]
+    rows = "".join(f"n{i % 20_000},{text}\n" for i, text in enumerate(texts))
     path = tmp_path / "many.csv"
     path.write_text(f"Label,Text\n{rows}")
     began = time.perf_counter()
     prepared = open_splits(path)
     assert time.perf_counter() - began < 20
-    assert len(prepared.names) == 10_000 and len(str(prepared)) < 400
+    assert len(prepared.names) == 20_000 and len(str(prepared)) < 400
     assert prepared.leaks["test"]["folded"] == 0
