@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from spamft.plumbing.archive import Archive, fetch_member
@@ -126,13 +127,14 @@ def balance(df: pd.DataFrame, *, seed: int = 123) -> pd.DataFrame:
     The rarest class keeps all of its rows, in their order.
     """
     counts = df["Label"].value_counts()
+    size, places = int(counts.min()), df.groupby("Label").indices
     parts = []
     for name in sorted(counts.index):
-        rows = df[df["Label"] == name]
-        if len(rows) > counts.min():
-            rows = rows.sample(counts.min(), random_state=seed)
+        rows = places[name]
+        if len(rows) > size:
+            rows = pd.Series(rows).sample(size, random_state=seed).to_numpy()
         parts.append(rows)
-    return pd.concat(parts)
+    return df.iloc[np.concatenate(parts)]
 
 
 def encode_labels(df: pd.DataFrame, names: Sequence[str] = UCI_LABELS) -> pd.DataFrame:

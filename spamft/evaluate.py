@@ -16,6 +16,7 @@ from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spamft.plumbing.display import visible
 from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.plumbing.modes import evaluation_mode
 
@@ -74,7 +75,7 @@ class Report:
         ]
         for name, each, row in zip(names, self.classes, self.confusion, strict=True):
             lines.append(
-                f"{name}: precision {each.precision:.3f}  "
+                f"{visible(name)}: precision {each.precision:.3f}  "
                 f"recall {each.recall:.3f}  F1 {each.f1:.3f}  predicted "
                 + " ".join(f"{count:5d}" for count in row)
             )

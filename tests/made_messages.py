@@ -20,3 +20,16 @@ def clean(size: int = 400, seed: int = 0) -> pd.DataFrame:
         draw.shuffle(body)
         rows.append((label, " ".join(body)))
     return pd.DataFrame(rows, columns=["Label", "Text"])
+
+
+PIECES = (
+    *("a-", "a", "1", "1,", "&", "&#", "http://", "www.", " ", ".", "@", "é", "£"),
+    *("\u200b", "A", "'", "'=", "at ", "a.", "-a.", "\n", "\t", "|", "_", "word "),
+    # every letter of the name may begin an address, and all look for its end
+    *("a-" * 31 + "b.abc" + " " * 9000 + "x", "a-" * 31 + "." + "b" * 9000 + "1"),
+)
+
+
+def repeated(piece: str, characters: int = 200_000) -> str:
+    """`piece` again and again, as long as asked: what makes a poor search slow."""
+    return (piece * (characters // len(piece) + 1))[:characters]

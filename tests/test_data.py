@@ -382,3 +382,13 @@ def test_a_missing_file_is_the_systems_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_messages(tmp_path / "none.tsv")
     shutil.rmtree(tmp_path)
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=1), st.integers(0, 9))
+def test_balancing_takes_of_each_class_what_a_draw_of_its_rows_alone_takes(names, seed):
+    df = pd.DataFrame({"Label": names, "Text": map(str, range(len(names)))})
+    size, parts = df["Label"].value_counts().min(), []
+    for name in sorted(set(names)):
+        rows = df[df["Label"] == name]
+        parts.append(rows.sample(size, random_state=seed) if len(rows) > size else rows)
+    assert balance(df, seed=seed).equals(pd.concat(parts))

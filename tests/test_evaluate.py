@@ -90,3 +90,9 @@ def test_a_report_prints_what_it_measured(answers):
     measured = report(*answers)
     assert f"accuracy {measured.accuracy:.2%}" in str(measured)
     assert measured.examples == 40
+
+
+def test_no_name_of_a_class_can_act_or_begin_a_line():
+    found = report(torch.eye(2), torch.tensor([0, 1]))
+    lines = found.describe(["a\nb", "\x1b[2J"]).split("\n")
+    assert len(lines) == 3 and all(map(str.isprintable, lines))

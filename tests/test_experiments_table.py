@@ -62,3 +62,13 @@ def test_the_page_has_one_row_per_method_and_the_readings_of_answers():
     assert page.startswith("what was compared\n")
     assert "| a | 10 | 50.00% |" in page
     assert "| b | 99.00% | 90.00% | 80.00% | 70.00% |" in page
+
+
+def test_a_method_fills_its_cell_and_no_other():
+    words = {"parsed": 0.99, "generated": 0.9, "likelihood": 0.8, "per_token": 0.7}
+    evil = "a|b\n<img src=x> [c](d)"
+    table = {evil: [cell([1, 0], readings=words)]}
+    page = markdown(summarize(table), readings_table(table), f"# data: {evil}")
+    shown = r"a\|b␊&lt;img src=x&gt; \[c\](d)"
+    assert page.startswith(rf"\# data: {shown}" + "\n")
+    assert f"| {shown} | 10 |" in page and f"| {shown} | 99.00% |" in page

@@ -1,6 +1,7 @@
 """Planted faults are found, and clean data has none."""
 
 import os
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -157,3 +158,28 @@ def test_rows_of_suspects_are_those_of_the_file(tmp_path):
     path = write(tmp_path / "m.tsv", lines)
     suspect = audit_file(path).suspects[0]
     assert read_messages(path)["Text"][suspect.row] == suspect.text
+
+
+def test_no_label_and_no_message_can_act_or_begin_a_line():
+    df = clean(200)
+    plain = len(str(audit(df)).split("\n"))
+    df["Label"] = df["Label"].map({"ham": "h\nrows 9<img>", "spam": "\x1b[2J$$"})
+    df.loc[3, "Label"] = df.loc[0, "Label"]
+    df.loc[3, "Text"] += "\nrows  9\x1b[2J"
+    found = audit(df)
+    lines = str(found).split("\n")
+    assert all(map(str.isprintable, lines))
+    suspected = sum(line.startswith("suspect") for line in lines)
+    assert len(lines) - suspected <= plain
+    assert "<img" not in found._repr_html_() and "\x1b" not in found._repr_html_()
+
+
+def test_as_many_labels_as_messages_take_seconds_and_a_few_lines():
+    """One loop over the labels with all messages in it would take a minute."""
+    df = clean(20_000)
+    df["Label"] = [f"label {i}" for i in range(len(df))]
+    began = time.perf_counter()
+    found = audit(df)
+    assert time.perf_counter() - began < 20
+    assert len(found.classes) == 20_000 and not found.suspects
+    assert "not looked for" in str(found) and len(str(found)) < 5000

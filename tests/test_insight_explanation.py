@@ -15,3 +15,10 @@ def test_html_colours_each_token_by_its_contribution():
 
 def test_a_message_to_which_nothing_contributes_can_be_shown():
     assert "0.00" in Explanation(("a",), (0.0,), "ham", 0.0, 0.0)._repr_html_()
+
+
+def test_no_token_and_no_label_can_act_or_begin_a_line():
+    evil = Explanation(("a\nham", "\x1b[2J"), (1.0, 1.0), "x\ny<b>", 1.0, 0.0)
+    assert str(evil) == "x␊y<b> +1.00: a␊ham++ ␛[2J++"
+    page = evil._repr_html_()
+    assert "\x1b" not in page and "<b>x␊y&lt;b&gt; +1.00</b>" in page

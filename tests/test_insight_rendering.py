@@ -18,3 +18,10 @@ def test_html_has_one_row_per_finding_and_a_bar_per_share():
 def test_html_shows_markup_instead_of_obeying_it():
     assert "length &lt;alone&gt;" in as_html(LINES)
     assert "all &amp; right" in as_html(LINES)
+
+
+def test_no_finding_can_act_or_begin_another_line():
+    lines = [Line("a\nrows", "1\x1b[2J\n2"), Line('"><img>', "'")]
+    text, page = as_text(lines), as_html(lines)
+    assert len(text.splitlines()) == 2 and "\x1b" not in text + page
+    assert "<img" not in page and "\n" not in page

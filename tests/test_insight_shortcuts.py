@@ -1,14 +1,20 @@
 import re
+import time
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_messages import clean
+from made_messages import PIECES, clean, repeated
 from sklearn.metrics import balanced_accuracy_score
 
 from spamft.data import read_messages
-from spamft.insight.shortcuts import PATTERNS, find_shortcuts, length_accuracy
+from spamft.insight.shortcuts import (
+    PATTERNS,
+    Shortcut,
+    find_shortcuts,
+    length_accuracy,
+)
 from spamft.sources.sample import SAMPLE
 
 ADDRESS = PATTERNS["web address"]
@@ -123,3 +129,106 @@ def test_the_accuracy_of_the_length_is_that_of_the_best_threshold(rows):
         score = balanced_accuracy_score(labels, longer)
         scores += [score, 1 - score]
     assert length_accuracy(df) == pytest.approx(max(scores))
+
+
+# --- the patterns take no more than a few steps for each character ---------------
+
+# as they were before their repetitions were bounded
+NAME = r"[a-z0-9-]{5,}\.[a-z]{3,}"
+UNBOUNDED = (
+    r"(?:https?://|www\.)\S+"
+    r"|\b[\w-]+\.(?:com|co|org|net|uk)\b"
+    r"|\b[a-z0-9]+-[a-z0-9-]*\.[a-z]{2,}\b"
+    rf"|(?<=\bat ){NAME}|\b{NAME}(?=/|[.,!?:;)]|\s*$)"
+)
+PARTS = [
+    *("www.", "http://", "at ", " at", ".com", ".co", ".uk", "-", "--", ".", "/", "_"),
+    *(
+        "abc",
+        "home",
+        "x",
+        "0",
+        "9a",
+        "A",
+        "é",
+        " ",
+        "  ",
+        "\n",
+        "!",
+        ")",
+        ",",
+        "?",
+        ";",
+    ),
+]
+
+
+def places(pattern: str, text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(pattern, text)]
+
+
+@settings(max_examples=1000)
+@given(
+    st.lists(st.sampled_from(PARTS), max_size=12).map("".join) | st.text(max_size=60)
+)
+def test_in_ordinary_text_bounds_change_no_address(text):
+    assert places(ADDRESS, text) == places(UNBOUNDED, text)
+
+
+def test_in_the_sample_bounds_change_no_address():
+    for text in read_messages(SAMPLE)["Text"]:
+        assert places(ADDRESS, text) == places(UNBOUNDED, text)
+
+
+@pytest.mark.parametrize("what", PATTERNS)
+def test_a_pattern_takes_time_in_proportion_to_the_text_whatever_it_repeats(what):
+    """A search from each place to the end would take minutes."""
+    for piece in PIECES:
+        spent = []
+        for characters in (100_000, 200_000):
+            began = time.process_time()
+            for end in ("", "_", "\n"):
+                places(PATTERNS[what], repeated(piece, characters) + end)
+            spent.append(time.process_time() - began)
+        assert spent[1] < 20
+        assert spent[1] < 3 * spent[0] + 0.5, piece  # half a second for other programs
+
+
+def test_shortcuts_are_found_among_long_and_hostile_messages():
+    texts = [repeated(piece, 20_000) for piece in PIECES]
+    df = pd.DataFrame({"Label": ["a", "b"] * len(texts), "Text": texts * 2})
+    began = time.process_time()
+    find_shortcuts(df)
+    assert time.process_time() - began < 20
+
+
+# --- and the labels may be as many as the messages -------------------------------
+
+
+def test_of_many_labels_those_that_a_feature_lacks_cost_no_time():
+    df = clean(20_000)
+    df["Label"] = [f"label {i}" for i in range(len(df))]
+    began = time.process_time()
+    assert find_shortcuts(df) == [] and 0.99 < length_accuracy(df) <= 1
+    assert time.process_time() - began < 20
+
+
+labelled = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), min_size=2)
+
+
+@given(labelled)
+def test_of_several_labels_the_length_predicts_the_best_one(rows):
+    df = pd.DataFrame(
+        [(label, "x" * n) for label, n in rows], columns=["Label", "Text"]
+    )
+    if df["Label"].nunique() < 2:
+        return
+    each = [
+        length_accuracy(df.assign(Label=df["Label"] == a)) for a in set(df["Label"])
+    ]
+    assert length_accuracy(df) == pytest.approx(max(each))
+
+
+def test_a_shortcut_is_on_one_line_whatever_its_labels():
+    evil = Shortcut("digit", {"a\nb": 1, "\x1b[2J": 2}, "a\nb", 1.0, 1.0)
+    assert str(evil) == "1 a␊b, 2 ␛[2J; means a␊b to 100.0%"

@@ -86,3 +86,14 @@ def test_labels_with_two_groups_of_their_own_each_are_always_checked(rows):
     rarest = frame.groupby("label")["group"].nunique().min()
     assert (folds is None) == (rarest < 2)
     assert folds is None or len(set(folds)) == min(5, rarest)
+
+
+def test_a_suspect_is_on_one_line_whatever_its_label_and_text():
+    evil = suspects.Suspect(0, "a\nb", "\x1b[2J", 0.1, "c\nd\u202e")
+    assert str(evil).isprintable() and "labelled a␊b" in str(evil)
+
+
+def test_more_labels_than_the_most_are_not_checked():
+    many = suspects.MOST_LABELS + 1
+    labels = [f"label {i % many}" for i in range(4 * many)]
+    assert find(clean(4 * many).assign(Label=labels)) == []

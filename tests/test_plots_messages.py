@@ -55,3 +55,13 @@ def test_every_picture_can_be_written_and_names_its_axes(messages):
         figure.savefig(io.BytesIO(), format="png")
         assert figure.axes[0].get_xlabel() and figure.axes[0].get_ylabel()
         assert figure.alt.endswith(".")
+
+
+def test_no_label_is_taken_for_a_formula_or_left_out():
+    names = ["$$", "$x^$", "_^{}"]
+    df = pd.DataFrame({"Label": names * 4, "Text": ["a", "bb", "ccc"] * 4})
+    lengths, counts = plot_lengths(df), plot_class_counts(df)
+    for figure in (lengths, counts):
+        figure.savefig(io.BytesIO(), format="png")
+    assert len(lengths.axes[0].get_legend().get_texts()) == 3
+    assert len(counts.axes[0].get_xticklabels()) == 3

@@ -44,3 +44,14 @@ def test_every_picture_can_be_written_and_names_its_axes():
         figure.savefig(io.BytesIO(), format="png")
         assert figure.axes[0].get_xlabel() and figure.axes[0].get_ylabel()
         assert figure.alt.endswith(".")
+
+
+def test_no_name_is_taken_for_a_formula_or_left_out():
+    table = np.array([[0.9, 0.8, 5]])
+    names = ["$$", "$x^$", "_^{}"]
+    for figure, more in (
+        (plot_reliability(dict.fromkeys(names, table)), 1),
+        (plot_costs([0.1, 0.9], dict.fromkeys(names, [1, 2])), 0),
+    ):
+        figure.savefig(io.BytesIO(), format="png")
+        assert len(figure.axes[0].get_legend().get_texts()) == 3 + more

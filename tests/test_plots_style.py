@@ -6,7 +6,16 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 
 from spamft import plots
-from spamft.plots.style import BLUE, GREY, ORANGE, PAPER, colors, in_percent, paper
+from spamft.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PAPER,
+    colors,
+    in_percent,
+    literal,
+    paper,
+)
 
 
 def brightness(color: str) -> float:
@@ -53,3 +62,20 @@ def test_the_package_offers_every_plot_of_its_modules():
     assert made <= set(plots.__all__)
     assert plots.__all__ == sorted(plots.__all__)
     assert all(hasattr(plots, name) for name in plots.__all__)
+
+
+@pytest.mark.parametrize("name", ["$$", "$x^$", r"\\frac", "_^{}", r"a\\$b$", "", "$1"])
+def test_text_of_users_is_drawn_as_it_is(name):
+    figure, axes = paper()
+    axes.plot([1, 2], [1, 2], label=literal(name))
+    axes.set_xticks([1], [literal(name)])
+    [words] = axes.legend().get_texts()
+    for text in (words, axes.get_xticklabels()[0]):
+        shown, is_formula = text._preprocess_math(text.get_text())
+        assert not is_formula and shown.lstrip("\u200b") == name
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def test_the_words_of_a_picture_cannot_act():
+    data, metadata = paper("a\n\x1b[2J")[0]._repr_mimebundle_()
+    assert data["text/plain"] == metadata["image/png"]["alt"] == "a␊␛[2J"

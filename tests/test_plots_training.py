@@ -62,3 +62,9 @@ def test_ink_is_white_where_most_of_a_class_is_predicted():
     figure = plot_confusion(report(torch.eye(2), torch.tensor([0, 1])), ["ham", "spam"])
     inks = [text.get_color() for text in figure.axes[0].texts]
     assert inks == ["white", "#222222", "#222222", "white"]
+
+
+def test_no_class_of_the_confusion_is_taken_for_a_formula():
+    names = ["$$", "$x^$"]
+    figure = plot_confusion(report(torch.eye(2), torch.tensor([0, 1])), names)
+    figure.savefig(io.BytesIO(), format="png")

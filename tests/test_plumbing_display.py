@@ -1,8 +1,19 @@
+import html
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_messages import PIECES, repeated
 
-from spamft.plumbing.display import mark_formula, unmark_formula, visible
+from spamft.plumbing.display import (
+    in_counts,
+    in_markdown,
+    mark_formula,
+    unmark_formula,
+    visible,
+)
 
 
 @given(st.text())
@@ -39,3 +50,41 @@ def test_what_is_no_formula_stays_as_it_is(cell):
 def test_the_mark_can_be_taken_away_again(cell):
     assert unmark_formula(mark_formula(cell)) == cell
     assert unmark_formula(mark_formula(mark_formula(cell))) == mark_formula(cell)
+
+
+@given(st.text())
+def test_markdown_shows_every_character_and_obeys_none(text):
+    page = in_markdown(text)
+    plain = html.unescape(re.sub(r"\\(.)", r"\1", page))
+    assert plain == visible(text)
+    assert not re.search(r"(?<!\\)(?:\\\\)*[|`*_\[\]<>]", page)
+    assert len(page.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("start", ["# a", "- a", "+ a", "1. a", "=== a", "  ## a"])
+def test_markdown_takes_no_text_for_a_heading_or_a_list(start):
+    assert in_markdown(start).lstrip()[0] == "\\" or in_markdown(start) == "1\\. a"
+
+
+def test_a_cell_of_markdown_stays_one_cell():
+    assert in_markdown("a|b") == r"a\|b"
+    assert in_markdown("<img src=x>") == "&lt;img src=x&gt;"
+    assert in_markdown("[a](javascript:b)") == r"\[a\](javascript:b)"
+
+
+def test_counts_are_on_one_line_and_of_many_only_the_most_frequent_are_named():
+    assert in_counts({"b": 2, "a\n9 c": 1000}) == "2 b, 1,000 a␊9 c"
+    many = {f"n{i}": i for i in range(20_000)}
+    line = in_counts(many)
+    assert line.startswith("19,999 n19999, ") and len(line) < 200
+    assert line.endswith(", and 19,990 labels more")
+
+
+def test_long_and_hostile_text_takes_time_in_proportion_to_its_length():
+    began = time.process_time()
+    for piece in PIECES:
+        text = repeated(piece)
+        assert visible(visible(text)) == visible(text)
+        assert unmark_formula(mark_formula(text)) == text
+        assert len(in_markdown(text)) >= len(text)
+    assert time.process_time() - began < 20

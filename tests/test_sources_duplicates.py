@@ -1,10 +1,12 @@
 import os
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_messages import PIECES, repeated
 
 from spamft.data import (
     Splits,
@@ -167,3 +169,26 @@ def test_the_collection_repeats_468_messages_and_nearly_607(tmp_path):
     df = read_messages(download(tmp_path, UCI_ZIP))
     assert len(df) - duplicate_groups(df).nunique() == 468
     assert len(df) - near_duplicate_groups(df).nunique() == 607
+
+
+# --- bounded work ----------------------------------------------------------------
+
+
+def test_long_and_hostile_messages_are_compared_in_seconds():
+    df = frame([repeated(piece) for piece in PIECES])
+    began = time.process_time()
+    near = near_duplicate_groups(df)
+    assert time.process_time() - began < 20
+    assert len(near) == len(df)
+
+
+def test_thousands_of_labels_are_compared_in_seconds():
+    pairs = [a + b for a in LETTERS for b in LETTERS]
+    texts = [f"{a}{b} see you" for a in pairs for b in pairs[:50]]
+    df = frame(texts, [f"n{i}" for i in range(len(texts))])
+    began = time.process_time()
+    used = encode_labels(balance(df), sorted(df["Label"]))
+    splits = random_split(used, groups=duplicate_groups(used))
+    assert count_leaks(splits)["test"] == {"exact": 0, "folded": 0}
+    assert put_aside(df, splits).empty
+    assert time.process_time() - began < 20

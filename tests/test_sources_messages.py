@@ -85,3 +85,24 @@ def test_splits_come_ready_to_train_on_as_the_lecture_cuts_and_leak_free(tmp_pat
         assert {*pd.concat(prepared.splits)["Label"]} == {0, 1}
     assert prepared.leaks["test"]["folded"] == 0  # of the leak-free one
     assert sum(map(len, open_splits(path, balanced=False).splits)) == 33
+
+
+def test_no_label_and_no_name_of_a_file_can_act_or_begin_a_line(tmp_path):
+    path = tmp_path / "m\x1b[2J.csv"
+    rows = "".join(f'"h\nam",a{a}\n\x1b[2J,b{a}\n' for a in "abcdefghij")
+    path.write_text(f"Label,Text\n{rows}")
+    assert str(open_splits(path)).isprintable()
+
+
+def test_thousands_of_labels_are_split_in_seconds(tmp_path):
+    """Comparing every label with every message would take minutes."""
+    letters = str.maketrans("0123456789", "abcdefghij")  # digits make duplicates
+    texts = [str(i).translate(letters) for i in range(40_000)]
+    rows = "".join(f"n{i % 20_000},{text}\n" for i, text in enumerate(texts))
+    path = tmp_path / "many.csv"
+    path.write_text(f"Label,Text\n{rows}")
+    began = time.perf_counter()
+    prepared = open_splits(path)
+    assert time.perf_counter() - began < 20
+    assert len(prepared.names) == 20_000 and len(str(prepared)) < 400
+    assert prepared.leaks["test"]["folded"] == 0

@@ -14,6 +14,7 @@
 # spam classifier*.
 
 # %%
+import html
 import json
 import subprocess
 import sys
@@ -104,7 +105,7 @@ answer = widgets.HTML()
 def show(change):
     verdict = run.classify(box.value)
     chance = verdict.probabilities["spam"]
-    answer.value = f"<b>{verdict.label}</b>, {chance:.1%} spam"
+    answer.value = f"<b>{html.escape(verdict.label)}</b>, {chance:.1%} spam"
 
 
 # %%

@@ -32,6 +32,7 @@ from spamft.methods.method import METHODS, Method, describe
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
 from spamft.plumbing.checkpoint import digest
+from spamft.plumbing.display import mark_formula
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
@@ -101,7 +102,8 @@ def compare(
             for name, entry in entries.items()
         }
         table = summarize(cells)
-        _write(folder / "compare.csv", table.to_csv(index=False))
+        marked = table.assign(method=table["method"].map(mark_formula))
+        _write(folder / "compare.csv", marked.to_csv(index=False))
         title = f"{data}; model: {model.source}."
         _write(folder / "compare.md", markdown(table, readings_table(cells), title))
         with whole_file(folder / "compare.png") as part:

@@ -24,6 +24,7 @@ from spamft.evaluate import Report
 from spamft.methods.lora import merge_lora, unmerge_lora
 from spamft.methods.method import Method, describe
 from spamft.plots import plot_accuracy, plot_confusion, plot_loss
+from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import existing_folder, whole_folder
 from spamft.plumbing.locks import only_one
@@ -84,7 +85,8 @@ class Run:
     def __repr__(self) -> str:
         test = self.reports["test"].describe(self.data.names)
         return (
-            f"{self.setup.method.name} of {self.setup.pretrained.source}\ntest: {test}"
+            f"{visible(self.setup.method.name)} of "
+            f"{visible(self.setup.pretrained.source)}\ntest: {test}"
         )
 
     def metrics(self) -> dict:

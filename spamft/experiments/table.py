@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from spamft.plumbing.display import in_markdown
+
 __all__ = ["interval", "markdown", "mcnemar", "readings_table", "summarize"]
 
 
@@ -77,7 +79,7 @@ def readings_table(table: Mapping[str, Sequence[dict]]) -> pd.DataFrame:
 def markdown(frame: pd.DataFrame, in_words: pd.DataFrame, title: str) -> str:
     """Both tables as a page."""
     lines = [
-        title,
+        in_markdown(title),
         "",
         "| method | trained parameters | accuracy (range over seeds) | 95 % interval "
         "| MCC | p to the row above | seconds | peak memory | file |",
@@ -88,7 +90,7 @@ def markdown(frame: pd.DataFrame, in_words: pd.DataFrame, title: str) -> str:
         peak = "" if pd.isna(each.peak_bytes) else f"{each.peak_bytes / 1e6:,.0f} MB"
         p = "" if pd.isna(each.mcnemar_p) else f"{each.mcnemar_p:.2g}"
         lines.append(
-            f"| {each.method} | {each.trained:,.0f} "
+            f"| {in_markdown(each.method)} | {each.trained:,.0f} "
             f"| {each.accuracy:.2%}{spread} "
             f"| {each.interval_low:.1%} to {each.interval_high:.1%} | {each.mcc:.3f} "
             f"| {p} | {each.seconds:.1f} | {peak} | {each.file_bytes / 1e6:.2f} MB |"
@@ -97,5 +99,6 @@ def markdown(frame: pd.DataFrame, in_words: pd.DataFrame, title: str) -> str:
         lines += ["", "| answers in words | " + " | ".join(in_words.columns[1:]) + " |"]
         lines.append("|---" * len(in_words.columns) + "|")
         for name, *shares in in_words.itertuples(index=False):
-            lines.append(f"| {name} | " + " | ".join(f"{x:.2%}" for x in shares) + " |")
+            cells = [in_markdown(name), *(f"{x:.2%}" for x in shares)]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

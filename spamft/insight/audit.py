@@ -24,7 +24,8 @@ from spamft.insight.shortcuts import (
     find_shortcuts,
     length_accuracy,
 )
-from spamft.insight.suspects import Suspect, find_suspects
+from spamft.insight.suspects import MOST_LABELS, Suspect, find_suspects
+from spamft.plumbing.display import in_counts
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.formats import has_header
 from spamft.sources.duplicates import (
@@ -79,12 +80,11 @@ class Audit:
             *self._about_duplicates(),
             *self._about_shortcuts(),
             Line("broken encoding", f"{len(self.mojibake):,} rows"),
-            *(Line(f"suspect: row {s.row}", str(s)) for s in self.suspects[:5]),
+            *self._about_suspects(),
         ]
 
     def _about_reading(self) -> Iterator[Line]:
-        classes = ", ".join(f"{count:,} {name}" for name, count in self.classes.items())
-        yield Line("rows", f"{self.rows:,} ({classes})")
+        yield Line("rows", f"{self.rows:,} ({in_counts(self.classes)})")
         baseline = f"predicting it every time is right for {self.majority:.1%}"
         yield Line("most frequent label", baseline, self.majority)
         if self.read_by_pandas is None:
@@ -118,6 +118,14 @@ class Audit:
         pure = [s for s in self.shortcuts if s.what in PATTERNS and s.share >= PURE]
         for s in dict.fromkeys([*pure, *self.shortcuts[:10]]):
             yield Line(f"shortcut: {s.what}", str(s), s.accuracy)
+
+    def _about_suspects(self) -> Iterator[Line]:
+        if len(self.classes) > MOST_LABELS:
+            yield Line(
+                "suspects", f"not looked for among more than {MOST_LABELS} labels"
+            )
+        for s in self.suspects[:5]:
+            yield Line(f"suspect: row {s.row}", str(s))
 
     def __str__(self) -> str:
         return as_text(self.lines())

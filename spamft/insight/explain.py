@@ -19,6 +19,7 @@ from torch import Tensor
 from spamft.batches import collate, encode_texts
 from spamft.classifier import GPTClassifier
 from spamft.insight.explanation import Explanation
+from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
 from spamft.use.predict import classify
@@ -166,7 +167,8 @@ def _prepare(
 
 def _class_id(model: GPTClassifier, label: str) -> int:
     if label not in model.label_names:
-        raise SpamftError(f"{label=} must be one of {', '.join(model.label_names)}")
+        known = ", ".join(map(visible, model.label_names))
+        raise SpamftError(f"{label=} must be one of {known}")
     return model.label_names.index(label)
 
 

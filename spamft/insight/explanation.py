@@ -3,6 +3,8 @@
 import html
 from dataclasses import dataclass
 
+from spamft.plumbing.display import visible
+
 __all__ = ["Explanation"]
 
 # plots.ORANGE and plots.BLUE, written out: importing them would load matplotlib
@@ -24,8 +26,8 @@ class Explanation:
         marks = []
         for token, c in zip(self.tokens, self.contributions, strict=True):
             count = min(6, round(abs(c) * 2))  # more would hide the words
-            marks.append(token.strip() + ("+" if c > 0 else "-") * count)
-        return f"{self.label} {self.score:+.2f}: {' '.join(marks)}"
+            marks.append(visible(token.strip()) + ("+" if c > 0 else "-") * count)
+        return f"{visible(self.label)} {self.score:+.2f}: {' '.join(marks)}"
 
     __repr__ = __str__
 
@@ -34,12 +36,14 @@ class Explanation:
         most = max(map(abs, self.contributions)) or 1.0
         parts = []
         for token, c in zip(self.tokens, self.contributions, strict=True):
+            shown = visible(token, keep="\n\t")  # which the page lays out as they are
             color = f"{FOR if c > 0 else AGAINST},{abs(c) / most:.2f}"
             parts.append(
                 f'<span style="background: rgba({color})" title="{c:+.2f}">'
-                f"{html.escape(token)}</span>"
+                f"{html.escape(shown)}</span>"
             )
+        label = html.escape(visible(self.label))
         return (
-            f"<p><b>{html.escape(self.label)} {self.score:+.2f}</b></p>"
+            f"<p><b>{label} {self.score:+.2f}</b></p>"
             f'<p style="white-space: pre-wrap; line-height: 1.8">{"".join(parts)}</p>'
         )

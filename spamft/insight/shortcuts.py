@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.metrics import roc_curve
+
+from spamft.plumbing.display import in_counts, visible
 
 __all__ = ["PATTERNS", "PURE", "Shortcut", "find_shortcuts", "length_accuracy"]
 
@@ -19,11 +20,15 @@ __all__ = ["PATTERNS", "PURE", "Shortcut", "find_shortcuts", "length_accuracy"]
 # strict, because many who write an SMS leave out the space after a full stop, and
 # "i am home.come over" holds no address: there must be a hyphen in the name, an "at"
 # before it, or the end of a sentence or a slash after it.
-_NAME = r"[a-z0-9-]{5,}\.[a-z]{3,}"
+#
+# A repetition that can begin at many places has a bound, so that a search takes steps
+# in proportion to the text, whatever that repeats: 63 is the most characters that the
+# domain name system allows between two dots.
+_NAME = r"[a-z0-9-]{5,63}\.[a-z]{3,63}"
 ADDRESS = (
     r"(?:https?://|www\.)\S+"
-    r"|\b[\w-]+\.(?:com|co|org|net|uk)\b"
-    r"|\b[a-z0-9]+-[a-z0-9-]*\.[a-z]{2,}\b"
+    r"|\b[\w-]{1,63}\.(?:com|co|org|net|uk)\b"
+    r"|\b[a-z0-9]{1,63}-[a-z0-9-]{0,63}\.[a-z]{2,63}\b"
     rf"|(?<=\bat ){_NAME}|\b{_NAME}(?=/|[.,!?:;)]|\s*$)"
 )
 PATTERNS = {
@@ -61,8 +66,9 @@ class Shortcut:
     accuracy: float  # balanced, of predicting the label where it occurs, 0..1
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{n:,} {name}" for name, n in self.counts.items())
-        return f"{counts}; means {self.label} to {self.share:.1%}"
+        return (
+            f"{in_counts(self.counts)}; means {visible(self.label)} to {self.share:.1%}"
+        )
 
 
 def find_shortcuts(df: pd.DataFrame, most: int = 40) -> list[Shortcut]:
@@ -73,15 +79,21 @@ def find_shortcuts(df: pd.DataFrame, most: int = 40) -> list[Shortcut]:
     nearly pure (98 %) or have a balanced accuracy of 70 %.
     """
     names, ids = np.unique(df["Label"], return_inverse=True)
-    totals = dict(zip(map(str, names), np.bincount(ids).tolist(), strict=True))
+    totals, words = np.bincount(ids), list(map(str, names))
     features = list(_features(df["Text"]))
-    found = [
-        _as_shortcut(what, ids[rows], totals, tried=len(features))
-        for what, rows in features
-        if len(rows) >= MIN_MESSAGES
-    ]
-    kept = [shortcut for shortcut in found if shortcut]
-    return sorted(kept, key=lambda shortcut: -shortcut.accuracy)[:most]
+    found = []
+    for what, rows in features:
+        if len(rows) < MIN_MESSAGES:
+            continue
+        if pointed := _points_to(ids[rows], totals, len(features)):
+            found.append((what, rows, *pointed))
+    found = sorted(found, key=lambda each: -each[-1])[:most]
+    shortcuts = []
+    for what, rows, best, share, accuracy in found:
+        counts = np.bincount(ids[rows], minlength=len(words)).tolist()
+        by_label = dict(zip(words, counts, strict=True))
+        shortcuts.append(Shortcut(what, by_label, words[best], share, accuracy))
+    return shortcuts
 
 
 def length_accuracy(df: pd.DataFrame) -> float:
@@ -89,12 +101,22 @@ def length_accuracy(df: pd.DataFrame) -> float:
 
     Of several labels it is that of the one which the length predicts best.
     """
-    lengths = df["Text"].str.len()
+    _, lengths = np.unique(df["Text"].str.len(), return_inverse=True)  # as ranks
+    _, ids = np.unique(df["Label"], return_inverse=True)
+    totals, everyone = np.bincount(ids), np.sort(lengths)
+    # sorted by label and then by length, all labels in one go: a loop over thousands of
+    # labels, each with all messages, would take minutes
+    codes = ids * np.int64(len(lengths)) + lengths
+    own, starts = np.sort(codes), np.cumsum(totals) - totals
     best = 0.5
-    for name in df["Label"].unique():
-        false, true, _ = roc_curve(df["Label"] == name, lengths)
-        # below 0 where the shorter messages are the label's
-        best = max(best, float(1 + abs(true - false).max()) / 2)
+    # for a fixed number of a label's messages below the threshold, the most of others
+    # lie below one of its own lengths, and the fewest up to one
+    for side in ("left", "right"):
+        mine = np.searchsorted(own, codes, side) - starts[ids]
+        others = np.searchsorted(everyone, lengths, side) - mine
+        true, false = mine / totals[ids], others / (len(ids) - totals[ids])
+        # a negative difference: the shorter messages are the label's
+        best = max(best, float(1 + np.abs(true - false).max()) / 2)
     return best
 
 
@@ -115,25 +137,23 @@ def _features(texts: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
         yield f"{word!r}", present.indices[start:end]
 
 
-def _as_shortcut(
-    what: str, ids: np.ndarray, totals: dict[str, int], tried: int
-) -> Shortcut | None:
-    """A feature as a shortcut, if it is one.
+def _points_to(
+    ids: np.ndarray, totals: np.ndarray, tried: int
+) -> tuple[int, float, float] | None:
+    """(label id, its share, balanced accuracy) of a feature, if it is a shortcut.
 
-    `ids` are the label ids of the messages that have it, in the order of `totals`, the
-    number of messages of each label; `tried` is the number of features.
+    `ids` are the label ids of the messages that have it, `totals` the messages of each
+    label; `tried` is the number of features.
     """
-    counts = np.bincount(ids, minlength=len(totals)).tolist()
-    rates = [n / total for n, total in zip(counts, totals.values(), strict=True)]
-    best = int(np.argmax(rates))
-    label, size = list(totals)[best], sum(totals.values())
-    share = counts[best] / len(ids)
-    false = (len(ids) - counts[best]) / (size - totals[label])
-    accuracy = (rates[best] + 1 - false) / 2
+    # only of labels that occur: of thousands, most do not
+    present, counts = np.unique(ids, return_counts=True)
+    rates = counts / totals[present]
+    first = int(np.argmax(rates))
+    best, count, size = int(present[first]), int(counts[first]), int(totals.sum())
+    total, share = int(totals[best]), count / len(ids)
+    false = (len(ids) - count) / (size - total)
+    accuracy = float(rates[first] + 1 - false) / 2
     if share < PURE and accuracy < ACCURATE:
         return None
-    chance = binom.sf(counts[best] - 1, len(ids), totals[label] / size)
-    if chance * tried >= CHANCE:
-        return None
-    by_label = dict(zip(totals, counts, strict=True))
-    return Shortcut(what, by_label, label, share, accuracy)
+    chance = binom.sf(count - 1, len(ids), total / size)
+    return None if chance * tried >= CHANCE else (best, share, accuracy)

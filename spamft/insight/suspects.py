@@ -14,11 +14,17 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
-__all__ = ["Suspect", "find_suspects"]
+from spamft.plumbing.display import visible
 
-# Messages, above which words are counted instead of character n-grams. At 20,000 the
-# n-grams take 9 seconds and the words 1; the words find nearly as many wrong labels.
+__all__ = ["MOST_LABELS", "Suspect", "find_suspects"]
+
+# Messages of two labels, above which words are counted instead of character n-grams;
+# of more labels, fewer messages. At 20,000 the n-grams take 9 seconds and the words 1;
+# the words find nearly as many wrong labels.
 LARGE = 20_000
+# The model's time grows with the labels: 20,000 messages of as many take 16 seconds.
+# More are rarely classes; a column of names or numbers was taken for the label's.
+MOST_LABELS = 100
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Suspect:
 
     def __str__(self) -> str:
         return (
-            f"labelled {self.label} (probability {self.trust:.0%}), predicted "
-            f"{self.predicted}: {self.text[:50]!r}"
+            f"labelled {visible(self.label)} (probability {self.trust:.0%}), predicted "
+            f"{visible(self.predicted)}: {self.text[:50]!r}"
         )
 
 
@@ -46,21 +52,23 @@ def find_suspects(df: pd.DataFrame, groups: pd.Series, most: int = 50) -> list[S
     trusts their label.
 
     Duplicates share a number in `groups`, as `duplicate_groups` gives them. No row is
-    returned if a label has fewer than two groups: one to learn it from, one to check.
-    The rank is confident learning's self-confidence (Northcutt et al., 2021, arXiv
-    1911.00068).
+    returned if a label has fewer than two groups, one to learn it from and one to
+    check, or if there are more than MOST_LABELS labels. The rank is confident
+    learning's self-confidence (Northcutt et al., 2021, arXiv 1911.00068).
     """
+    names, given = np.unique(df["Label"], return_inverse=True)
+    if len(names) > MOST_LABELS:
+        return []
     folds = _folds(df["Label"].to_numpy(), groups.to_numpy())
     if folds is None:
         return []
     probabilities = cross_val_predict(
-        _fast_model(len(df)),
+        _fast_model(len(df) * len(names)),
         df["Text"],
         df["Label"],
         cv=PredefinedSplit(folds),
         method="predict_proba",
     )
-    names, given = np.unique(df["Label"], return_inverse=True)
     trust = probabilities[np.arange(len(df)), given]
     predicted = probabilities.argmax(1)
     doubtful = np.flatnonzero(predicted != given)
@@ -77,15 +85,18 @@ def find_suspects(df: pd.DataFrame, groups: pd.Series, most: int = 50) -> list[S
     ]
 
 
-def _fast_model(messages: int) -> BaseEstimator:
-    """A model that learns labels in seconds: TF-IDF and a logistic regression."""
+def _fast_model(scores: int) -> BaseEstimator:
+    """A model that learns labels in seconds: TF-IDF and a logistic regression.
+
+    `scores` are those that it will give, one for each message and label.
+    """
     of_characters = {"analyzer": "char_wb", "ngram_range": (2, 4)}
     return make_pipeline(
         TfidfVectorizer(
             min_df=2,  # what occurs once cannot be learned here and used there
             sublinear_tf=True,
             dtype=np.float32,
-            **({} if messages > LARGE else of_characters),
+            **({} if scores > 2 * LARGE else of_characters),
         ),
         # C: of 18 labels of the SMS collection known to be doubtful, the first 50
         # suspects hold 16 with 30, and 12 with 1, scikit-learn's default

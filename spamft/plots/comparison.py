@@ -5,7 +5,16 @@ import math
 import pandas as pd
 from matplotlib.axes import Axes
 
-from spamft.plots.style import BLUE, GREY, ORANGE, Picture, in_percent, paper, style
+from spamft.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Picture,
+    in_percent,
+    literal,
+    paper,
+    style,
+)
 
 __all__ = ["plot_comparison"]
 
@@ -61,7 +70,7 @@ def _circles(axes: Axes, frame: pd.DataFrame) -> None:
             s=90 + 30 * math.log10(1 + each.trained),
             color=color,
             alpha=0.9,
-            label=f"{number}  {each.method}",
+            label=f"{number}  {literal(each.method)}",
         )
         axes.text(
             seconds,

@@ -2,7 +2,15 @@
 
 import pandas as pd
 
-from spamft.plots.style import BLUE, ORANGE, Picture, colors, in_percent, paper
+from spamft.plots.style import (
+    BLUE,
+    ORANGE,
+    Picture,
+    colors,
+    in_percent,
+    literal,
+    paper,
+)
 
 __all__ = ["plot_class_counts", "plot_ledger", "plot_lengths"]
 
@@ -28,7 +36,7 @@ def plot_lengths(df: pd.DataFrame) -> Picture:
             edgecolor=color,
             color=color,
             linewidth=1.5,
-            label=str(name),
+            label=literal(name),
         )
     in_percent(axes)
     axes.set_xlabel("length of the message (characters)")
@@ -43,11 +51,12 @@ def plot_class_counts(df: pd.DataFrame) -> Picture:
     in_words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     figure, axes = paper(f"Bars: {in_words} messages.", 4.5, 3.2)
     bars = axes.bar(
-        [str(name) for name in counts.index],
+        range(len(counts)),
         counts.to_numpy(),
         color=colors(len(counts)),
         width=0.6,
     )
+    axes.set_xticks(range(len(counts)), map(literal, counts.index))
     axes.bar_label(bars, fmt="{:,.0f}", padding=2)
     axes.set_xlabel("label")
     axes.set_ylabel("number of messages")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spamft.plots.style import GREY, Picture, colors, paper
+from spamft.plots.style import GREY, Picture, colors, literal, paper
 
 __all__ = ["plot_costs", "plot_reliability"]
 
@@ -20,7 +20,7 @@ def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
     for (name, table), color in zip(tables.items(), colors(len(tables)), strict=True):
         confidence, accuracy, count = table[table[:, 2] > 0].T
         x, y = 100 * confidence, 100 * accuracy
-        axes.plot(x, y, color=color, linewidth=1.5, label=name)
+        axes.plot(x, y, color=color, linewidth=1.5, label=literal(name))
         # A dot's area grows with its predictions, but more slowly: the surest bin often
         # holds a hundred times as many as another, which must still be seen, hence
         # the 8 points for an empty one, too
@@ -44,7 +44,7 @@ def plot_costs(thresholds: Sequence[float], by_name: Mapping[str, Sequence]) -> 
         per_thousand = 1000 * np.asarray(cost)
         best = int(per_thousand.argmin())
         lowest, at = per_thousand[best], thresholds[best]
-        axes.plot(thresholds, per_thousand, color=color, label=name)
+        axes.plot(thresholds, per_thousand, color=color, label=literal(name))
         axes.plot(at, lowest, "o", color=color)
         in_words.append(f"{name} {lowest:.1f} at {at:.2f}")
     figure.alt = f"Cost over threshold; the lowest: {'; '.join(in_words)}."

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image  # matplotlib's own dependency
 
+from spamft.plumbing.display import visible
+
 __all__ = [
     "BLUE",
     "GREY",
@@ -19,6 +21,7 @@ __all__ = [
     "Picture",
     "colors",
     "in_percent",
+    "literal",
     "paper",
     "style",
 ]
@@ -35,7 +38,7 @@ class Picture(Figure):
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         """What Jupyter asks for: the picture, and the words in its place."""
-        full, small = BytesIO(), BytesIO()
+        full, small, words = BytesIO(), BytesIO(), visible(self.alt)
         # 100 dots per inch make a picture of 6 inches as wide as a notebook's text
         self.savefig(full, format="png", dpi=100)
         # few colors are used: a palette of 256, as many as it can hold, makes a
@@ -43,9 +46,9 @@ class Picture(Figure):
         Image.open(full).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
         bundle = {
             "image/png": b64encode(small.getvalue()).decode(),
-            "text/plain": self.alt or repr(self),
+            "text/plain": words or repr(self),
         }
-        return bundle, {"image/png": {"alt": self.alt}}
+        return bundle, {"image/png": {"alt": words}}
 
 
 def paper(
@@ -76,6 +79,19 @@ def in_percent(axes: Axes) -> None:
     The label names the unit, so the numbers carry no sign.
     """
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+
+
+def literal(text: object) -> str:
+    r"""`text`, a user's, so that matplotlib draws it as it is.
+
+    >>> literal("$x^$")
+    '\\$x^\\$'
+    """
+    # between two dollars stands a formula, and a wrong one ends the drawing
+    shown = visible(str(text)).replace("$", r"\$")
+    # no legend names a label that is empty or begins with an underscore; a space of no
+    # width before it changes nothing that can be seen
+    return shown if shown and not shown.startswith("_") else f"\u200b{shown}"
 
 
 def colors(count: int) -> list[str]:

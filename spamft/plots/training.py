@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.ticker import MaxNLocator
 
 from spamft.evaluate import Report
-from spamft.plots.style import BLUE, ORANGE, Picture, in_percent, paper
+from spamft.plots.style import BLUE, ORANGE, Picture, in_percent, literal, paper
 from spamft.plumbing.errors import SpamftError
 from spamft.train import Record
 
@@ -63,8 +63,9 @@ def plot_confusion(report: Report, label_names: Sequence[str]) -> Picture:
                 fontsize=12,
                 color="white" if dark else "#222222",
             )
-    axes.set_xticks(range(count), label_names)
-    axes.set_yticks(range(count), label_names)
+    names = list(map(literal, label_names))
+    axes.set_xticks(range(count), names)
+    axes.set_yticks(range(count), names)
     axes.set_xlabel("predicted label (messages)")
     axes.set_ylabel("true label (messages)")
     axes.grid(False)

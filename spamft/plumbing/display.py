@@ -1,19 +1,25 @@
-"""Text of strangers, made harmless for a terminal and for a spreadsheet.
+"""Text of strangers, made harmless for a terminal, a page and a spreadsheet.
 
 visible(text)            control characters as symbols, so that none of them acts
+in_markdown(text)        nothing in it formats, links or ends a table's cell
+in_counts(counts)        "4,825 ham, 747 spam", of many names only the first
 mark_formula(cell)       an apostrophe before what a spreadsheet would compute
 unmark_formula(cell)     the exact inverse
 """
 
+import html
 import re
+from collections.abc import Mapping
 
-__all__ = ["mark_formula", "unmark_formula", "visible"]
+__all__ = ["in_counts", "in_markdown", "mark_formula", "unmark_formula", "visible"]
 
 # C0 controls have pictures in Unicode; the others that act get their number: C1
 # controls, line and paragraph separators, overrides of direction, halves of a pair
 _ACTING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# what formats inside a line of Markdown, and what makes its start a heading or a list
+_MARKS = re.compile(r"[\\`*_~\[\]|$]|^\s*(?:[#+=-]|\d+[.)])")
 # what spreadsheets take for a formula, perhaps behind marks that are there already
 _FORMULA = re.compile(r"'*\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,4})?")
@@ -35,6 +41,30 @@ def visible(text: str, keep: str = "") -> str:
         return "␡" if character == "\x7f" else f"<U+{ord(character):04X}>"
 
     return _ACTING.sub(symbol, text)
+
+
+def in_markdown(text: str) -> str:
+    r"""`text` on one line of Markdown, which shows every character of it.
+
+    >>> in_markdown("a|b <i>")
+    'a\\|b &lt;i&gt;'
+    """
+    escaped = _MARKS.sub(lambda m: f"{m[0][:-1]}\\{m[0][-1]}", visible(text))
+    return html.escape(escaped, quote=False)
+
+
+def in_counts(counts: Mapping[str, int], most: int = 10) -> str:
+    """How many of each name there are, on one line; of many the `most` frequent.
+
+    >>> in_counts({"ham": 4825, "spam": 747})
+    '4,825 ham, 747 spam'
+    """
+    pairs = list(counts.items())
+    if len(pairs) > most:  # thousands of labels would fill pages
+        pairs = sorted(pairs, key=lambda pair: -pair[1])[:most]
+    line = ", ".join(f"{count:,} {visible(str(name))}" for name, count in pairs)
+    rest = len(counts) - len(pairs)
+    return f"{line}, and {rest:,} labels more" if rest else line
 
 
 def mark_formula(cell: str) -> str:

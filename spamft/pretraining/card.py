@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spamft.gpt import GPT, GPTConfig
+from spamft.plumbing.display import in_markdown
 from spamft.pretraining.config import PretrainConfig, Progress
 
 __all__ = ["Pretraining", "model_card"]
@@ -31,12 +32,12 @@ def model_card(done: Pretraining) -> str:
     held_out, shape, last = done.held_out_text.encode(), done.shape, done.last
     gzipped = 8 * len(gzip.compress(held_out, 9)) / len(held_out)
     rows = "\n".join(
-        f"| {path.name} | {path.stat().st_size / 1e6:.1f} | {count} |"
+        f"| {in_markdown(path.name)} | {path.stat().st_size / 1e6:.1f} | {count} |"
         for path, count in Counter(done.texts).items()
     )
     parameters = sum(p.numel() for p in GPT(shape).parameters())
     config = done.config
-    return f"""# {done.name}
+    return f"""# {in_markdown(done.name)}
 
 A GPT of {parameters:,} parameters ({shape.n_layers} layers, {shape.emb_dim} wide,
 {shape.n_heads} heads, context {shape.context_length}, vocabulary {shape.vocab_size:,}),

@@ -20,6 +20,7 @@ from spamft.data import (
     random_split,
     read_messages,
 )
+from spamft.plumbing.display import in_counts, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError, Patience
 from spamft.plumbing.formats import has_header
@@ -54,11 +55,10 @@ class PreparedData(NamedTuple):
         return count_leaks(self.splits)
 
     def __str__(self) -> str:
-        counts = self.df["Label"].value_counts()
-        classes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        classes = in_counts(self.df["Label"].value_counts())
         sizes = " / ".join(f"{len(part):,}" for part in self.splits)
         return (
-            f"{self.source}: {len(self.df):,} messages ({classes}); "
+            f"{visible(self.source)}: {len(self.df):,} messages ({classes}); "
             f"train / validation / test {sizes}"
         )
 
