@@ -14,7 +14,7 @@
     modes.py        evaluation mode for a while
     fetch.py        an address -> a whole, checked file
     archive.py      a published zip -> the one file of it that is wanted
-    display.py      text of strangers, harmless for terminals and spreadsheets
+    display.py      text of strangers, harmless for terminals, errors, spreadsheets
     formats.py      a table of labelled texts -> (label, text) pairs
 
 Nothing here knows what a message is for, or what a model is.

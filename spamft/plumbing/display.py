@@ -1,13 +1,22 @@
-"""Text of strangers, made harmless for a terminal and for a spreadsheet.
+"""Text of strangers, made harmless for a terminal, an error and a spreadsheet.
 
 visible(text)            control characters as symbols, so that none of them acts
+brief(text)              the same, cut to what an error may quote
+naming(path)             the errors of a block name the file that they are about
 mark_formula(cell)       an apostrophe before what a spreadsheet would compute
 unmark_formula(cell)     the exact inverse
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["mark_formula", "unmark_formula", "visible"]
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["brief", "mark_formula", "naming", "unmark_formula", "visible"]
+
+SHORT = 300  # characters that are quoted in an error
 
 # C0 controls have pictures in Unicode; the others that act get their number: C1
 # controls, line and paragraph separators, overrides of direction, halves of a pair
@@ -35,6 +44,32 @@ def visible(text: str, keep: str = "") -> str:
         return "␡" if character == "\x7f" else f"<U+{ord(character):04X}>"
 
     return _ACTING.sub(symbol, text)
+
+
+def brief(text: object, most: int = SHORT) -> str:
+    r"""`text` on one line, as `visible` shows it, and cut after `most` characters.
+
+    >>> brief("WIN\nnow"), brief("x" * 99, 9)
+    ('WIN␊now', 'xxxxxxxx…')
+    """
+    shown = visible(str(text)[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Let every SpamftError of the block name `path`, on one short line.
+
+    >>> with naming("a.csv"):
+    ...     raise SpamftError("no such column")
+    Traceback (most recent call last):
+    spamft.plumbing.errors.SpamftError: a.csv: no such column
+    """
+    try:
+        yield
+    except SpamftError as error:
+        said = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise type(error)(brief(said, SHORT + len(str(path)))) from error
 
 
 def mark_formula(cell: str) -> str:

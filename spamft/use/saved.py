@@ -16,7 +16,9 @@ from spamft.classifier import GPTClassifier
 from spamft.models.architectures import ARCHITECTURES, name_of
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.device import pick_device
+from spamft.plumbing.display import SHORT, brief
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import DownloadError
 from spamft.plumbing.files import sha256, whole_folder
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.modes import evaluation_mode
@@ -93,12 +95,20 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
         model = _fill(card, folder / WEIGHTS)
         tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
+    except DownloadError as error:  # of its tokenizer: what to do takes many lines
+        raise DownloadError(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, SpamftError) and str(folder) in reason:
-            raise
-        raise SpamftError(f"{folder}: not a saved classifier: {reason}") from error
+        raise _refusal(error, folder) from error
     return Saved(model.eval().to(pick_device(device)), tokenizer)
+
+
+def _refusal(error: Exception, folder: Path) -> SpamftError:
+    """The error for a folder that is no classifier: one short line that names it."""
+    said = str(error)
+    if not isinstance(error, SpamftError) or str(folder) not in said:
+        reason = " ".join(said.split()) or type(error).__name__
+        said = f"{folder}: not a saved classifier: {reason}"
+    return SpamftError(brief(said, SHORT + len(str(folder))))
 
 
 def _check_files(folder: Path, digests: dict[str, str]) -> None:
