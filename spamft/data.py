@@ -241,8 +241,7 @@ def _read_as_the_lecture(path: Path) -> pd.DataFrame:
         )
     except ValueError as error:  # pandas' ParserError is one
         raise SpamftError(f"{path}: {brief(' '.join(str(error).split()))}") from error
-    # a carriage return is the end of a row to pandas: what follows may have no text
-    if not df["Label"].isin(UCI_LABELS).all() or df["Text"].isna().any():
+    if not df["Label"].isin(UCI_LABELS).all():
         raise SpamftError(
             f"{path} is not laid out like the UCI file: use lecture=False"
         )

@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spamft.plumbing.display import mark_formula, unmark_formula, visible
+from spamft.plumbing.display import (
+    brief,
+    mark_formula,
+    naming,
+    unmark_formula,
+    visible,
+)
+from spamft.plumbing.errors import NotFiniteError
 
 
 @given(st.text())
@@ -39,3 +46,18 @@ def test_what_is_no_formula_stays_as_it_is(cell):
 def test_the_mark_can_be_taken_away_again(cell):
     assert unmark_formula(mark_formula(cell)) == cell
     assert unmark_formula(mark_formula(mark_formula(cell))) == mark_formula(cell)
+
+
+@given(st.text(max_size=50), st.integers(1, 60))
+def test_what_is_brief_is_one_line_and_no_longer_than_allowed(text, most):
+    shown = brief(text, most)
+    assert len(shown) <= most and shown.splitlines() in ([shown], [])
+    assert shown == visible(text) or shown.endswith("…")
+
+
+def test_an_error_names_its_file_once_and_stays_what_it_was():
+    for said in ("no column\nat all", "a.csv:3: no column", "x" * 9999):
+        with pytest.raises(NotFiniteError) as error, naming("a.csv"):
+            raise NotFiniteError(said)
+        assert str(error.value).count("a.csv") == 1 and len(str(error.value)) < 400
+        assert len(str(error.value).splitlines()) == 1

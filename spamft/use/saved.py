@@ -128,6 +128,12 @@ def _fill(card: dict, path: Path) -> nn.Module:
     weights = read_tensors(path)
     if card["gpt"]["n_layers"] > len(weights):  # before as many are built
         raise SpamftError(f"{path} has too few tensors for the layers of {CARD}")
+    names = card["label_names"]
+    words = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not words or len(set(names)) != len(names):
+        raise SpamftError(
+            f"{path.parent}: label_names of {CARD} must be different words"
+        )
     model = _build(card)
     check_tensors(weights, model.state_dict(), path)
     model.load_state_dict(weights, assign=True)
@@ -152,7 +158,8 @@ def _repeat_canary(
     """Raise SpamftError unless the model reads and answers as it did when saved."""
     [ids] = model.encode([canary["text"]], tokenizer)
     again, logits = _logits(model, ids), torch.tensor(canary["logits"])
-    same = ids == canary["ids"] and again.shape == logits.shape
+    shape = (len(model.label_names),)
+    same = ids == canary["ids"] and again.shape == logits.shape == shape
     if not same or not torch.allclose(again, logits, atol=1e-3, rtol=1e-3):
         raise SpamftError(
             f"{folder}: for {canary['text']!r} the loaded model gives "

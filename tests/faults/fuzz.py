@@ -26,7 +26,15 @@ __all__ = ["hostile_checkpoint", "message_file", "reseal", "spoil"]
 
 TEXTS = (
     *("see you at 5", "WIN £1,000 NOW; call", 'a "quoted" word', "two\nlines", "äß 😀"),
-    *("", "tab\tinside", "NA", "line\x85sep\u2028arated", "x" * 300, "it's; 'so'"),
+    *(
+        "",
+        "a\rreturn",
+        "tab\tinside",
+        "NA",
+        "line\x85sep\u2028arated",
+        "x" * 300,
+        "it's; 'so'",
+    ),
 )
 BITS = (
     *(b'"', b"'", b'""', b"\0", b"\r", b"\n", b"\r\n", b"\t", b",", b";", b"\\", b" "),
@@ -34,6 +42,10 @@ BITS = (
     *(b"\xc2\x85", b"\x85", b"\xe2\x80\xa8", b"\xff", b"\x1b[2J", b"\x1a", b"=1+1"),
     *(b"ham\t", b"spam\t", b"v1,v2,", b"Label,Text\n", b"\n\n", b'\n"', b'","'),
 )
+NUMBERS = {  # labels as numbers, more than a number has room for
+    **{"ham": "9" * 20, "spam": "8" * 5000},
+    **{"0": "007", "1": "1" * 18, "a": "٣", "b": "12"},
+}
 HEADERS = (
     b'"Label";"Text"ham;"Text"\n',
     b'v1,v2,"\n',
@@ -64,7 +76,7 @@ Bytes = Callable[[Random, bytes], bytes]
 def message_file(draw: Random) -> bytes:
     """A file of messages in one of the known layouts, spoilt up to three times."""
     raw = draw.choice(LAYOUTS)(_rows(draw))
-    for _ in range(draw.choice((0, 1, 1, 1, 2, 3))):
+    for _ in range(draw.choice((0, 1, 1, 1, 1, 2, 3))):
         raw = draw.choice(SPOILERS)(draw, raw)
     return raw
 
@@ -73,14 +85,16 @@ def _rows(draw: Random) -> list[list[str]]:
     labels = draw.choice((("ham", "spam"), ("ham", "spam"), ("0", "1"), ("a", "b")))
     return [
         [draw.choice(labels), f"{draw.choice(TEXTS)} {chr(97 + i % 26)}"]
-        for i in range(draw.choice((2, 12, 40)))
+        for i in range(draw.choice((2, 12, 40, 40)))
     ]
 
 
 def _uci(rows: list[list[str]]) -> bytes:
     flat = (text.replace("\n", " ") for _, text in rows)
     lines = zip(rows, flat, strict=True)
-    return "".join(f"{row[0]}\t{text}\n" for row, text in lines).encode()
+    ours = {"0": "ham", "a": "ham", "1": "spam", "b": "spam"}
+    known = ((ours.get(row[0], row[0]), text) for row, text in lines)
+    return "".join(f"{label}\t{text}\n" for label, text in known).encode()
 
 
 def _table(delimiter: str, header: str, ending: str = "\n") -> Callable:
@@ -102,7 +116,7 @@ LAYOUTS = (
     *(_table("\t", "label\ttext"), _table(",", "Label,Text", "\r\n")),
     lambda rows: b"\xef\xbb\xbf" + _table(",", "Label,Text")(rows),
     lambda rows: _table(",", "Label,Text")(rows).decode().encode("utf-16"),
-    lambda rows: _uci(rows).decode().replace("ham", "99999999999999999999").encode(),
+    lambda rows: _table(",", "Label,Text")([[NUMBERS[a], b] for a, b in rows]),
     lambda rows: _table(",", "Text,Label")([row[::-1] for row in rows]),
 )
 

@@ -25,6 +25,7 @@ from spamft.data import load_splits, read_messages
 from spamft.gpt import GPT, GPTConfig
 from spamft.methods.lora import LoRAConfig, add_lora
 from spamft.methods.lora_files import load_adapter, save_adapter
+from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.formats import stream_rows
@@ -66,22 +67,23 @@ def watchdog() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def complaint(work: Callable[[], object], path: Path) -> str | None:
-    """What breaks the law in this outcome of `work`, or None."""
+def outcome(work: Callable[[], object], path: Path) -> tuple[str, str]:
+    """("a result", "refused" or "broken", what breaks the law)."""
     try:
         with watchdog():
             work()
     except (SpamftError, OSError) as error:
         said = str(error)
         if str(path) not in said:
-            return f"does not name the file: {said[:200]!r}"
+            return "broken", f"does not name the file: {said[:200]!r}"
         if len(said.splitlines()) != 1 or len(said) > SHORT + len(str(path)):
-            return f"not one short line: {said[:200]!r}"
+            return "broken", f"not one short line: {said[:200]!r}"
+        return "refused", ""
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a panic of Rust is one, too
-        return f"{type(error).__name__}: {str(error)[:200]}"
-    return None
+        return "broken", f"{type(error).__name__}: {str(error)[:200]}"
+    return "a result", ""
 
 
 class Trials:
@@ -91,17 +93,21 @@ class Trials:
         self.done, self.broken, self.started = Counter(), {}, time.monotonic()
 
     def try_out(self, name: str, seed: int, work: Callable, path: Path) -> None:
-        self.done[name] += 1
-        if found := complaint(work, path):
+        end, found = outcome(work, path)
+        self.done[name, end] += 1
+        if end == "broken":
             kind = re.sub(r"\d+", "0", found).replace(str(path), "")[:60]
             self.broken.setdefault((name, kind), f"{name}, seed {seed}: {found}")
 
     def check(self) -> None:
         took = time.monotonic() - self.started
-        print(dict(self.done), f"{took:.1f} s, at most {memory() / 2**20:.0f} MiB")
+        counts = ", ".join(f"{n} {' '.join(key)}" for key, n in self.done.items())
+        print(f"{counts}; {took:.1f} s, at most {memory() / 2**20:.0f} MiB")
         if self.broken:  # one of each kind
             pytest.fail("\n".join(list(self.broken.values())[:40]), pytrace=False)
         assert memory() < MOST
+        ends = {end for _, end in self.done}
+        assert len(SEEDS) < 50 or ends == {"a result", "refused"}
 
 
 def memory() -> int:
@@ -152,12 +158,15 @@ def valid(tokenizer, tmp_path) -> dict[str, Path]:
     """A folder of each kind, and a checkpoint, as they were written."""
     gpt, ranks = GPT(SHAPE, seed=1), tokenizer._mergeable_ranks
     save(GPTClassifier(gpt), tmp_path / "saved", tokenizer)
+    answers = [tokenizer.encode_ordinary(f" {name}") for name in ("a", "b")]
+    by_prompt = PromptClassifier(gpt, ("a", "b"), answers, instruction="Q?")
+    save(by_prompt, tmp_path / "prompted", tokenizer)
     save_gpt2(gpt, tmp_path / "model")
     save_bpe(ranks, tmp_path / "model" / "vocabulary.tiktoken")
     learner = GPTClassifier(GPT(SHAPE, seed=1))
     add_lora(learner, LoRAConfig(2))
     save_adapter(learner, tmp_path / "adapter")
-    return {name: tmp_path / name for name in ("saved", "model", "adapter")}
+    return {name: tmp_path / name for name in ("saved", "prompted", "model", "adapter")}
 
 
 def spoilt(valid: Path, seed: int) -> tuple[Random, Path]:
@@ -181,10 +190,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_whatever_a_saved_classifier_holds_and_no_change_goes_unseen(valid):
-    trials, whole = Trials(), contents(valid["saved"])
+@pytest.mark.parametrize("kind", ["saved", "prompted"])
+def test_whatever_a_saved_classifier_holds_and_no_change_goes_unseen(valid, kind):
+    trials, whole = Trials(), contents(valid[kind])
     for seed in SEEDS:
-        _, folder = spoilt(valid["saved"], seed)
+        _, folder = spoilt(valid[kind], seed)
 
         def work(folder=folder):
             load(folder).classify("hi")
@@ -194,13 +204,14 @@ def test_whatever_a_saved_classifier_holds_and_no_change_goes_unseen(valid):
     trials.check()
 
 
-def test_whatever_a_sealed_classifier_holds(valid):
+@pytest.mark.parametrize("kind", ["saved", "prompted"])
+def test_whatever_a_sealed_classifier_holds(valid, kind):
     trials = Trials()
     for seed in SEEDS:
-        draw, folder = spoilt(valid["saved"], seed)
+        draw, folder = spoilt(valid[kind], seed)
         if draw.random() < 0.5:  # the card alone
             shutil.rmtree(folder)
-            shutil.copytree(valid["saved"], folder)
+            shutil.copytree(valid[kind], folder)
         fuzz.reseal(draw, folder)
         trials.try_out("load", seed, lambda f=folder: load(f).classify("hi"), folder)
     trials.check()
