@@ -6,7 +6,7 @@ nothing dropped: what does not fit raises SpamftError with file and line.
 """
 
 import csv
-import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +20,21 @@ KAGGLE_HEADER = "v1,v2,"  # of the copy named spam.csv
 # Names of the label and the text column that are known without being told
 KNOWN_COLUMNS = (("Label", "Text"), ("label", "text"), ("v1", "v2"))
 
+_FIRST = re.compile(r"[^\n]*")
+# A line with its end, which inside quotes is part of the text
+_LINE = re.compile(r"[^\r\n]+(?:\r\n?|\n|\Z)|\r\n?|\n")
+
 
 def read_pairs(
     path: Path, text: str | None = None, label: str | None = None
 ) -> list[tuple[str, str]]:
     """Every (label, text) of the file; `text` and `label` name columns of a header."""
     raw = path.read_bytes()
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise SpamftError(f"{path} is empty: expected one message per line")
     content = _decode(raw, path)
-    header = content.split("\n", 1)[0].rstrip("\r")
+    del raw  # a file may be large: hold it once
+    header = _FIRST.match(content).group().rstrip("\r")
     if columns := _find_columns(header, text, label):
         limit = csv.field_size_limit(len(content) + 1)  # a message may be any length
         try:
@@ -136,10 +141,9 @@ def _read_table(
     content: str, delimiter: str, label_at: int, text_at: int, path: Path
 ) -> Iterator[tuple[str, str]]:
     kaggle = content.startswith(KAGGLE_HEADER) and (label_at, text_at) == (0, 1)
-    # newline="": a line end inside quotes is part of the text
-    file = io.StringIO(content, newline="")
+    lines = (line.group() for line in _LINE.finditer(content))
     # Kaggle's copy escapes quotes in two ways at once, which is not strictly CSV
-    reader = csv.reader(file, delimiter=delimiter, strict=not kaggle)
+    reader = csv.reader(lines, delimiter=delimiter, strict=not kaggle)
     line = 1  # where the row starts: it may span several
     try:
         width = len(next(reader))

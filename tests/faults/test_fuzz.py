@@ -1,6 +1,7 @@
 """Whatever bytes a file holds: a result, or one short line of ours that names it.
 
-`SPAMFT_FAULTS` is how many files and folders of each kind are tried.
+`SPAMFT_FAULTS` is how many files and folders of each kind are tried, counted from
+`SPAMFT_FAULTS_FROM`.
 """
 
 import os
