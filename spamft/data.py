@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from spamft.plumbing.archive import Archive, fetch_member
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import Patience
 from spamft.plumbing.files import whole_file
@@ -114,10 +115,12 @@ def label_names(df: pd.DataFrame) -> tuple[str, ...]:
             "the labels are class ids already: call label_names before encode_labels"
         )
     names = df["Label"].unique()
-    numbers = all(name.isdecimal() for name in names)  # 2 before 10
+    numbers = all(map(_is_number, names))  # 2 before 10
     names = tuple(sorted(names, key=int if numbers else str))
     if len(names) < 2:
-        raise SpamftError(f"expected at least 2 classes, found only {list(names)}")
+        raise SpamftError(
+            f"expected at least 2 classes, found only {brief(list(names))}"
+        )
     return names
 
 
@@ -152,8 +155,8 @@ def encode_labels(df: pd.DataFrame, names: Sequence[str] = UCI_LABELS) -> pd.Dat
     if len(unknown):
         label, index = unknown["Label"].tolist()[0], unknown.index[0]
         raise SpamftError(
-            f"unknown label {label!r} at index {index} ({len(unknown)} such rows): "
-            f"expected one of {list(known)}"
+            f"unknown label {brief(repr(label))} at index {index} "
+            f"({len(unknown)} such rows): expected one of {brief(list(known))}"
         )
     return df if done else df.assign(Label=df["Label"].map(ids).astype("int64"))
 
@@ -222,7 +225,7 @@ def load_splits(folder: Path | str = ".") -> Splits:
         read_messages(Path(folder) / f"{name}.csv", **columns)
         for name in Splits._fields
     ]
-    if all(part["Label"].str.fullmatch(r"0|[1-9]\d*").all() for part in parts):
+    if all(part["Label"].str.fullmatch("0|[1-9][0-9]{0,17}").all() for part in parts):
         parts = [part.astype({"Label": "int64"}) for part in parts]
     return Splits(*parts)
 
@@ -239,7 +242,7 @@ def _read_as_the_lecture(path: Path) -> pd.DataFrame:
             keep_default_na=False,  # a message "null" is text; the UCI file has none
         )
     except ValueError as error:  # pandas' ParserError is one
-        raise SpamftError(f"{path}: {' '.join(str(error).split())}") from error
+        raise SpamftError(f"{path}: {brief(' '.join(str(error).split()))}") from error
     if not df["Label"].isin(UCI_LABELS).all():
         raise SpamftError(
             f"{path} is not laid out like the UCI file: use lecture=False"
@@ -250,7 +253,12 @@ def _read_as_the_lecture(path: Path) -> pd.DataFrame:
 def _are_ids(labels: pd.Series, names: Sequence[str]) -> bool:
     """Whether labels, as words, are class ids, as finetune's CSV files have them."""
     words = set(labels)
-    return all(word.isdecimal() for word in words) and not words <= set(names)
+    return all(map(_is_number, words)) and not words <= set(names)
+
+
+def _is_number(word: str) -> bool:
+    """Whether a label is a number, of a size that pandas has room for."""
+    return word.isascii() and word.isdecimal() and len(word) < 19
 
 
 def _part_of_group(groups: pd.Series, train_end: int, validation_end: int) -> pd.Series:

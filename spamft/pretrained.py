@@ -13,6 +13,7 @@ from spamft.gpt import GPT, GPTConfig
 from spamft.models.backbone import Architecture
 from spamft.models.hub import download_weights, is_at_hand
 from spamft.models.layout import Layout, open_weights
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import read_json, write_json
@@ -183,13 +184,14 @@ def _read_config(path: Path) -> GPTConfig:
     except KeyError as error:
         raise SpamftError(f"{path}: GPT-2's entry {error} is missing") from None
     except SpamftError as error:
-        raise SpamftError(f"{path}: not a GPT-2 config: {error}") from None
+        raise SpamftError(f"{path}: not a GPT-2 config: {brief(error)}") from None
     wanted = _FIXED | {"n_inner": 4 * sizes["emb_dim"]}
     for name, value in wanted.items():
         found = theirs.get(name)
         if found is not None and found != value:
+            what = brief(repr(found))
             raise SpamftError(
-                f"{path}: {name} is {found!r}, but spamft's GPT has {value!r}"
+                f"{path}: {name} is {what}, but spamft's GPT has {value!r}"
             )
     return config
 

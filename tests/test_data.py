@@ -361,6 +361,14 @@ def test_a_message_null_is_text_to_the_lecture_too(tmp_path):
     assert read_messages(path, lecture=True)["Text"].tolist() == ["null", "NA"]
 
 
+def test_numbers_too_long_for_a_number_are_words(tmp_path):
+    labels = ["9" * 20, "8" * 5000] * 3
+    df = pd.DataFrame({"Label": labels, "Text": list("abcdef")})
+    assert label_names(df) == ("8" * 5000, "9" * 20)
+    save_splits(Splits(df, df, df), tmp_path)
+    assert load_splits(tmp_path).train["Label"].tolist() == labels
+
+
 def test_lecture_is_for_the_uci_layout(tmp_path):
     path = tmp_path / "file.csv"
     path.write_text("Label,Text\nham,a\n")

@@ -103,6 +103,7 @@ def spoil(folder, change) -> None:
     save_file(tensors, path)
 
 
+NORM = "base_model.model.transformer.ln_f."
 FIRST = "base_model.model.transformer.h.0.attn.c_attn.lora_"
 
 
@@ -110,6 +111,12 @@ FIRST = "base_model.model.transformer.h.0.attn.c_attn.lora_"
     "change, message",
     [
         (lambda t: t.pop("base_model.model.score.weight"), "has no class head"),
+        (lambda t: t.pop(NORM + "bias"), "ln_f.bias is missing"),
+        (lambda t: t.pop(NORM + "weight"), "ln_f.weight is missing"),
+        (
+            lambda t: t.update({NORM + "weight": torch.ones(3)}),
+            r"norm's weight .*\(3,\)",
+        ),
         (lambda t: t.pop(FIRST + "B.weight"), "c_attn.lora_A.weight is no update"),
         (lambda t: t.update({FIRST + "A.weight": torch.zeros(3, 16)}), r"\(4, 16\)"),
         (lambda t: t.update({"odd.lora_A.weight": torch.zeros(1)}), "odd.lora_A.weig"),
@@ -141,6 +148,18 @@ def test_kinds_of_lora_that_we_do_not_have_are_refused(finetuned, tiny_gpt, tmp_
         load_adapter(other, tmp_path / "adapter")
     with pytest.raises(ValueError, match=r"adapter_config\.json is missing"):
         load_adapter(other, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("rank", [0, -1, 4.0, True, 10**400, "4", None, 5])
+def test_whatever_rank_its_card_says_the_folder_is_named(
+    finetuned, tiny_gpt, tmp_path, rank
+):
+    path = tmp_path / "adapter" / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"r": rank}))
+    other = GPTClassifier(type(tiny_gpt)(tiny_gpt.config))
+    with pytest.raises(ValueError, match="adapter") as error:
+        load_adapter(other, tmp_path / "adapter")
+    assert len(str(error.value)) < 500 and not lora_layers(other)
 
 
 def test_there_must_be_something_to_save(model, tmp_path):

@@ -58,6 +58,23 @@ def test_every_tensor_that_does_not_fit_is_named_and_nothing_is_changed():
     assert all(t.equal(before[n]) for n, t in model.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(()),
+        torch.ones(1, 1, 1),
+        torch.ones(3, 3, dtype=torch.complex64),
+        torch.ones(3, 3, dtype=torch.float8_e5m2),
+        torch.full((3, 3), 1e300, dtype=torch.float64),
+    ],
+    ids=str,
+)
+def test_tensors_of_odd_shapes_and_types_are_named(tensor):
+    theirs = LAYOUT.export(Model()) | {"model.h.0.dense.weight": tensor}
+    with pytest.raises(SpamftError, match="here: h.0.dense.weight"):
+        LAYOUT.fill(Model(), theirs, "here")
+
+
 def test_a_second_copy_of_a_shared_matrix_must_be_the_same():
     theirs = LAYOUT.export(Model())
     LAYOUT.fill(Model(), theirs | {"head.weight": theirs["model.wte.weight"]}, "here")
@@ -73,6 +90,9 @@ def test_a_folder_without_weights_is_refused(tmp_path):
         ("[]", "expected an object, found list"),
         ("{}", "expected an entry 'weight_map'"),
         ('{"weight_map": {"a": "../b"}}', "names '../b', which is not in the folder"),
+        ('{"weight_map": {"a": ".."}}', "names '..', which is not in the folder"),
+        ('{"weight_map": {"a": 5}}', "names 5, which is not in the folder"),
+        ('{"weight_map": {"a": [], "b": ""}}', "expected an entry 'weight_map'"),
     ):
         index.write_text(text)
         with pytest.raises(SpamftError, match=complaint):

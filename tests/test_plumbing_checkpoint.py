@@ -2,6 +2,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from spamft.plumbing import checkpoint
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.errors import SpamftError
 
@@ -61,6 +62,17 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         (tmp_path / "file").write_bytes(damaged)
         with pytest.raises(SpamftError, match="file: not a checkpoint of spamft"):
             load_checkpoint(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "rest", ["[" * 100_000, "5", '{"tensor": []}', '{"dict": [[[], 1]]}', "9" * 5000]
+)
+def test_whatever_a_tree_with_the_right_digest_holds(tmp_path, rest):
+    metadata = {"tree": rest, "sha256": checkpoint._sha256({}, rest)}
+    save_file({}, tmp_path / "file", metadata)
+    with pytest.raises(SpamftError, match="file: not a checkpoint of spamft") as error:
+        load_checkpoint(tmp_path / "file")
+    assert len(str(error.value)) < 400 + len(str(tmp_path))
 
 
 def test_tensors_of_another_program_are_refused(tmp_path):

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from made_messages import PIECES, repeated
 
 from spamft.plumbing.display import (
+    brief,
     in_counts,
     in_markdown,
     mark_formula,
+    naming,
     unmark_formula,
     visible,
 )
+from spamft.plumbing.errors import NotFiniteError
 
 
 @given(st.text())
@@ -88,3 +91,18 @@ def test_long_and_hostile_text_takes_time_in_proportion_to_its_length():
         assert unmark_formula(mark_formula(text)) == text
         assert len(in_markdown(text)) >= len(text)
     assert time.process_time() - began < 20
+
+
+@given(st.text(max_size=50), st.integers(1, 60))
+def test_what_is_brief_is_one_line_and_no_longer_than_allowed(text, most):
+    shown = brief(text, most)
+    assert len(shown) <= most and shown.splitlines() in ([shown], [])
+    assert shown == visible(text) or shown.endswith("…")
+
+
+def test_an_error_names_its_file_once_and_stays_what_it_was():
+    for said in ("no column\nat all", "a.csv:3: no column", "x" * 9999):
+        with pytest.raises(NotFiniteError) as error, naming("a.csv"):
+            raise NotFiniteError(said)
+        assert str(error.value).count("a.csv") == 1 and len(str(error.value)) < 400
+        assert len(str(error.value).splitlines()) == 1

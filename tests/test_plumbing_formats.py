@@ -59,6 +59,14 @@ def test_commas_at_the_end_of_kaggles_texts_stay(file):
     assert read_pairs(file('v1,v2,,,\nham,"wait,,,",,,\n')) == [("ham", "wait,,,")]
 
 
+def test_kaggles_empty_lines_are_no_rows_and_other_columns_no_reason_to_stumble(file):
+    assert read_pairs(file("v1,v2,,,\nham,a,,,\n\nspam,b\n")) == [
+        ("ham", "a"),
+        ("spam", "b"),
+    ]
+    assert read_pairs(file("v1,v2,Text,Label\n1,2,a,ham\n")) == [("ham", "a")]
+
+
 def test_a_first_message_that_looks_like_no_header_is_a_message(file):
     assert read_pairs(file('ham\t"id"x,\rLabel\n')) == [("ham", '"id"x,\rLabel')]
     assert read_pairs(file("ham\t" + "x" * 200_000))[0][0] == "ham"
@@ -80,6 +88,9 @@ def test_a_first_message_that_looks_like_no_header_is_a_message(file):
         ("Label,Text\nham,ok\n,text\n", ":3: expected a label, found an empty one"),
         ('Label,Text\nham,"a\nb"\nham,"never closed\n', ":4: unexpected end of data"),
         ('Label,Text\nham,"a"b\n', ":2: ',' expected after '\"'"),
+        ('"Label";"Text"ham;"Text"\nham;a\n', ":1: expected columns 'Label'"),
+        ('Label,"Text\nham,a\n', ":1: expected columns 'Label' and 'Text'"),
+        ("v1,v2,,,\nspa", ":2: expected 5 columns, found 1"),
         (b"ham\tok\nham\t\xff\n", ":2: byte 0xff is not UTF-8"),
     ],
 )
@@ -88,6 +99,14 @@ def test_what_does_not_fit_is_named_with_its_line(file, content, complaint):
     with pytest.raises(ValueError) as error:
         read_pairs(path)
     assert str(error.value).startswith(f"{path}{complaint}")
+
+
+@pytest.mark.parametrize("content", ["\U000e0001" * 999, "ham\ta\n" + "\0" * 9999])
+def test_however_long_or_odd_a_line_is_the_error_is_short(file, content):
+    path = file(content)
+    with pytest.raises(ValueError) as error:
+        read_pairs(path)
+    assert len(str(error.value)) < 350 + len(str(path))
 
 
 def test_a_missing_column_is_named(file):

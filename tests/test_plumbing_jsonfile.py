@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_every_flipped_bit_of_a_sealed_file_is_found(tmp_path):
 
 def test_a_file_without_a_seal_is_not_taken_for_one(tmp_path):
     write_json(tmp_path / "file", VALUE)
-    for value in (VALUE, VALUE | {"seal": 3}, VALUE | {"seal": ""}):
+    for value in (VALUE, VALUE | {"seal": 3}, VALUE | {"seal": ""}, {"seal": "a" * 63}):
         write_json(tmp_path / "file", value)
         with pytest.raises(SpamftError, match="does not fit its SHA-256"):
             read_sealed(tmp_path / "file")
@@ -57,6 +58,18 @@ def test_what_is_no_json_object_is_named(tmp_path, content, complaint):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(SpamftError, match=f"file: .*{complaint}|file: {complaint}"):
         read_json(tmp_path / "file")
+
+
+def test_a_short_seal_costs_no_memory(tmp_path):
+    """Were it replaced wherever it stands, the text would grow 64 times."""
+    (tmp_path / "file").write_text(json.dumps({"seal": "a", "b": "a" * 10**6}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SpamftError, match="does not fit its SHA-256"):
+            read_sealed(tmp_path / "file")
+        assert tracemalloc.get_traced_memory()[1] < 20 * 10**6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_missing_and_a_huge_one(tmp_path):

@@ -196,6 +196,21 @@ def test_a_classifier_by_prompt_comes_back_with_its_question(
     assert set(loaded.classify("hi").probabilities) == set(names)
 
 
+@pytest.mark.parametrize(
+    "names", [["a", ["b"]], ["a"], ["a", "a"], ["a", "b", "c"], [1, 2], "ab", {"a": 1}]
+)
+def test_whatever_names_a_sealed_card_of_a_prompt_holds(
+    tiny_gpt, tokenizer, tmp_path, names
+):
+    answers = [tokenizer.encode_ordinary(f" {name}") for name in "ab"]
+    model = PromptClassifier(tiny_gpt, ("a", "b"), answers, instruction="Q?")
+    save(model, tmp_path, tokenizer)
+    card = read_sealed(tmp_path / "classifier.json")
+    write_sealed(tmp_path / "classifier.json", card | {"label_names": names})
+    with pytest.raises(SpamftError, match="label_names|the loaded model gives"):
+        load(tmp_path)
+
+
 def test_a_runs_folder_opens_as_the_model_in_it(tiny_gpt, tokenizer, tmp_path):
     save(GPTClassifier(tiny_gpt), tmp_path / "run" / "model", tokenizer)
     assert load(tmp_path / "run").classify("hi") == load(

@@ -15,15 +15,17 @@ from torch import Tensor
 
 from spamft.classifier import GPTClassifier, folded_norm_bias
 from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
+from spamft.plumbing.display import brief, naming
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import read_json, write_json
-from spamft.plumbing.tensors import read_tensors, write_tensors
+from spamft.plumbing.tensors import are_finite, read_tensors, write_tensors
 from spamft.pretrained import LAYOUT
 
 __all__ = ["load_adapter", "save_adapter"]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+MOST = 2**24  # of a setting; above it a config is broken
 PREFIX = "base_model.model."  # PEFT's, before the names of the model it wraps
 HEAD, NORM = "score.weight", "transformer.ln_f."
 
@@ -90,9 +92,19 @@ def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
         if not (folder / name).is_file():
             raise SpamftError(f"{folder} holds no adapter: {name} is missing")
     config, stored = read_json(folder / CONFIG), read_tensors(folder / WEIGHTS)
+    with naming(folder):
+        return _put_in(model, config, stored, folder)
+
+
+def _put_in(
+    model: GPTClassifier, config: dict, stored: dict[str, Tensor], folder: Path
+) -> list[str]:
+    """Change `model` as `load_adapter` says, from what its two files hold."""
     for key, plain in _PLAIN.items():
         if config.get(key, plain) != plain and config.get(key):
-            raise SpamftError(f"{folder}: {key}={config[key]!r} is not supported here")
+            raise SpamftError(
+                f"{folder}: {key}={brief(repr(config[key]), 80)} is not supported here"
+            )
     tensors = {key.removeprefix(PREFIX): tensor for key, tensor in stored.items()}
     head, norm = tensors.pop(HEAD, None), _take_norm(tensors)
     if head is None:
@@ -116,7 +128,10 @@ def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
 
 def _read_config(config: dict, pairs: dict, folder: Path) -> LoRAConfig:
     numbers = [config.get("r"), config.get("lora_alpha"), config.get("lora_dropout", 0)]
-    if not all(isinstance(n, (int, float)) for n in numbers):
+    # a bool is an int, and no float holds the largest ints
+    if type(numbers[0]) is not int or not all(
+        type(n) in (int, float) and abs(n) <= MOST for n in numbers
+    ):
         raise SpamftError(f"{folder / CONFIG}: r, lora_alpha, lora_dropout: no numbers")
     return LoRAConfig(*numbers, tuple(pairs))
 
@@ -124,7 +139,11 @@ def _read_config(config: dict, pairs: dict, folder: Path) -> LoRAConfig:
 def _take_norm(tensors: dict[str, Tensor]) -> list[Tensor]:
     """The final norm's weight and bias, or nothing."""
     keys = (f"{NORM}weight", f"{NORM}bias")
-    return [tensors.pop(key) for key in keys] if keys[0] in tensors else []
+    if missing := [key for key in keys if key not in tensors]:
+        if len(missing) == 1:
+            raise SpamftError(f"{PREFIX}{missing[0]} is missing")
+        return []
+    return [tensors.pop(key) for key in keys]
 
 
 def _pairs(
@@ -158,8 +177,9 @@ def _check(
         raise SpamftError(f"{next(iter(taken))} has LoRA already: merge_lora first")
     layers = dict(model.named_modules())
     expected = {"the head": (head, tuple(model.head.weight.shape))}
-    for tensor in norm:
-        expected["the final norm"] = (tensor, tuple(model.gpt.final_norm.weight.shape))
+    for what, tensor in zip(("weight", "bias"), norm, strict=False):
+        shape = tuple(model.gpt.final_norm.weight.shape)
+        expected[f"the final norm's {what}"] = (tensor, shape)
     for name, (A, B) in pairs.items():
         if name not in layers:
             raise SpamftError(f"{folder}: the model has no layer {name!r}")
@@ -167,7 +187,7 @@ def _check(
         expected[f"A of {name}"] = (A, (rank, layer.in_features))
         expected[f"B of {name}"] = (B, (layer.out_features, rank))
     for what, (tensor, shape) in expected.items():
-        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+        if not are_finite(tensor):
             raise SpamftError(f"{folder}: {what} holds no finite numbers")
         if tuple(tensor.shape) != shape:
             raise SpamftError(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spamft.models.backbone import Architecture, Backbone
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
 from spamft.pretrained import GPT2
@@ -26,7 +27,8 @@ def load_backbone(folder: Path | str) -> Backbone:
     kind = read_json(path).get("model_type", "gpt2")
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise SpamftError(f"{path}: model_type {kind!r} is not one of {known}")
+        what = brief(repr(kind))
+        raise SpamftError(f"{path}: model_type {what} is not one of {known}")
     return ARCHITECTURES[kind].load(Path(folder))
 
 

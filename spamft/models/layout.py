@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
-from spamft.plumbing.tensors import read_tensors
+from spamft.plumbing.tensors import FLOATS, are_finite, read_tensors
 
 __all__ = ["Layout", "open_weights"]
 
@@ -47,24 +48,17 @@ class Layout:
         known = {theirs for _, theirs, _ in pairs}
         problems = [f"missing {t}" for _, t, _ in pairs if t not in weights]
         problems += [f"extra {theirs}" for theirs in weights if theirs not in known]
-        filled = {}
         for ours, theirs, flip in pairs:
             if theirs in weights:
-                tensor = weights[theirs].T if flip else weights[theirs]
-                if tensor.shape != expected[ours].shape:
-                    shape = expected[ours].T.shape if flip else expected[ours].shape
-                    problems.append(
-                        f"{theirs} has shape {tuple(weights[theirs].shape)}, "
-                        f"expected {tuple(shape)}"
-                    )
-                if not tensor.is_floating_point():
-                    problems.append(f"{theirs} is {tensor.dtype}, expected a float")
-                elif not torch.isfinite(tensor.float()).all():
-                    problems.append(f"{theirs} holds numbers that are not finite")
-                filled[ours] = tensor.float()
+                shape = expected[ours].T.shape if flip else expected[ours].shape
+                problems += _misfits(theirs, weights[theirs], shape)
         if problems:
             more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-            raise SpamftError(f"{source}: {'; '.join(problems[:5])}{more}")
+            raise SpamftError(f"{source}: {brief('; '.join(problems[:5]))}{more}")
+        filled = {
+            ours: (weights[theirs].T if flip else weights[theirs]).float()
+            for ours, theirs, flip in pairs
+        }
         model.load_state_dict(filled, assign=True)
 
     def export(self, model: nn.Module) -> dict[str, Tensor]:
@@ -100,11 +94,23 @@ class Layout:
             return
         copy, original = self.tied
         untied, tied = weights.pop(copy, None), weights.get(original)
-        if untied is not None and tied is not None and not torch.equal(untied, tied):
+        if untied is None or tied is None or tied.dtype not in FLOATS:
+            return  # `fill` refuses what is no float
+        if untied.dtype != tied.dtype or not torch.equal(untied, tied):
             raise SpamftError(
                 f"{source}: {copy} differs from {original}, but this architecture "
                 "uses one matrix for both"
             )
+
+
+def _misfits(name: str, tensor: Tensor, shape: torch.Size) -> Iterator[str]:
+    """What is wrong with a tensor that should have this shape."""
+    if tensor.shape != shape:
+        yield f"{name} has shape {tuple(tensor.shape)}, expected {tuple(shape)}"
+    if tensor.dtype not in FLOATS:
+        yield f"{name} is {tensor.dtype}, expected a float of 16, 32 or 64 bits"
+    elif not are_finite(tensor):
+        yield f"{name} holds numbers that are not finite"
 
 
 def open_weights(folder: Path) -> dict[str, Tensor]:
@@ -129,7 +135,9 @@ def _weight_files(folder: Path) -> list[Path]:
         shards = sorted(set(read_json(index)["weight_map"].values()))
     except (KeyError, TypeError, AttributeError):
         raise SpamftError(f"{index}: expected an entry 'weight_map'") from None
+    there = {path.name for path in folder.iterdir()}
     for shard in shards:
-        if Path(shard).name != shard or not (folder / shard).exists():
-            raise SpamftError(f"{index} names {shard!r}, which is not in the folder")
+        if shard not in there:
+            what = brief(repr(shard))
+            raise SpamftError(f"{index} names {what}, which is not in the folder")
     return [folder / shard for shard in shards]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
 from spamft.plumbing.tensors import write_tensors
@@ -43,9 +44,13 @@ def load_checkpoint(path: Path | str) -> dict:
             tensors = {name: file.get_tensor(name).clone() for name in names}
         if metadata["sha256"] != _sha256(tensors, metadata["tree"]):
             raise ValueError("damaged, its SHA-256 is another")
-        return _put_back(json.loads(metadata["tree"]), tensors)
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise SpamftError(f"{path}: not a checkpoint of spamft: {error}") from error
+        found = _put_back(json.loads(metadata["tree"]), tensors)
+        if not isinstance(found, dict):
+            raise ValueError(f"holds a {type(found).__name__}")
+        return found
+    except Exception as error:  # a file of strangers: whatever it makes of it
+        reason = brief(" ".join(str(error).split()))
+        raise SpamftError(f"{path}: not a checkpoint of spamft: {reason}") from error
 
 
 def digest(tree: Any) -> str:

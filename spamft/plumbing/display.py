@@ -1,6 +1,8 @@
-"""Text of strangers, made harmless for a terminal, a page and a spreadsheet.
+"""Text of strangers, made harmless for a terminal, a page, an error and a spreadsheet.
 
 visible(text)            control characters as symbols, so that none of them acts
+brief(text)              the same, cut to what an error may quote
+naming(path)             the errors of a block name the file that they are about
 in_markdown(text)        nothing in it formats, links or ends a table's cell
 in_counts(counts)        "4,825 ham, 747 spam", of many names only the first
 mark_formula(cell)       an apostrophe before what a spreadsheet would compute
@@ -9,9 +11,23 @@ unmark_formula(cell)     the exact inverse
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["in_counts", "in_markdown", "mark_formula", "unmark_formula", "visible"]
+from spamft.plumbing.errors import SpamftError
+
+__all__ = [
+    "brief",
+    "in_counts",
+    "in_markdown",
+    "mark_formula",
+    "naming",
+    "unmark_formula",
+    "visible",
+]
+
+SHORT = 300  # characters that are quoted in an error
 
 # C0 controls have pictures in Unicode; the others that act get their number: C1
 # controls, line and paragraph separators, overrides of direction, halves of a pair
@@ -65,6 +81,32 @@ def in_counts(counts: Mapping[str, int], most: int = 10) -> str:
     line = ", ".join(f"{count:,} {visible(str(name))}" for name, count in pairs)
     rest = len(counts) - len(pairs)
     return f"{line}, and {rest:,} labels more" if rest else line
+
+
+def brief(text: object, most: int = SHORT) -> str:
+    r"""`text` on one line, as `visible` shows it, and cut after `most` characters.
+
+    >>> brief("WIN\nnow"), brief("x" * 99, 9)
+    ('WIN␊now', 'xxxxxxxx…')
+    """
+    shown = visible(str(text)[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Let every SpamftError of the block name `path`, on one short line.
+
+    >>> with naming("a.csv"):
+    ...     raise SpamftError("no such column")
+    Traceback (most recent call last):
+    spamft.plumbing.errors.SpamftError: a.csv: no such column
+    """
+    try:
+        yield
+    except SpamftError as error:
+        said = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise type(error)(brief(said, SHORT + len(str(path)))) from error
 
 
 def mark_formula(cell: str) -> str:

@@ -6,10 +6,11 @@ nothing dropped: what does not fit raises SpamftError with file and line.
 """
 
 import csv
-import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["UCI_LABELS", "has_header", "read_pairs", "stream_rows"]
@@ -19,16 +20,21 @@ KAGGLE_HEADER = "v1,v2,"  # of the copy named spam.csv
 # Names of the label and the text column that are known without being told
 KNOWN_COLUMNS = (("Label", "Text"), ("label", "text"), ("v1", "v2"))
 
+_FIRST = re.compile(r"[^\n]*")
+# A line with its end, which inside quotes is part of the text
+_LINE = re.compile(r"[^\r\n]+(?:\r\n?|\n|\Z)|\r\n?|\n")
+
 
 def read_pairs(
     path: Path, text: str | None = None, label: str | None = None
 ) -> list[tuple[str, str]]:
     """Every (label, text) of the file; `text` and `label` name columns of a header."""
     raw = path.read_bytes()
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise SpamftError(f"{path} is empty: expected one message per line")
     content = _decode(raw, path)
-    header = content.split("\n", 1)[0].rstrip("\r")
+    del raw  # a file may be large: hold it once
+    header = _FIRST.match(content).group().rstrip("\r")
     if columns := _find_columns(header, text, label):
         limit = csv.field_size_limit(len(content) + 1)  # a message may be any length
         try:
@@ -39,9 +45,11 @@ def read_pairs(
             raise SpamftError(f"{path} contains a header but no messages")
         return pairs
     if text or label or "\t" not in header:
-        raise SpamftError(
-            f"{path}:1: expected columns {label or 'Label'!r} and {text or 'Text'!r} "
-            f"in the header or `ham<TAB>message`, found {header[:80]!r}"
+        raise _refusal(
+            path,
+            1,
+            f"expected columns {label or 'Label'!r} and {text or 'Text'!r} "
+            f"in the header or `ham<TAB>message`, found {header[:80]!r}",
         )
     return list(_read_lines(content, path))
 
@@ -70,7 +78,7 @@ def _stream(path: Path, text: str) -> Iterator:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline().rstrip("\r\n")
             delimiter = max("\t,;", key=header.count)
-            names = next(csv.reader([header], delimiter=delimiter), [])
+            names = _cells(header, delimiter)
             if text not in names:
                 raise SpamftError(
                     f"expected a column {text!r} in the header, found {header[:80]!r}"
@@ -81,7 +89,7 @@ def _stream(path: Path, text: str) -> Iterator:
             for row in reader:
                 if row and len(row) != len(names):
                     raise SpamftError(_wrong_width(len(names), row, delimiter))
-                if row:
+                if row:  # an empty line is no row
                     yield row
                 line = reader.line_num + 2
     except UnicodeDecodeError as error:
@@ -90,7 +98,7 @@ def _stream(path: Path, text: str) -> Iterator:
             "save it as UTF-8 first"
         ) from None
     except (csv.Error, ValueError) as error:
-        raise SpamftError(f"{path}:{line}: {error}") from None
+        raise _refusal(path, line, error) from None
 
 
 def _decode(raw: bytes, path: Path) -> str:
@@ -114,7 +122,7 @@ def _find_columns(
         return None  # a message already, whatever it says
     for delimiter in "\t,;":
         try:
-            names = next(csv.reader([header], delimiter=delimiter), [])
+            names = _cells(header, delimiter)
         except csv.Error:  # not a header, or not of this delimiter
             continue
         for known_label, known_text in KNOWN_COLUMNS:
@@ -124,32 +132,39 @@ def _find_columns(
     return None
 
 
+def _cells(header: str, delimiter: str) -> list[str]:
+    """The cells of a header, which is one line and closes what it quotes."""
+    return next(csv.reader([header], delimiter=delimiter, strict=True), [])
+
+
 def _read_table(
     content: str, delimiter: str, label_at: int, text_at: int, path: Path
 ) -> Iterator[tuple[str, str]]:
-    kaggle = content.startswith(KAGGLE_HEADER)
-    # newline="": a line end inside quotes is part of the text
-    file = io.StringIO(content, newline="")
+    kaggle = content.startswith(KAGGLE_HEADER) and (label_at, text_at) == (0, 1)
+    lines = (line.group() for line in _LINE.finditer(content))
     # Kaggle's copy escapes quotes in two ways at once, which is not strictly CSV
-    reader = csv.reader(file, delimiter=delimiter, strict=not kaggle)
-    width = len(next(reader))
-    line = reader.line_num + 1  # where the row starts: it may span several
+    reader = csv.reader(lines, delimiter=delimiter, strict=not kaggle)
+    line = 1  # where the row starts: it may span several
     try:
+        width = len(next(reader))
+        line = reader.line_num + 1
         for row in reader:
-            if kaggle:  # texts that it broke at commas go on in the nameless columns
+            if row and len(row) != width and not (kaggle and len(row) > 1):
+                raise SpamftError(_wrong_width(width, row, delimiter))
+            if (
+                row and kaggle
+            ):  # texts that it broke at commas go on in the nameless columns
                 cells = row[1:]
                 while len(cells) > 1 and not cells[-1]:
                     cells.pop()
                 row = [row[0], ",".join(cells)]
-            elif row and len(row) != width:
-                raise SpamftError(_wrong_width(width, row, delimiter))
             if row:  # an empty line is no row
                 if not row[label_at]:
                     raise SpamftError("expected a label, found an empty one")
                 yield row[label_at], row[text_at]
             line = reader.line_num + 1
     except (csv.Error, ValueError) as error:
-        raise SpamftError(f"{path}:{line}: {error}") from None
+        raise _refusal(path, line, error) from None
 
 
 def _read_lines(content: str, path: Path) -> Iterator[tuple[str, str]]:
@@ -157,12 +172,16 @@ def _read_lines(content: str, path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(content.removesuffix("\n").split("\n"), start=1):
         label, tab, text = line.removesuffix("\r").partition("\t")
         if not tab:
-            raise SpamftError(f"{path}:{number}: expected a tab in {line[:80]!r}")
+            raise _refusal(path, number, f"expected a tab in {line[:80]!r}")
         if label not in UCI_LABELS:
-            raise SpamftError(
-                f"{path}:{number}: unknown label {label[:80]!r}, expected ham or spam"
-            )
+            what = f"unknown label {label[:80]!r}, expected ham or spam"
+            raise _refusal(path, number, what)
         yield label, text
+
+
+def _refusal(path: Path, line: int, what: object) -> SpamftError:
+    """The error for a line of a file, however long or odd what it quotes is."""
+    return SpamftError(f"{path}:{line}: {brief(what)}")
 
 
 def _wrong_width(width: int, row: list[str], delimiter: str) -> str:

@@ -9,12 +9,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
 
 __all__ = ["read_json", "read_sealed", "write_json", "write_sealed"]
 
-MOST = 64 * 2**20  # bytes: what is larger is no settings file
+MOST = 16 * 2**20  # bytes: what is larger is no settings file
 SEAL, OPEN = "seal", "0" * 64  # the entry, and what stands there when it is computed
 
 
@@ -27,7 +28,9 @@ def read_sealed(path: Path | str) -> dict[str, Any]:
     """What `write_sealed` wrote. Raises SpamftError if the text has changed since."""
     found, text = _parse(Path(path))
     seal = found.pop(SEAL, None)
-    if not isinstance(seal, str) or seal != _sha256(text.replace(seal, OPEN)):
+    # a shorter one might stand, and be replaced, at every place of the text
+    whole = isinstance(seal, str) and len(seal) == len(OPEN)
+    if not whole or seal != _sha256(text.replace(seal, OPEN)):
         raise SpamftError(
             f"{path}: its text does not fit its SHA-256: it is damaged, was changed by "
             "hand, or is of spamft before 0.2"
@@ -49,7 +52,7 @@ def _parse(path: Path) -> tuple[dict[str, Any], str]:
     except SpamftError:
         raise
     except (ValueError, OSError) as error:
-        raise SpamftError(f"{path}: not a JSON file: {error}") from None
+        raise SpamftError(f"{path}: not a JSON file: {brief(error)}") from None
     if not isinstance(found, dict):
         raise SpamftError(f"{path}: expected an object, found {type(found).__name__}")
     return found, text

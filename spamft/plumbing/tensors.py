@@ -8,10 +8,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["check_tensors", "read_tensors", "write_tensors"]
+__all__ = ["FLOATS", "are_finite", "check_tensors", "read_tensors", "write_tensors"]
 
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 SHOWN = 5  # problems that an error names
 
 
@@ -34,6 +36,12 @@ def read_tensors(path: Path | str) -> dict[str, Tensor]:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
+def are_finite(tensor: Tensor) -> bool:
+    """Whether these are numbers that a float32 can hold, none of them infinite."""
+    # not every operation knows the smaller floats, and complex ones would be halved
+    return tensor.dtype in FLOATS and bool(torch.isfinite(tensor.float()).all())
+
+
 def check_tensors(
     found: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: Path | str
 ) -> None:
@@ -51,11 +59,13 @@ def check_tensors(
             )
         elif tensor.dtype != like.dtype:
             problems.append(f"{name} is {tensor.dtype}, expected {like.dtype}")
-        elif not torch.isfinite(tensor).all():
+        elif not are_finite(tensor):
             problems.append(f"{name} holds numbers that are not finite")
     if problems:
         more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise SpamftError(f"{source}: {'; '.join(sorted(problems)[:SHOWN])}{more}")
+        raise SpamftError(
+            f"{source}: {brief('; '.join(sorted(problems)[:SHOWN]))}{more}"
+        )
 
 
 class _opened:
@@ -68,14 +78,16 @@ class _opened:
         try:
             self.file = safe_open(self.path, framework="pt")
             return self.file.__enter__()
-        except (SafetensorError, OSError, UnicodeError) as error:
+        except Exception as error:  # a file of strangers: whatever it makes of it
             raise self._refusal(error) from error
 
     def __exit__(self, kind, error, trace):
         self.file.__exit__(kind, error, trace)
-        if isinstance(error, (SafetensorError, OSError, RuntimeError)):
+        if isinstance(error, Exception):
             raise self._refusal(error) from error
 
     def _refusal(self, error: BaseException) -> SpamftError:
         reason = " ".join(str(error).split())
-        return SpamftError(f"{self.path}: not a safetensors file, or damaged: {reason}")
+        return SpamftError(
+            f"{self.path}: not a safetensors file, or damaged: {brief(reason)}"
+        )

@@ -20,7 +20,7 @@ from spamft.data import (
     random_split,
     read_messages,
 )
-from spamft.plumbing.display import in_counts, visible
+from spamft.plumbing.display import in_counts, naming, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError, Patience
 from spamft.plumbing.formats import has_header
@@ -122,10 +122,11 @@ def open_splits(
         cache_dir=cache_dir,
         progress=progress,
     )
-    names = label_names(df)
-    used = encode_labels(balance(df, seed=seed) if balanced else df, names)
-    groups = None if lecture else duplicate_groups(used)
-    splits = random_split(used, groups=groups, seed=seed)
+    with naming(data):
+        names = label_names(df)
+        used = encode_labels(balance(df, seed=seed) if balanced else df, names)
+        groups = None if lecture else duplicate_groups(used)
+        splits = random_split(used, groups=groups, seed=seed)
     return PreparedData(df, source, names, splits, balanced, lecture, seed)
 
 

@@ -16,7 +16,9 @@ from spamft.classifier import GPTClassifier
 from spamft.models.architectures import ARCHITECTURES, name_of
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.device import pick_device
+from spamft.plumbing.display import SHORT, brief
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import DownloadError
 from spamft.plumbing.files import sha256, whole_folder
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.modes import evaluation_mode
@@ -93,12 +95,20 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
         model = _fill(card, folder / WEIGHTS)
         tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
+    except DownloadError as error:  # of its tokenizer: what to do takes many lines
+        raise DownloadError(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, SpamftError) and str(folder) in reason:
-            raise
-        raise SpamftError(f"{folder}: not a saved classifier: {reason}") from error
+        raise _refusal(error, folder) from error
     return Saved(model.eval().to(pick_device(device)), tokenizer)
+
+
+def _refusal(error: Exception, folder: Path) -> SpamftError:
+    """The error for a folder that is no classifier: one short line that names it."""
+    said = str(error)
+    if not isinstance(error, SpamftError) or str(folder) not in said:
+        reason = " ".join(said.split()) or type(error).__name__
+        said = f"{folder}: not a saved classifier: {reason}"
+    return SpamftError(brief(said, SHORT + len(str(folder))))
 
 
 def _check_files(folder: Path, digests: dict[str, str]) -> None:
@@ -118,6 +128,12 @@ def _fill(card: dict, path: Path) -> nn.Module:
     weights = read_tensors(path)
     if card["gpt"]["n_layers"] > len(weights):  # before as many are built
         raise SpamftError(f"{path} has too few tensors for the layers of {CARD}")
+    names = card["label_names"]
+    words = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not words or len(set(names)) != len(names):
+        raise SpamftError(
+            f"{path.parent}: label_names of {CARD} must be different words"
+        )
     model = _build(card)
     check_tensors(weights, model.state_dict(), path)
     model.load_state_dict(weights, assign=True)
@@ -142,7 +158,8 @@ def _repeat_canary(
     """Raise SpamftError unless the model reads and answers as it did when saved."""
     [ids] = model.encode([canary["text"]], tokenizer)
     again, logits = _logits(model, ids), torch.tensor(canary["logits"])
-    same = ids == canary["ids"] and again.shape == logits.shape
+    shape = (len(model.label_names),)
+    same = ids == canary["ids"] and again.shape == logits.shape == shape
     if not same or not torch.allclose(again, logits, atol=1e-3, rtol=1e-3):
         raise SpamftError(
             f"{folder}: for {canary['text']!r} the loaded model gives "
