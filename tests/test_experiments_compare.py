@@ -12,6 +12,7 @@ from spamft.insight.baselines import BASELINES
 from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA
 from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.method import METHODS, Method, Recipe
+from spamft.plumbing.display import unmark_formula
 from spamft.pretrained import save_gpt2
 from spamft.sources import open_model, open_splits
 from spamft.tokenizer import save_bpe
@@ -132,3 +133,15 @@ def test_every_method_and_every_baseline_is_compared():
     assert {method.name for method in METHODS.values()} <= names
     assert set(BASELINES) <= names
     assert np.unique(list(ENTRIES)).size == len(ENTRIES)
+
+
+def test_no_name_of_a_method_can_act_in_a_file_or_in_a_line(place):
+    evil, lines = "=1+1|\n<img src=x>", []
+    table = run(place, {evil: BASELINES["majority class"]}, log=lines.append).table
+    assert table["method"].tolist() == [evil]
+    written = pd.read_csv(place / "out" / "compare.csv")
+    assert unmark_formula(written["method"][0]) == evil != written["method"][0]
+    page = (place / "out" / "compare.md").read_text()
+    assert r"| =1+1\|␊&lt;img src=x&gt; |" in page.replace(r"\=", "=")
+    assert all(map(str.isprintable, "".join(lines).replace("\n", " ")))
+    assert not any(line.startswith("<img") for line in "\n".join(lines).split("\n"))

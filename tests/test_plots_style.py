@@ -76,6 +76,13 @@ def test_text_of_users_is_drawn_as_it_is(name):
     figure.savefig(io.BytesIO(), format="png")
 
 
+def test_control_characters_of_users_have_one_symbol_that_the_font_knows():
+    figure, axes = paper()
+    axes.set_xlabel(literal("a\n\x1b[2J\ud83d"))
+    assert axes.get_xlabel() == "a\ufffd\ufffd[2J<U+D83D>"
+    figure.savefig(io.BytesIO(), format="png")
+
+
 def test_the_words_of_a_picture_cannot_act():
     data, metadata = paper("a\n\x1b[2J")[0]._repr_mimebundle_()
     assert data["text/plain"] == metadata["image/png"]["alt"] == "a␊␛[2J"

@@ -5,6 +5,7 @@ import json
 
 from spamft.cli.console import emit
 from spamft.cli.options import add_classifier_options
+from spamft.plumbing.display import visible
 
 __all__ = ["HELP", "add", "run"]
 
@@ -47,4 +48,4 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         emit(json.dumps({"data": source} | report_dict(report, names), indent=2))
     else:
-        emit(f"data: {source}\n{report.describe(names)}")
+        emit(f"data: {visible(source)}\n{report.describe(names)}")

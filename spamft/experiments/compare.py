@@ -32,7 +32,7 @@ from spamft.methods.method import METHODS, Method, describe
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
 from spamft.plumbing.checkpoint import digest
-from spamft.plumbing.display import mark_formula
+from spamft.plumbing.display import mark_formula, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
@@ -93,7 +93,7 @@ def compare(
     folder = Path(folder)
     with only_one(folder):
         _claim(folder, data, model)
-        log(f"data: {data}\nmodel: {model.source}")
+        log(f"data: {data}\nmodel: {visible(model.source)}")
         cells = {
             name: [
                 _cell(_Job(data, model, name, entry, seed, epochs, device), folder, log)
@@ -130,13 +130,14 @@ class _Job(NamedTuple):
 
 def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
     """The stored result of this job, or a new one that is stored."""
+    name = visible(job.name)
     slug = "".join(c if c.isalnum() else "-" for c in job.name.lower())
     path = folder / "cells" / f"{slug}-{job.seed}.json"
     if path.exists():
         cell = read_sealed(path)
         if cell.get("description") == job.description():
             return cell
-        log(f"{job.name}, seed {job.seed}: stored for other settings, so run again")
+        log(f"{name}, seed {job.seed}: stored for other settings, so run again")
     checkpoints = Checkpoints.beside(path, resume=True)
     with PeakMemory() as memory:
         if _method_of(job.entry):
@@ -147,7 +148,7 @@ def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
     cell = common | {"peak_bytes": memory.bytes} | cell
     write_sealed(path, cell)
     checkpoints.remove()
-    log(f"{job.name}, seed {job.seed}: accuracy {cell['accuracy']:.2%}")
+    log(f"{name}, seed {job.seed}: accuracy {cell['accuracy']:.2%}")
     return cell
 
 

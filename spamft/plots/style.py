@@ -1,5 +1,6 @@
 """The look of every picture: one paper, few colors, and words beside it."""
 
+import re
 from base64 import b64encode
 from io import BytesIO
 
@@ -89,6 +90,8 @@ def literal(text: object) -> str:
     """
     # between two dollars stands a formula, and a wrong one ends the drawing
     shown = visible(str(text)).replace("$", r"\$")
+    # matplotlib's font has no symbols for control characters
+    shown = re.sub("[\u2400-\u2421]", "\ufffd", shown)
     # no legend names a label that is empty or begins with an underscore; a space of no
     # width before it changes nothing that can be seen
     return shown if shown and not shown.startswith("_") else f"\u200b{shown}"
