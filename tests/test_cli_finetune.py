@@ -105,8 +105,7 @@ def test_ctrl_c_saves_nothing_as_if_it_were_whole(
     options = ["--overwrite"] if overwrite else []
     assert finetune(message_file, run, *options) == 130
     assert {p.name: p.stat().st_mtime_ns for p in run.rglob("*")} == before
-    assert run.exists() == overwrite
-    assert [path.name for path in tmp_path.glob(".*")] == [".run.progress"]
+    assert run.exists() == overwrite and not list(tmp_path.glob(".*"))
 
 
 def test_a_failed_run_leaves_nothing(message_file, tmp_path, capsys):

@@ -31,7 +31,7 @@ def test_an_earlier_process_is_resumed_only_if_wanted_and_the_same(tmp_path):
 
 
 def test_writing_takes_its_share_of_the_time_and_no_more(tmp_path):
-    kept = Checkpoints(tmp_path / "c", share=0.5)
+    kept = Checkpoints(tmp_path / "c", share=0.5, first=0.0)
     kept.begin(WHO)
     times = []
 

@@ -22,13 +22,20 @@ __all__ = ["Checkpoints"]
 class Checkpoints:
     """Progress that is kept in `folder`; with `resume` an earlier process's is used.
 
-    `share` is the share of the time that writing may take.
+    `share` is the share of the time that writing may take; the first one is written
+    after `first` seconds, the last one at the end, however short the training was.
     """
 
     def __init__(
-        self, folder: Path | str, *, resume: bool = False, share: float = 0.01
+        self,
+        folder: Path | str,
+        *,
+        resume: bool = False,
+        share: float = 0.01,
+        first: float = 10.0,
     ):
-        self.folder, self.resume, self.share = Path(folder), resume, share
+        self.folder, self.resume = Path(folder), resume
+        self.share, self.first = share, first
         self._path = self.folder / "progress.safetensors"
         self._identity: dict[str, Any] = {}
         self._log: Callable[[str], None] = lambda line: None
@@ -53,6 +60,7 @@ class Checkpoints:
         Raises SpamftError if the progress is that of another one.
         """
         self._identity, self._log = identity, log or self._log
+        self._next = time.monotonic() + self.first
         if not self._path.exists():
             if self.resume:
                 self._log("resume: no checkpoint, so it starts at the beginning")
