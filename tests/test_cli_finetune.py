@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -112,3 +115,21 @@ def test_a_failed_run_leaves_nothing(message_file, tmp_path, capsys):
     assert finetune(message_file, tmp_path / "r", "--lr", "1e30") == 2
     assert "not finite at step" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a Unix shell disturbs them")
+@pytest.mark.parametrize(
+    "disturbed", ["| head -1", ">&-", "2>&-", "<&-", "> /dev/full"]
+)
+def test_a_reader_that_goes_away_does_not_lose_the_training(
+    message_file, tmp_path, disturbed
+):
+    line = (
+        f'"$0" -m spamft finetune --data "$1" --model scratch --output "$2" {disturbed}'
+    )
+    out = tmp_path / "run"
+    command = ["sh", "-c", line, sys.executable, str(message_file), str(out)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr
+    assert metrics_of(out)["recipe"]["steps"] > 0
+    assert [path.name for path in tmp_path.glob(".*")] == []

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from spamft.experiments.checkpoints import Checkpoints
@@ -30,24 +28,23 @@ def test_an_earlier_process_is_resumed_only_if_wanted_and_the_same(tmp_path):
     assert again.begin(WHO, lines.append) is None and "at the beginning" in lines[2]
 
 
-def test_writing_takes_its_share_of_the_time_and_no_more(tmp_path):
-    kept = Checkpoints(tmp_path / "c", share=0.5, first=0.0)
+def test_writing_takes_its_share_of_the_time_and_no_more(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("spamft.experiments.checkpoints.time.monotonic", lambda: now[0])
+    kept, times = Checkpoints(tmp_path / "c", share=0.01, first=10.0), []
     kept.begin(WHO)
-    times = []
 
     def slow() -> dict:
-        times.append(time.monotonic())
-        time.sleep(0.05)
+        times.append(now[0] - 1000)
+        now[0] += 0.5
         return progress(len(times))
 
-    began = time.monotonic()
-    while time.monotonic() - began < 0.6:
+    for _ in range(2000):  # steps of a tenth of a second
+        now[0] += 0.1
         kept.write(slow, at_once=False)
-        time.sleep(0.001)
-    assert 2 <= len(times) <= 6
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.1
+    assert times == pytest.approx([10, 60.5, 111, 161.5], abs=0.3)
     kept.write(slow, at_once=True)
-    kept.write(slow, at_once=True)
+    assert len(times) == 5
     assert len(list((tmp_path / "c").iterdir())) == 1  # the older ones are gone
 
 

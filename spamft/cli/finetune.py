@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> None:
     if args.method:
         method_named(args.method)
     options = {f.name: getattr(args, f.name) for f in fields(FinetuneOptions)}
+    check_folder(args.output, args.overwrite)
     with only_one(args.output):
-        check_folder(args.output, args.overwrite)
         checkpoints = Checkpoints.beside(args.output, resume=args.resume)
         data = DataOptions(**given(args, DataOptions)).open(on_terminal())
         finished = finetune(
