@@ -11,10 +11,9 @@ The lecture, one file per step, lies at the top:
     evaluate.py    model + batches -> a Report
     train.py       model + batches -> a finetuned model and its history
 
-    trunk.py       the blocks that do not train run once, with the same results
-
 All else has a folder, each with a map of its own:
 
+    trunk/         the blocks that do not train run once, with the same results
     models/        other architectures with the same interface
     sources/       names and files -> messages and models
     methods/       every finetuning method: LoRA, QLoRA, instructions ...

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import tiktoken
 import torch
+from torch import nn
 
 from spamft.gpt import GPT, GPTConfig
 from spamft.tokenizer import PATTERN
@@ -57,6 +59,15 @@ def tiny_gpt() -> GPT:
     return GPT(
         GPTConfig(vocab_size=257, context_length=64, emb_dim=16, n_layers=2, n_heads=2)
     )
+
+
+@pytest.fixture
+def three_blocks(tiny_gpt) -> GPT:
+    """Large weights, so that errors show."""
+    gpt = GPT(replace(tiny_gpt.config, n_layers=3))
+    for parameter in gpt.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return gpt
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_the_frozen_blocks_outputs_are_read_and_not_computed_again(
     kept.lives = 1
     with pytest.raises(Killed):
         finetune(**setting, method="last_block", checkpoints=kept)
-    monkeypatch.setattr("spamft.trunk._Trunk.fill", None)
+    monkeypatch.setattr("spamft.trunk.cache._fill", None)
     lines = []
     finetune(**setting, method="last_block", checkpoints=kept, log=lines.append)
     assert any("read from" in line for line in lines)

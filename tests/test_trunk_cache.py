@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from spamft.batches import (
     SpamDataset,
@@ -16,10 +15,8 @@ from spamft.classifier import POOLINGS, GPTClassifier, Pooling, set_trainable
 from spamft.data import Splits, encode_labels
 from spamft.evaluate import evaluate, predict
 from spamft.gpt import GPT
-from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
-from spamft.methods.nf4 import quantize_linears
 from spamft.train import TrainConfig, fit
-from spamft.trunk import TrainablePart, cache_trunk, find_cut, last_token, plan_trunk
+from spamft.trunk import TrainablePart, cache_trunk, plan_trunk
 
 CONFIG = TrainConfig(epochs=3, lr=1e-3, eval_every=1)
 READINGS = [("last_real", False), ("last", True), ("mean", False), ("first", True)]
@@ -28,14 +25,6 @@ READINGS = [("last_real", False), ("last", True), ("mean", False), ("first", Tru
 @pytest.fixture(params=["head", "last_block", "last_two_blocks"])
 def scope(request):
     return request.param
-
-
-@pytest.fixture
-def three_blocks(tiny_gpt) -> GPT:
-    gpt = GPT(replace(tiny_gpt.config, n_layers=3))
-    for parameter in gpt.parameters():  # large weights: errors would show
-        nn.init.normal_(parameter, std=0.3)
-    return gpt
 
 
 def dataset_of(messages, tokenizer, fixed_width=False) -> TokenDataset:
@@ -114,43 +103,6 @@ def test_given_splits_it_returns_splits_in_their_order(three_blocks, tokenizer):
 # --- the last token alone ----------------------------------------------------------
 
 
-def with_lora(gpt):
-    add_lora(gpt, LoRAConfig(rank=4, also=()))
-    for layer in lora_layers(gpt).values():
-        nn.init.normal_(layer.B, std=0.3)
-
-
-@pytest.mark.parametrize("change", [lambda gpt: None, with_lora, quantize_linears])
-def test_one_token_at_a_position_equals_the_whole_block(three_blocks, change):
-    change(three_blocks)
-    x, positions = torch.randn(4, 9, 16), torch.tensor([0, 3, 8, 5])
-    block = three_blocks.blocks[0]
-    expected = block(x)[torch.arange(4), positions]
-    torch.testing.assert_close(
-        last_token(block, x, positions), expected, atol=1e-5, rtol=1e-5
-    )
-
-
-def test_one_token_has_the_same_gradients_as_the_whole_block(tiny_gpt):
-    block, gradients = tiny_gpt.blocks[0], []
-    at_4 = torch.tensor([4])
-    for read in (lambda x: last_token(block, x, at_4), lambda x: block(x)[:, 4]):
-        torch.manual_seed(1)
-        x = torch.randn(1, 9, 16, requires_grad=True)
-        block.zero_grad()
-        read(x).square().sum().backward()
-        gradients.append([x.grad, *(p.grad.clone() for p in block.parameters())])
-    for one, whole in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, whole, atol=1e-5, rtol=1e-4)
-
-
-def test_a_block_that_cannot_be_taken_apart_is_computed_whole():
-    block, x = nn.Linear(5, 5), torch.randn(2, 3, 5)
-    assert last_token(block, x, torch.tensor([0, 2])).equal(
-        block(x)[torch.arange(2), torch.tensor([0, 2])]
-    )
-
-
 def test_a_pooling_of_ones_own_is_cached_too(
     three_blocks, messages, tokenizer, monkeypatch
 ):
@@ -164,27 +116,6 @@ def test_a_pooling_of_ones_own_is_cached_too(
 # --- where the cut is, and what it costs --------------------------------------------
 
 
-@pytest.mark.parametrize("scope, cut", [("head", 3), ("last_block", 2), (3, 0), (2, 1)])
-def test_the_cut_is_where_training_starts(three_blocks, scope, cut):
-    model = GPTClassifier(three_blocks)
-    set_trainable(model, scope)
-    assert find_cut(model) == cut
-
-
-def test_a_training_norm_below_a_training_head_is_not_cached(three_blocks):
-    model = GPTClassifier(three_blocks)
-    set_trainable(model, "head")
-    three_blocks.final_norm.requires_grad_(True)
-    assert find_cut(model) == 2
-
-
-def test_a_training_embedding_leaves_nothing_to_cache(three_blocks):
-    model = GPTClassifier(three_blocks)
-    set_trainable(model, "head")
-    three_blocks.pos_emb.requires_grad_(True)
-    assert find_cut(model) == 0
-
-
 def test_when_all_trains_the_datasets_come_back_and_it_says_so(
     three_blocks, messages, tokenizer
 ):
@@ -194,30 +125,6 @@ def test_when_all_trains_the_datasets_come_back_and_it_says_so(
     learner, same = cache_trunk(model, datasets, log=lines.append)
     assert same is datasets and learner.plan is None
     assert lines == ["trunk: the first block trains, so nothing is cached"]
-
-
-def test_messages_with_the_same_tokens_are_computed_once(
-    three_blocks, messages, tokenizer
-):
-    model = GPTClassifier(three_blocks)
-    set_trainable(model, "last_block")
-    once, twice = messages, messages.loc[[*messages.index] * 2].reset_index(drop=True)
-    plans = [plan_trunk(model, [dataset_of(df, tokenizer)]) for df in (once, twice)]
-    assert plans[0] == plans[1]
-    assert plans[0].messages == 16
-    assert plans[0].tokens == sum(map(len, messages["Text"]))
-
-
-def test_the_size_is_known_and_told_before_the_pass(three_blocks, messages, tokenizer):
-    model, lines = GPTClassifier(three_blocks), []
-    datasets = [dataset_of(messages, tokenizer)]
-    for scope, rows in (("last_block", sum(map(len, messages["Text"]))), ("head", 16)):
-        set_trainable(model, scope)
-        assert plan_trunk(model, datasets).bytes == rows * 16 * 4
-        assert plan_trunk(model, datasets, torch.bfloat16).bytes == rows * 16 * 2
-    learner, _ = cache_trunk(model, datasets, log=lines.append)
-    assert "16 distinct messages" in lines[0] and "GFLOP/s" in lines[1]
-    assert learner.plan.seconds > 0
 
 
 def test_above_the_budget_the_states_lie_in_a_file_without_a_name(
@@ -239,7 +146,7 @@ def test_without_room_on_the_disk_all_blocks_run_and_it_says_so(
     model, lines = GPTClassifier(three_blocks), []
     set_trainable(model, "last_block")
     full = type("Usage", (), {"free": 5})
-    monkeypatch.setattr("spamft.trunk.shutil.disk_usage", lambda folder: full)
+    monkeypatch.setattr("spamft.trunk.cache.shutil.disk_usage", lambda folder: full)
     datasets = [dataset_of(messages, tokenizer)]
     learner, same = cache_trunk(
         model, datasets, memory_budget=9, folder=tmp_path, log=lines.append

@@ -1,0 +1,83 @@
+"""A model -> the part of it that trains, and of its last block only what is read.
+
+Shapes: B batch, T tokens, C channels, D channels per head, H heads, K classes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from spamft.classifier import POOLINGS, GPTClassifier
+from spamft.plumbing.errors import SpamftError
+from spamft.trunk.plan import TrunkPlan
+
+__all__ = ["TrainablePart", "find_cut", "last_token", "read"]
+
+
+def last_token(block: nn.Module, x: Tensor, positions: Tensor) -> Tensor:
+    """(B, T, C), (B,) -> (B, C): `block(x)[rows, positions]` at less cost.
+
+    The keys and values of every token are needed, but the query, output and MLP only of
+    the one that is read. A block without `project` is computed whole.
+    """
+    rows = torch.arange(len(x), device=x.device)
+    if not hasattr(block, "project"):
+        return block(x)[rows, positions]
+    q, k, v = block.project(x, positions)  # (B, H, 1, D), twice (B, H, T, D)
+    seen = torch.arange(x.shape[1], device=x.device) <= positions[:, None]  # (B, T)
+    gathered = block.gather(q, k, v, seen[:, None, None])  # (B, 1, C)
+    return block.finish(x[rows, positions], gathered[:, 0])
+
+
+class TrainablePart(nn.Module):
+    """The part of `model` after its first `cut` blocks; it shares the parameters.
+
+    With cut 0 that is all of it, and it takes token ids as the model does.
+    """
+
+    def __init__(
+        self, model: GPTClassifier, cut: int = 0, plan: TrunkPlan | None = None
+    ):
+        super().__init__()
+        self.model, self.cut, self.plan = model, cut, plan
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Token ids (B, T), hidden states (B, T, C) or, for the head alone, (B, C),
+        -> (B, K) class logits."""
+        if self.training and find_cut(self.model) < self.cut:
+            raise SpamftError(
+                "a parameter below the cached hidden states trains: cache them again"
+            )
+        if not x.is_floating_point():
+            x = self.model.gpt.embed(x)
+        if x.dim() == 3:
+            x = read(self.model, x, lengths, self.cut)
+        return self.model.head(x)
+
+
+def read(model: GPTClassifier, x: Tensor, lengths: Tensor, start: int = 0) -> Tensor:
+    """(B, T, C), what enters block `start`, -> (B, C), what the head reads."""
+    *blocks, last = model.gpt.blocks[start:]
+    for block in blocks:
+        x = block(x)
+    pooling = POOLINGS[model.pooling]
+    if pooling.position is None:
+        return pooling.read(model.gpt.final_norm(last(x)), lengths)
+    positions = pooling.position(lengths, x.shape[1])
+    return model.gpt.final_norm(last_token(last, x, positions))
+
+
+def find_cut(model: GPTClassifier) -> int:
+    """The number of blocks before the first parameter that trains.
+
+    0 if the embedding or the first block trains; the number of blocks if the head
+    alone does, and then the final norm belongs to the trunk too.
+    """
+    gpt = model.gpt
+    above = [*gpt.blocks, gpt.final_norm]
+    inside = {id(p) for part in above for p in part.parameters()}
+    if any(p.requires_grad for p in gpt.parameters() if id(p) not in inside):
+        return 0
+    for number, part in enumerate(above):
+        if any(p.requires_grad for p in part.parameters()):
+            return min(number, len(gpt.blocks) - 1)
+    return len(gpt.blocks)
