@@ -22,7 +22,7 @@ from spamft.insight.baselines import words, words_and_pieces
 from spamft.insight.calibrate import Rates, at_share, choose_threshold, spam_scores
 from spamft.sources import open_splits
 from spamft.sources.duplicates import put_aside
-from spamft.sources.messages import PreparedData
+from spamft.sources.splits import PreparedData
 from spamft.use.predict import dataset_for, predict_in_order
 
 SHARES = (0.13, 0.01)

@@ -26,7 +26,7 @@ from spamft.methods.heads import RandomWeights
 from spamft.methods.method import METHODS, Method
 from spamft.plots.style import Picture, colors, in_percent, paper
 from spamft.sources import open_splits
-from spamft.sources.messages import PreparedData
+from spamft.sources.splits import PreparedData
 
 SIZES, DRAWS, SEEDS = (16, 32, 64, 128), 10, (1, 2, 3, 4, 5)
 FEW_STEPS = 100  # optimizer steps, whatever the number of labels

@@ -15,6 +15,7 @@ All else has a folder, each with a map of its own:
 
     trunk/         the blocks that do not train run once, with the same results
     models/        other architectures with the same interface
+    reading/       files of messages as people have them -> columns and rows
     sources/       names and files -> messages and models
     methods/       every finetuning method: LoRA, QLoRA, instructions ...
     insight/       what the data hides, how far to trust a score, why it predicted spam

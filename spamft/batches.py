@@ -20,6 +20,7 @@ from spamft.data import Splits
 from spamft.plumbing.buckets import BucketSampler
 from spamft.plumbing.device import token_budget as default_token_budget
 from spamft.plumbing.errors import SpamftError
+from spamft.reading.frame import check_frame
 
 __all__ = [
     "Batch",
@@ -75,6 +76,7 @@ class TokenDataset(Dataset):
         self.pad_id = pad_id
         self.max_length = max_length or max(map(len, self.ids))
         self.width = self.max_length if fixed_width else None
+        self.cut = 0  # messages that were longer
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -107,16 +109,19 @@ class SpamDataset(TokenDataset):
         *,
         fixed_width: bool = False,
     ):
+        check_frame(df, "Label", "Text")
         if not len(df):
             raise SpamftError("no messages: the frame has no rows")
         if not pd.api.types.is_integer_dtype(df["Label"]):
             raise SpamftError("labels must be numbers: call encode_labels first")
         if max_length is not None and max_length < 1:
             raise SpamftError(f"{max_length=} must be at least 1 token")
-        ids = encode_texts(df["Text"].tolist(), tokenizer, max_length)
+        whole = encode_texts(df["Text"].tolist(), tokenizer)
+        ids = [each[:max_length] for each in whole]
         pad_id = tokenizer.eot_token  # GPT-2 has no padding token of its own
         labels = df["Label"].tolist()
         super().__init__(ids, labels, pad_id, max_length, fixed_width=fixed_width)
+        self.cut = sum(len(each) > self.max_length for each in whole)
 
 
 def encode_splits(
@@ -142,12 +147,8 @@ def encode_splits(
         SpamDataset(part, tokenizer, longest, fixed_width=fixed_width)
         for part in splits[1:]
     )
-    return Splits(
-        TokenDataset(
-            train.ids, train.labels, train.pad_id, longest, fixed_width=fixed_width
-        ),
-        *rest,
-    )
+    train.max_length, train.width = longest, longest if fixed_width else None
+    return Splits(train, *rest)
 
 
 def collate(

@@ -19,7 +19,10 @@ from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import Patience
 from spamft.plumbing.files import whole_file
-from spamft.plumbing.formats import UCI_LABELS, read_pairs
+from spamft.reading.frame import check_frame
+from spamft.reading.known import UCI_LABELS
+from spamft.reading.layout import Layout
+from spamft.reading.pairs import read_pairs
 
 __all__ = [
     "SMS_COLLECTION",
@@ -82,26 +85,24 @@ def read_messages(
     path: Path | str,
     lecture: bool = False,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
+    layout: Layout = Layout(),  # noqa: B008, it is frozen
 ) -> pd.DataFrame:
     """Read messages into the columns `Label` and `Text`, both strings.
 
     Opens the UCI file (no header, one `label<TAB>text` per line, quotation marks are
-    text), Kaggle's spam.csv, and any CSV or TSV in UTF-8 with a header; the last two
-    arguments name its columns if they are not called Text and Label. `lecture=True`
-    reads the UCI file as the lecture does, which takes `"` for quoting and so loses 2
-    of its 5,574 messages.
+    text), Kaggle's spam.csv, CSV, TSV, JSON lines, Parquet and Excel workbooks, as
+    `reading.table` does; `layout` says what the file does not, such as the names of its
+    columns. `lecture=True` reads the UCI file as the lecture does, which takes `"` for
+    quoting and so loses 2 of its 5,574 messages.
 
     Raises SpamftError with file, line and what was expected.
     """
     path = Path(path)
     if lecture:
-        if text_column or label_column:
-            raise SpamftError("lecture=True reads the UCI file, which names no columns")
+        if layout != Layout():
+            raise SpamftError("lecture=True reads the UCI file, which has one layout")
         return _read_as_the_lecture(path)
-    pairs = read_pairs(path, text_column, label_column)
-    return pd.DataFrame(pairs, columns=["Label", "Text"], dtype=str)
+    return pd.DataFrame(read_pairs(path, layout), columns=["Label", "Text"], dtype=str)
 
 
 def label_names(df: pd.DataFrame) -> tuple[str, ...]:
@@ -110,6 +111,7 @@ def label_names(df: pd.DataFrame) -> tuple[str, ...]:
     >>> label_names(pd.DataFrame({"Label": ["spam", "ham", "spam"]}))
     ('ham', 'spam')
     """
+    check_frame(df, "Label")
     if pd.api.types.is_integer_dtype(df["Label"]):
         raise SpamftError(
             "the labels are class ids already: call label_names before encode_labels"
@@ -129,6 +131,7 @@ def balance(df: pd.DataFrame, *, seed: int = 123) -> pd.DataFrame:
 
     The rarest class keeps all of its rows, in their order.
     """
+    check_frame(df, "Label")
     counts = df["Label"].value_counts()
     size, places = int(counts.min()), df.groupby("Label").indices
     parts = []
@@ -146,6 +149,7 @@ def encode_labels(df: pd.DataFrame, names: Sequence[str] = UCI_LABELS) -> pd.Dat
     Class ids stay as they are, so running it twice is harmless; ids written as text
     count too, unless all of them are `names`. Raises SpamftError for any other label.
     """
+    check_frame(df, "Label")
     ids = {name: number for number, name in enumerate(names)}
     if not pd.api.types.is_integer_dtype(df["Label"]) and _are_ids(df["Label"], names):
         df = df.astype({"Label": "int64"})
@@ -167,18 +171,21 @@ def random_split(
     validation_fraction: float = 0.1,
     *,
     groups: pd.Series | None = None,
+    stratified: bool = False,
     seed: int = 123,
 ) -> Splits:
     """Shuffle `df` and cut it into train, validation and test; test takes the rest.
 
     With `groups` (one value per row, on the index of `df`; see
     `sources.duplicates.duplicate_groups`) the rows of a group stay in one part, and
-    each cut moves to the nearest place where that is so.
+    each cut moves to the nearest place where that is so. `stratified` gives each part
+    its share of every label, as far as whole groups allow, and train one of each.
 
     >>> df = pd.DataFrame({"Label": ["ham"] * 10, "Text": list("abcdefghij")})
     >>> [len(part) for part in random_split(df)]
     [7, 1, 2]
     """
+    check_frame(df, "Label", "Text")
     fractions = (train_fraction, validation_fraction)
     if not (min(fractions) > 0 and sum(fractions) < 1):
         raise SpamftError(
@@ -193,6 +200,8 @@ def random_split(
     if df["_group"].isna().any():
         raise SpamftError("groups must give a value for every row of the frame")
     shuffled = df.sample(frac=1, random_state=seed).reset_index(drop=True)
+    if stratified:
+        shuffled = _interleave(shuffled)
     part_of = _part_of_group(shuffled.pop("_group"), train_end, validation_end)
     parts = [shuffled[part_of == i].reset_index(drop=True) for i in range(3)]
     if not all(map(len, parts)):
@@ -220,9 +229,9 @@ def save_splits(splits: Splits, folder: Path | str = ".") -> list[Path]:
 
 def load_splits(folder: Path | str = ".") -> Splits:
     """Read what `save_splits` wrote, unchanged; labels that are numbers become int."""
-    columns = {"text_column": "Text", "label_column": "Label"}
+    layout = Layout(text="Text", label="Label", quotes="csv")
     parts = [
-        read_messages(Path(folder) / f"{name}.csv", **columns)
+        read_messages(Path(folder) / f"{name}.csv", layout=layout)
         for name in Splits._fields
     ]
     if all(part["Label"].str.fullmatch("0|[1-9][0-9]{0,17}").all() for part in parts):
@@ -259,6 +268,21 @@ def _are_ids(labels: pd.Series, names: Sequence[str]) -> bool:
 def _is_number(word: str) -> bool:
     """Whether a label is a number, of a size that pandas has room for."""
     return word.isascii() and word.isdecimal() and len(word) < 19
+
+
+def _interleave(df: pd.DataFrame) -> pd.DataFrame:
+    """The rows in another order, in which each label is spread evenly.
+
+    A group of rows counts for its first row's label. Its place is the share of the
+    label's rows that come before its middle: of one group 0.5, which is in train; of
+    ten 0.05, 0.15 ... 0.95, of which a cut at 0.7 leaves seven.
+    """
+    sizes = df.groupby("_group", sort=False)["Label"].agg(["first", "size"])
+    by_label = sizes.groupby("first")["size"]
+    middle = by_label.cumsum() - sizes["size"] / 2
+    place = middle / by_label.transform("sum")
+    order = df["_group"].map(place).argsort(kind="stable")
+    return df.iloc[order].reset_index(drop=True)
 
 
 def _part_of_group(groups: pd.Series, train_end: int, validation_end: int) -> pd.Series:

@@ -3,7 +3,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from spamft.cli.options import DataOptions, add_options, given, option
+from spamft.cli.options import (
+    add_data_options,
+    add_options,
+    given,
+    open_data,
+    option,
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,14 @@ def test_without_defaults_only_what_was_named_is_given():
     assert given(args, Some) == {"size": 9}
 
 
+def opened(*arguments: str):
+    parser = argparse.ArgumentParser()
+    add_data_options(parser)
+    return open_data(parser.parse_args(arguments), progress=False)
+
+
 def test_the_options_of_data_open_it(message_file):
-    prepared = DataOptions(data=str(message_file), no_balance=True).open(False)
+    prepared = opened("--data", str(message_file), "--no-balance")
     assert sum(map(len, prepared.splits)) == 40 and not prepared.balanced
     with pytest.raises(ValueError, match="no file"):
-        DataOptions(data="nowhere").open(False)
+        opened("--data", "nowhere")

@@ -24,6 +24,7 @@ from spamft.data import (
     save_splits,
 )
 from spamft.plumbing.fetch import DownloadError
+from spamft.reading.layout import Layout
 
 SHARED = Path(__file__).parents[2] / "shared/data/uci_sms/sms+spam+collection.zip"
 UCI_ZIP = Path(os.environ.get("SPAMFT_UCI_ZIP", SHARED))
@@ -374,8 +375,8 @@ def test_lecture_is_for_the_uci_layout(tmp_path):
     path.write_text("Label,Text\nham,a\n")
     with pytest.raises(ValueError):
         read_messages(path, lecture=True)
-    with pytest.raises(ValueError, match="names no columns"):
-        read_messages(path, lecture=True, text_column="Text")
+    with pytest.raises(ValueError, match="has one layout"):
+        read_messages(path, lecture=True, layout=Layout(text="Text"))
 
 
 def test_both_columns_are_strings(tmp_path):

@@ -10,6 +10,7 @@ from spamft.experiments.finetune import finetune
 from spamft.gpt import GPTConfig
 from spamft.methods.method import METHODS
 from spamft.plumbing.errors import SpamftError
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
 
 
@@ -132,7 +133,7 @@ def test_any_number_of_classes(tmp_path):
         f"{name},{name} {chr(97 + i)}" for i in range(12) for name in ("x", "y", "z")
     ]
     path.write_text("team,body\n" + "\n".join(rows))
-    data = open_splits(path, text_column="body", label_column="team")
+    data = open_splits(path, layout=Layout(text="body", label="team"))
     for method in ("full", "features", "instructions"):
         run = finetune(data, "scratch", method, config={"epochs": 1})
         assert len(run.reports["test"].classes) == 3

@@ -5,7 +5,7 @@ import pytest
 
 import spamft
 from spamft.batches import make_bucketed_loader
-from spamft.data import load_splits
+from spamft.data import encode_labels, load_splits
 from spamft.evaluate import evaluate
 from spamft.experiments.finetune import finetune
 from spamft.experiments.run import RESULTS, check_folder
@@ -70,7 +70,7 @@ def test_the_saved_parts_and_model_are_those_of_the_run(file, tmp_path):
     run = run_of(file)
     folder = run.save(tmp_path / "run")
     saved = spamft.load(folder)
-    test = load_splits(folder).test
+    test = encode_labels(load_splits(folder).test, run.data.names)
     dataset = dataset_for(saved.model, test, saved.tokenizer)
     again = evaluate(saved.model, make_bucketed_loader(dataset))
     assert again.loss == pytest.approx(run.reports["test"].loss, abs=1e-6)

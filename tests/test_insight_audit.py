@@ -12,6 +12,7 @@ from made_messages import clean
 
 from spamft.data import Splits, encode_labels, read_messages
 from spamft.insight.audit import audit, audit_file
+from spamft.reading.layout import Layout
 from spamft.sources import open_splits
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "uci_sms"
@@ -97,10 +98,8 @@ def test_a_table_loses_nothing_to_quotation_marks(tmp_path):
 def test_the_columns_of_a_table_can_be_named(tmp_path):
     df = clean(60).rename(columns={"Label": "kind", "Text": "body"})
     df.to_csv(tmp_path / "m.csv", index=False)
-    columns = {"text_column": "body", "label_column": "kind"}
-    assert audit_file(tmp_path / "m.csv", **columns).rows == 60
-    with pytest.raises(ValueError, match="names no columns"):
-        audit_file(tmp_path / "m.zip", **columns)
+    layout = Layout(text="body", label="kind")
+    assert audit_file(tmp_path / "m.csv", layout=layout).rows == 60
 
 
 def test_it_reads_as_text_as_a_table_and_as_a_dict():

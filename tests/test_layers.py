@@ -10,7 +10,7 @@ import spamft
 
 FLOORS = [
     {"plumbing"},
-    {"data", "tokenizer", "gpt", "evaluate", "batches"},
+    {"reading", "data", "tokenizer", "gpt", "evaluate", "batches"},
     {"classifier", "train", "pretrained", "models", "sources"},
     {"trunk", "use.predict", "use.saved", "use.tables", "plots"},
     {"methods", "insight", "pretraining"},

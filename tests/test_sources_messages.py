@@ -9,6 +9,7 @@ import pytest
 
 from spamft import data
 from spamft.plumbing.fetch import DownloadError
+from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_model, open_splits
 
 CONTENT = b"ham\tsee you\nspam\tWIN\n"
@@ -58,7 +59,7 @@ def test_auto_takes_the_collection_that_lies_in_the_folder(offline, stand_in):
 def test_files_are_named_as_their_own_source(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("team,body\na,x\nb,y\n")
-    messages = open_messages(path, text_column="body", label_column="team")
+    messages = open_messages(path, layout=Layout(text="body", label="team"))
     assert messages.source == "mine.csv" and messages.df["Label"].tolist() == ["a", "b"]
     with pytest.raises(
         ValueError, match="no file 'none.csv': expected auto, uci, samp"

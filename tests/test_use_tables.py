@@ -4,6 +4,7 @@ import io
 import pytest
 
 from spamft.plumbing.errors import SpamftError
+from spamft.reading.layout import Layout
 from spamft.use.saved import load
 from spamft.use.tables import classify_table
 
@@ -16,7 +17,7 @@ def saved(run_folder):
 def test_a_table_keeps_its_columns_and_the_order_of_its_rows(saved, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text('id,body\n7,"WIN, Q\nNOW"\n8,see you at k\n9,"WIN, Q\nNOW"\n')
-    classify_table(saved, source, target, text_column="body")
+    classify_table(saved, source, target, layout=Layout(text="body"))
     with target.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["7", "8", "9"]

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from spamft.cli.console import emit
+from spamft.cli.options import add_reading_options, given
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -20,22 +21,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of this command."""
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="as --data of finetune: a file")
-    add("--text", metavar="NAME", help="the text column of a CSV or TSV")
-    add("--label", metavar="NAME", help="the label column of a CSV or TSV")
     add("--json", action="store_true", help="print everything, as JSON")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print what the audit found."""
     from spamft.insight.audit import audit_file
-    from spamft.sources import open_splits
+    from spamft.reading.layout import Layout
+    from spamft.sources.labels import LabelRules
 
     if not args.file.is_file():
         raise SpamftError(f"no file {str(args.file)!r}")
-    columns = {"text_column": args.text, "label_column": args.label}
-    try:
-        splits = open_splits(args.file, lecture=True, **columns).splits
-    except SpamftError:  # the lecture's parser cannot read it: the audit says why
-        splits = open_splits(args.file, **columns).splits
-    found = audit_file(args.file, splits, **columns)
+    layout, rules = Layout(**given(args, Layout)), LabelRules(**given(args, LabelRules))
+    found = audit_file(args.file, layout=layout, rules=rules)
     emit(json.dumps(found.to_dict(), indent=2) if args.json else found)

@@ -1,11 +1,14 @@
-"""Label texts: given as arguments, in a CSV, or one per line on standard input."""
+"""Label texts: given as arguments, in a file, or one per line on standard input.
+
+A text that begins with a dash goes behind two: spamft classify --model run -- "-50 %".
+"""
 
 import argparse
 from itertools import tee
 from pathlib import Path
 
-from spamft.cli.console import emit, is_typed, lines_of_input
-from spamft.cli.options import add_classifier_options
+from spamft.cli.console import emit, is_typed, lines_of_input, warn
+from spamft.cli.options import add_classifier_options, add_reading_options, given
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 
@@ -19,8 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_classifier_options(parser)
     add = parser.add_argument
     add("texts", nargs="*", metavar="TEXT", help="a message")
-    add("--file", type=Path, metavar="CSV", help="with a column of texts")
-    add("--text", default="Text", metavar="NAME", help="its name (default Text)")
+    add("--file", type=Path, metavar="FILE", help="with a column of texts")
     add(
         "--output",
         type=Path,
@@ -34,10 +36,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="write every cell as it is, for a program that reads the CSV; by default "
         "an apostrophe stands before what a spreadsheet would compute",
     )
+    add_reading_options(parser, labels=False)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print a label and its probability for each text, or write a CSV."""
+    from spamft.reading.layout import Layout
     from spamft.use.predict import classify_stream
     from spamft.use.saved import load
     from spamft.use.tables import classify_table
@@ -48,21 +52,35 @@ def run(args: argparse.Namespace) -> None:
         raise SpamftError("--output goes with --file")
     if args.output and args.output.exists() and not args.overwrite:
         raise SpamftError(f"{args.output} exists: choose another name or --overwrite")
-    saved = load(args.model, device=args.device)
+    saved, cut = load(args.model, device=args.device), []
     if args.file:
         classify_table(
             saved,
             args.file,
             args.output,
-            text_column=args.text,
+            layout=Layout(**given(args, Layout)),
             mark_formulas=not args.exact,
+            on_cut=cut.append,
         )
+        _tell_of(sum(cut), saved)
         return
     typed = not args.texts and is_typed()  # then each line is answered at once
     texts, kept = tee(args.texts or lines_of_input())
     verdicts = classify_stream(
-        saved.model, saved.tokenizer, texts, chunk_size=1 if typed else 8192
+        saved.model,
+        saved.tokenizer,
+        texts,
+        chunk_size=1 if typed else 8192,
+        on_cut=cut.append,
     )
     for text, (label, probabilities) in zip(kept, verdicts, strict=False):
         share = probabilities[label]
         emit(f"{visible(label)}\t{share:.4f}\t{visible(text)}", flush=typed)
+    _tell_of(sum(cut), saved)
+
+
+def _tell_of(cut: int, saved) -> None:
+    """Say on standard error, away from the results, what was not read to its end."""
+    if cut:
+        most = saved.model.max_length
+        warn(f"{cut:,} texts are longer than the {most:,} tokens that it reads: cut")

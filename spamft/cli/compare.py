@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from spamft.cli.console import on_terminal, say
-from spamft.cli.options import DEVICE_HELP, DataOptions, add_options, given
+from spamft.cli.options import DEVICE_HELP, add_data_options, open_data
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -19,7 +19,7 @@ HELP = "compare all finetuning methods and baselines on the same messages"
 def add(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of this command."""
     add = parser.add_argument
-    add_options(parser, DataOptions)
+    add_data_options(parser)
     add("--model", default="auto", help="a pretrained GPT, as in finetune")
     add("--output", required=True, type=Path, metavar="DIR", help="for the tables")
     add("--seeds", type=int, default=5, metavar="N", help="runs per method (default 5)")
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
             known = ", ".join([*METHODS, *ENTRIES])
             raise SpamftError(f"unknown method {name!r}: choose from {known}")
     compare(
-        DataOptions(**given(args, DataOptions)).open(on_terminal()),
+        open_data(args, progress=on_terminal()),
         open_model(args.model),
         args.output,
         entries={name: ENTRIES[name] for name in names},

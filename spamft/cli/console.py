@@ -1,13 +1,16 @@
 """What a command writes: its progress, which may get lost, and its results.
 
 say(line)      progress: if nobody can read it any more, the work goes on
+warn(line)     what the user should know of the results, on standard error
 emit(text)     the result itself: if it cannot be written, that is an error
 """
 
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TextIO
 
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
@@ -19,6 +22,7 @@ __all__ = [
     "on_terminal",
     "open_streams",
     "say",
+    "warn",
 ]
 
 
@@ -54,6 +58,12 @@ def say(line: object) -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, as long as the process
 
 
+def warn(line: object) -> None:
+    """Print a line on standard error, apart from results, if that is possible."""
+    with suppress(OSError, ValueError):
+        print(f"spamft: {visible(str(line))}", file=sys.stderr, flush=True)
+
+
 def emit(text: object, *, flush: bool = False) -> None:
     """Print a result; raises OSError or SpamftError if that is not possible."""
     if sys.stdout is None:
@@ -70,4 +80,23 @@ def lines_of_input() -> Iterable[str]:
     """The lines of standard input. Raises SpamftError if it is closed."""
     if sys.stdin is None:
         raise SpamftError("standard input is closed: give texts or --file")
-    return (line.rstrip("\r\n") for line in sys.stdin)
+    return _decoded(sys.stdin)
+
+
+def _decoded(stream: TextIO) -> Iterator[str]:
+    number = 0
+    try:
+        for number, line in enumerate(stream, start=1):
+            if odd := re.search("[\udc80-\udcff]", line):
+                raise _no_text(number, ord(odd.group()) - 0xDC00)
+            yield line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _no_text(number + 1, error.object[error.start]) from error
+
+
+def _no_text(line: int, byte: int) -> SpamftError:
+    return SpamftError(
+        f"standard input, line {line} or after: byte {byte:#04x} is not "
+        f"{sys.stdin.encoding}: name its encoding, as in PYTHONIOENCODING=cp1252, or "
+        "convert it first, as in `iconv -f cp1252 -t utf-8`"
+    )

@@ -18,7 +18,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from spamft.cli.console import on_terminal, say
-from spamft.cli.options import DEVICE_HELP, DataOptions, add_options, given, option
+from spamft.cli.options import (
+    DEVICE_HELP,
+    add_data_options,
+    add_options,
+    given,
+    open_data,
+    option,
+)
 
 __all__ = ["HELP", "FinetuneOptions", "add", "run"]
 
@@ -59,7 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="continue the same command where it was killed or interrupted",
     )
-    add_options(parser.add_argument_group("messages"), DataOptions)
+    add_data_options(parser)
     add_options(parser.add_argument_group("model and method"), FinetuneOptions)
     settings = parser.add_argument_group("training settings (default the method's)")
     add_options(settings, TrainConfig, keep_defaults=False)
@@ -85,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     check_folder(args.output, args.overwrite)
     with only_one(args.output):
         checkpoints = Checkpoints.beside(args.output, resume=args.resume)
-        data = DataOptions(**given(args, DataOptions)).open(on_terminal())
+        data = open_data(args, progress=on_terminal())
         finished = finetune(
             data,
             **options,

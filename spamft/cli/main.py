@@ -34,6 +34,8 @@ _SHORT_OF_MEMORY = re.compile(
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
+        if message.startswith("unrecognized") and self.prog.endswith(" classify"):
+            message += " (a text that begins with a dash goes behind --)"
         raise SpamftError(f"{message}; `{self.prog} --help` lists the options")
 
 

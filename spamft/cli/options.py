@@ -7,6 +7,7 @@ the field's own. So each option is defined once.
 import argparse
 import dataclasses
 import types
+from collections.abc import Container
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
@@ -15,8 +16,11 @@ __all__ = [
     "DEVICE_HELP",
     "DataOptions",
     "add_classifier_options",
+    "add_data_options",
     "add_options",
+    "add_reading_options",
     "given",
+    "open_data",
     "option",
 ]
 
@@ -30,20 +34,28 @@ def option(default: Any, help: str, metavar: str | None = None) -> Any:
 
 
 def add_options(
-    parser: argparse.ArgumentParser, options: type, *, keep_defaults: bool = True
+    parser: argparse.ArgumentParser,
+    options: type,
+    *,
+    keep_defaults: bool = True,
+    without: Container[str] = (),
 ) -> None:
     """Give `parser` an option for each field of the dataclass `options`.
 
     Without `keep_defaults` an option that is not given is None; see `given`.
     """
     for each in fields(options):
-        if "help" not in each.metadata:
+        if "help" not in each.metadata or each.name in without:
             continue
         name = "--" + each.name.replace("_", "-")
         text = each.metadata["help"]
         default = each.default if keep_defaults else None
         if each.type is bool:
             parser.add_argument(name, action="store_true", default=default, help=text)
+            continue
+        if each.metadata.get("several"):
+            metavar = each.metadata["metavar"]
+            parser.add_argument(name, action="append", help=text, metavar=metavar)
             continue
         if keep_defaults and each.default is not None and "default" not in text:
             text += f" (default {each.default})"
@@ -88,14 +100,14 @@ class DataOptions:
     data: str = option(
         "auto",
         "uci, the SMS Spam Collection, downloaded; sample, the bundled messages; auto "
-        "(default), uci or, with no network, sample; the zip of the collection; or any "
-        "CSV or TSV with a header",
+        "(default), uci or, with no network, sample; the zip of the collection; or a "
+        "file of your own: CSV, TSV, JSON lines, Parquet, Excel",
     )
-    text: str | None = option(
-        None, "the text column of a CSV or TSV (default Text)", "NAME"
+    validation: Path | None = option(
+        None, "a file with the validation part, instead of a tenth of the data", "FILE"
     )
-    label: str | None = option(
-        None, "the label column of a CSV or TSV (default Label)", "NAME"
+    test: Path | None = option(
+        None, "a file with the test part, instead of a fifth of the data", "FILE"
     )
     lecture: bool = option(
         False,
@@ -108,17 +120,41 @@ class DataOptions:
     split_seed: int = option(123, "seed of balancing and splitting", "N")
     cache_dir: Path = option(Path("data"), "where a download is kept", "DIR")
 
-    def open(self, progress: bool):
-        """The messages, ready to train on."""
-        from spamft.sources import open_splits
 
-        return open_splits(
-            self.data,
-            lecture=self.lecture,
-            balanced=not self.no_balance,
-            text_column=self.text,
-            label_column=self.label,
-            cache_dir=self.cache_dir,
-            seed=self.split_seed,
-            progress=progress,
-        )
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of a command that prepares messages to train on."""
+    add_options(parser.add_argument_group("messages"), DataOptions)
+    add_reading_options(parser)
+
+
+def add_reading_options(
+    parser: argparse.ArgumentParser, *, labels: bool = True
+) -> None:
+    """Give `parser` the options that say how a file of messages is read."""
+    from spamft.reading.layout import Layout
+    from spamft.sources.labels import LabelRules
+
+    group = parser.add_argument_group("reading a file")
+    add_options(group, Layout, without=() if labels else ("label",))
+    if labels:
+        add_options(parser.add_argument_group("doubtful labels"), LabelRules)
+
+
+def open_data(args: argparse.Namespace, *, progress: bool):
+    """The messages that the options name, ready to train on."""
+    from spamft.reading.layout import Layout
+    from spamft.sources import open_splits
+    from spamft.sources.labels import LabelRules
+
+    return open_splits(
+        args.data,
+        validation=args.validation,
+        test=args.test,
+        lecture=args.lecture,
+        balanced=not args.no_balance,
+        layout=Layout(**given(args, Layout)),
+        rules=LabelRules(**given(args, LabelRules)),
+        cache_dir=args.cache_dir,
+        seed=args.split_seed,
+        progress=progress,
+    )

@@ -38,8 +38,8 @@ from spamft.plumbing.files import whole_file
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.locks import only_one
 from spamft.sources.duplicates import put_aside
-from spamft.sources.messages import PreparedData
 from spamft.sources.models import Pretrained
+from spamft.sources.splits import PreparedData
 from spamft.train import train
 
 __all__ = ["ENTRIES", "AllRows", "Comparison", "Entry", "compare"]

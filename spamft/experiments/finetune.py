@@ -27,13 +27,14 @@ from spamft.methods.task import Lessons, Task
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
-from spamft.sources.messages import PreparedData, open_splits
 from spamft.sources.models import Pretrained, open_model
+from spamft.sources.splits import PreparedData, open_splits
 from spamft.train import Record, TrainConfig, TrainState
 from spamft.use.predict import predict_in_order
 
 __all__ = ["finetune", "lecture_config"]
 
+GPT2_CONTEXT = 1024  # tokens that it reads
 LECTURE_BATCHES = 5  # of the validation part, each time that the lecture evaluates
 Log = Callable[[str], None]
 
@@ -84,6 +85,9 @@ def finetune(
     setup = Setup(data, model, method, config, lecture, seed, where)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
+    if note := _note_on_cuts(task.encoded, model.gpt.config.context_length):
+        _tell(log, f"note: {note}")
+        setup = setup._replace(data=data._replace(notes=(*data.notes, note)))
     if checkpoints is not None:
         task = replace(task, keep=checkpoints.hidden)
     return _work(setup, task, seconds, checkpoints, log)
@@ -230,6 +234,22 @@ def _task(setup: Setup, pooling: str | None, max_length: int | None) -> Task:
     return Task(data.names, longest, pooling, data.splits, encoded, tokenizer)
 
 
+def _note_on_cuts(encoded: Splits, context: int) -> str:
+    """How many messages the model does not read to their end, and what would help."""
+    longest = encoded.train.max_length
+    counts = ", ".join(
+        f"{part.cut:,} of {len(part):,} {name}"
+        for name, part in encoded._asdict().items()
+        if part.cut
+    )
+    if not counts:
+        return ""
+    note = f"longer than {longest:,} tokens, and cut there: {counts} messages"
+    if encoded.train.cut and longest == context < GPT2_CONTEXT:
+        note += f"; --model gpt2 reads {GPT2_CONTEXT:,}"
+    return note
+
+
 def _reports(logits: dict[str, Tensor], data: PreparedData) -> dict:
     labels = {
         name: torch.tensor(part["Label"].tolist())
@@ -247,6 +267,8 @@ def _opened(
         raise SpamftError("lecture=True needs data opened with lecture=True, too")
     repeated = data.leaks["test"]["folded"]
     _tell(log, f"data: {data}; {repeated} of the test messages also occur in train")
+    for note in data.notes:
+        _tell(log, f"note: {note}")
     return data
 
 

@@ -7,7 +7,7 @@ run.save(folder)  metrics.json, history.csv, the pictures, the three parts, mode
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +28,8 @@ from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import existing_folder, whole_folder
 from spamft.plumbing.locks import only_one
-from spamft.sources.messages import PreparedData
 from spamft.sources.models import Pretrained
+from spamft.sources.splits import PreparedData
 from spamft.train import Record, TrainConfig
 from spamft.trunk import TrunkPlan
 from spamft.use.predict import Verdict, classify
@@ -114,8 +114,8 @@ class Run:
         own = [*RESULTS, *(f"model/{name}" for name in FILES)]
         with only_one(folder), whole_folder(folder, own) as made:
             check_folder(folder, overwrite)
-            save_splits(_as_names(self.data.splits, self.data.names), made)
-            _save_merged(self.model, made / "model", self.tokenizer)
+            save_splits(_as_names(self.data), made)
+            _save_merged(self, made / "model")
             columns = [each.name for each in fields(Record)]
             records = pd.DataFrame(map(asdict, self.history), columns=columns)
             records.to_csv(made / "history.csv", index=False)
@@ -157,12 +157,12 @@ def report_dict(report: Report, names: Iterable[str]) -> dict:
     }
 
 
-def _save_merged(model: nn.Module, folder: Path, tokenizer: tiktoken.Encoding) -> None:
-    taken = merge_lora(model)
+def _save_merged(run: Run, folder: Path) -> None:
+    taken = merge_lora(run.model)
     try:
-        save(model, folder, tokenizer)
+        save(run.model, folder, run.tokenizer, text_columns=run.data.text_columns)
     finally:
-        unmerge_lora(model, taken)
+        unmerge_lora(run.model, taken)
 
 
 def _pictures(run: Run) -> dict:
@@ -180,6 +180,7 @@ def _data_facts(data: PreparedData) -> dict:
         "rows": len(data.df),
         "classes": {name: int(counts[name]) for name in data.names},
         "balanced": data.balanced,
+        "notes": list(data.notes),
         "lecture": data.lecture,
         "split_seed": data.seed,
         "parts": dict(zip(Splits._fields, map(len, data.splits), strict=True)),
@@ -227,11 +228,12 @@ def _trunk_facts(trunk: TrunkPlan | None) -> dict | None:
     }
 
 
-def _as_names(splits: Splits, names: Sequence[str]) -> Splits:
-    """The parts with class ids, as in the lecture's files; with the names if these are
-    numbers, for which ids could be mistaken."""
-    ids = [str(number) for number in range(len(names))]
-    if not all(name.isdecimal() for name in names) or list(names) == ids:
-        return splits
-    named = dict(enumerate(names))
-    return Splits(*(part.assign(Label=part["Label"].map(named)) for part in splits))
+def _as_names(data: PreparedData) -> Splits:
+    """The parts with names for labels; with class ids, if the lecture's are wanted.
+
+    Ids could be mistaken for names that are numbers.
+    """
+    if data.lecture and not all(name.isdecimal() for name in data.names):
+        return data.splits
+    named = dict(enumerate(data.names))
+    return Splits(*(p.assign(Label=p["Label"].map(named)) for p in data.splits))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from spamft.batches import encode_texts
 from spamft.data import Splits, download, read_messages
 from spamft.insight.rendering import Line, as_html, as_text
 from spamft.insight.shortcuts import (
@@ -27,16 +28,23 @@ from spamft.insight.shortcuts import (
 from spamft.insight.suspects import MOST_LABELS, Suspect, find_suspects
 from spamft.plumbing.display import in_counts
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.formats import has_header
+from spamft.reading.frame import check_frame
+from spamft.reading.layout import Layout
+from spamft.reading.table import is_uci
 from spamft.sources.duplicates import (
     count_leaks,
     duplicate_groups,
     leaked_messages,
     near_duplicate_groups,
 )
+from spamft.sources.labels import LabelRules, find_doubts, strip_labels, tidy_labels
+from spamft.sources.messages import is_collection
+from spamft.sources.splits import open_splits
+from spamft.tokenizer import load_tokenizer
 
 __all__ = ["Audit", "Line", "Swallowed", "audit", "audit_file"]
 
+LONG = 256  # tokens that the bundled GPT reads
 MOJIBAKE = re.compile(PATTERNS["broken encoding"])
 
 
@@ -66,7 +74,10 @@ class Audit:
     mojibake: list[int]  # rows, from 0
     swallowed: list[Swallowed] = field(default_factory=list)
     read_by_pandas: int | None = None  # rows; None if no file was read
+    doubts: list[str] = field(default_factory=list)  # about labels, with a way out each
+    too_long: int = 0  # messages of more than LONG tokens
     leaks: dict[str, dict[str, int]] | None = None  # as `count_leaks` gives them
+    no_split: str | None = None  # why the messages cannot be cut in three parts
     leak_examples: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict:
@@ -87,6 +98,11 @@ class Audit:
         yield Line("rows", f"{self.rows:,} ({in_counts(self.classes)})")
         baseline = f"predicting it every time is right for {self.majority:.1%}"
         yield Line("most frequent label", baseline, self.majority)
+        for doubt in self.doubts:
+            yield Line("doubtful labels", doubt)
+        if self.too_long:
+            count = f"{self.too_long:,} of {self.rows:,} messages, which it cuts"
+            yield Line(f"over the bundled GPT's {LONG} tokens", count)
         if self.read_by_pandas is None:
             return
         reason = "; ".join(
@@ -110,6 +126,8 @@ class Audit:
         for name, leak in (self.leaks or {}).items():
             counts = f"{leak['exact']:,} exact, {leak['folded']:,} folded"
             yield Line(f"{name} messages in train", counts)
+        if self.no_split:
+            yield Line("cannot be split", self.no_split)
 
     def _about_shortcuts(self) -> Iterator[Line]:
         accuracy = f"balanced accuracy {self.length_rule:.1%}"
@@ -141,6 +159,7 @@ def audit(df: pd.DataFrame, splits: Splits | None = None) -> Audit:
 
     Raises SpamftError for fewer than two labels.
     """
+    check_frame(df, "Label", "Text")
     if df["Label"].nunique() < 2:
         raise SpamftError(f"an audit needs two labels, not {df['Label'].unique()}")
     df = df.reset_index(drop=True).astype({"Label": str})
@@ -158,6 +177,8 @@ def audit(df: pd.DataFrame, splits: Splits | None = None) -> Audit:
         length_rule=length_accuracy(df),
         suspects=find_suspects(df, groups),
         mojibake=[i for i, text in enumerate(df["Text"]) if MOJIBAKE.search(text)],
+        doubts=[str(doubt) for doubt in find_doubts(df)],
+        too_long=_count_longer(df["Text"]),
         leaks=count_leaks(splits) if splits else None,
         leak_examples=leaked_messages(splits)[:5] if splits else [],
     )
@@ -167,22 +188,28 @@ def audit_file(
     path: Path | str,
     splits: Splits | None = None,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
+    layout: Layout = Layout(),  # noqa: B008, it is frozen
+    rules: LabelRules = LabelRules(),  # noqa: B008, it is frozen
 ) -> Audit:
     """Read the file as `read_messages` does, and audit it and the reading.
 
-    The zip of the SMS Spam Collection works, too. Raises SpamftError.
+    Without `splits`, those that the lecture would cut. Doubtful labels are reported,
+    unless `rules` treat them. The zip of the SMS Spam Collection works, too. Raises
+    SpamftError if the file cannot be read.
     """
-    path, columns = Path(path), (text_column, label_column)
-    if path.suffix == ".zip":
-        if any(columns):
-            raise SpamftError(f"{path.name} holds no table: it names no columns")
+    path, why = Path(path), None
+    if is_collection(path):
         with tempfile.TemporaryDirectory() as folder:
             return audit_file(download(folder, archive=path), splits)
-    df = read_messages(path, text_column=text_column, label_column=label_column)
-    found = audit(df, splits)
-    if any(columns) or has_header(path):
+    df = read_messages(path, layout=layout)
+    try:
+        df, _ = tidy_labels(df, rules)
+    except SpamftError:  # `find_doubts` reports it
+        df, _ = strip_labels(df)
+    if splits is None:
+        splits, why = _cut_as_the_lecture(path, layout, rules)
+    found = replace(audit(df, splits), no_split=why)
+    if not is_uci(path, layout):
         return found  # quotation marks mean quoting in a table: nothing is lost
     try:
         by_pandas = read_messages(path, lecture=True)
@@ -191,6 +218,26 @@ def audit_file(
     return replace(
         found, swallowed=_swallowed(by_pandas), read_by_pandas=len(by_pandas)
     )
+
+
+def _cut_as_the_lecture(
+    path: Path, layout: Layout, rules: LabelRules
+) -> tuple[Splits | None, str | None]:
+    """(the three parts, None), or (None, why there are none)."""
+    rules = replace(rules, drop_unlabelled=True, trust_labels=True)
+    for lecture in (True, False):  # pandas may give up where the reader does not
+        try:
+            data = open_splits(path, lecture=lecture, layout=layout, rules=rules)
+            return data.splits, None
+        except SpamftError as error:
+            why = str(error)
+    return None, why
+
+
+def _count_longer(texts: pd.Series) -> int:
+    """How many texts have more than LONG of the bundled GPT's tokens."""
+    long = texts[texts.str.len() > LONG].tolist()  # a token has a character at least
+    return sum(len(ids) > LONG for ids in encode_texts(long, load_tokenizer("tiny")))
 
 
 def _swallowed(by_pandas: pd.DataFrame) -> list[Swallowed]:

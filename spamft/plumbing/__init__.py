@@ -17,7 +17,6 @@
     waiting.py      wait for work that may never end, but not for long
     archive.py      a published zip -> the one file of it that is wanted
     display.py      text of strangers, harmless for terminals, errors, spreadsheets
-    formats.py      a table of labelled texts -> (label, text) pairs
 
 Nothing here knows what a message is for, or what a model is.
 """

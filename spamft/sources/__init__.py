@@ -1,6 +1,8 @@
 """Names and files -> messages and models.
 
-    messages.py    "auto", "uci", "sample", a file -> messages; and ready to train on
+    messages.py    "auto", "uci", "sample", a file -> messages
+    labels.py      labels as people have them -> labels to train on
+    splits.py      messages ready to train on: balanced, numbered, in three parts
     models.py      "auto", "gpt2", "tiny", a folder -> a pretrained GPT
     collection.py  what stands behind a collection's name
     uci.py         the SMS Spam Collection
@@ -10,7 +12,8 @@
 The three calls that every notebook begins with can be imported from here.
 """
 
-from spamft.sources.messages import open_messages, open_splits
+from spamft.sources.messages import open_messages
 from spamft.sources.models import open_model
+from spamft.sources.splits import open_splits
 
 __all__ = ["open_messages", "open_model", "open_splits"]

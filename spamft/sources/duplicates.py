@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 
 from spamft.data import Splits
+from spamft.reading.frame import check_frame
 
 __all__ = [
     "count_leaks",
@@ -27,6 +28,7 @@ def duplicate_groups(df: pd.DataFrame) -> pd.Series:
     symbols, the spaces between words and the digits of numbers do not count. A message
     of nothing but punctuation and symbols is a duplicate only of itself.
     """
+    check_frame(df, "Text")
     folded = df["Text"].map(lambda text: _fold(text) or text)
     return pd.Series(pd.factorize(folded)[0], index=df.index, name="group")
 

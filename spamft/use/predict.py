@@ -1,6 +1,6 @@
 """A classifier + texts -> a label and probabilities for each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from spamft.batches import TokenDataset
+from spamft.batches import TokenDataset, encode_texts
 from spamft.classifier import GPTClassifier
 from spamft.plumbing.buckets import bucket
 from spamft.plumbing.device import token_budget as default_token_budget
@@ -18,7 +18,14 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
 from spamft.trunk import TrainablePart
 
-__all__ = ["Verdict", "classify", "classify_stream", "dataset_for", "predict_in_order"]
+__all__ = [
+    "Verdict",
+    "classify",
+    "classify_stream",
+    "count_cut",
+    "dataset_for",
+    "predict_in_order",
+]
 
 
 class Verdict(NamedTuple):
@@ -32,6 +39,10 @@ def classify(
     model: nn.Module, tokenizer: tiktoken.Encoding, texts: str | Iterable[str]
 ) -> Verdict | list[Verdict]:
     """A Verdict for one text, or one for each of many, in their order."""
+    if isinstance(texts, (pd.DataFrame, dict)):  # which would give its column names
+        raise SpamftError(
+            f"expected texts, not a {type(texts).__name__}: give a column, df['Text']"
+        )
     if isinstance(texts, str):
         return next(classify_stream(model, tokenizer, [texts]))
     return list(classify_stream(model, tokenizer, texts))
@@ -44,12 +55,13 @@ def classify_stream(
     *,
     chunk_size: int = 8192,
     token_budget: int | None = None,
+    on_cut: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Verdict]:
     """Classify texts as they come, holding no more than `chunk_size` of them at a time.
 
     Within a chunk the same text is classified once, in batches of similar length of at
     most `token_budget` tokens, by default what suits the device. Texts are cut after
-    `model.max_length` tokens.
+    `model.max_length` tokens; `on_cut` is told of how many in each chunk.
     """
     if chunk_size < 1:
         raise SpamftError(f"{chunk_size=} must be at least 1 message")
@@ -61,11 +73,22 @@ def classify_stream(
         read += len(chunk)
         distinct = list(dict.fromkeys(chunk))
         ids = model.encode(distinct, tokenizer)
+        on_cut(count_cut(model, chunk, tokenizer))
         examples = _dataset(model, ids, [0] * len(ids), tokenizer)
         rows = predict_in_order(model, examples, token_budget).softmax(-1).tolist()
         row_of = dict(zip(distinct, rows, strict=True))
         for text in chunk:
             yield _verdict(model.label_names, row_of[text])
+
+
+def count_cut(
+    model: nn.Module, texts: Sequence[str], tokenizer: tiktoken.Encoding
+) -> int:
+    """How many texts are longer than the `model.max_length` tokens that it reads."""
+    most = model.max_length
+    # a token has a byte at least, so short texts need no counting
+    long = [text for text in texts if len(text.encode()) > most]
+    return sum(len(ids) > most for ids in encode_texts(long, tokenizer))
 
 
 def dataset_for(

@@ -4,7 +4,7 @@ save(model, folder, tokenizer)    model.safetensors and classifier.json
 load(folder)                      Saved(model, tokenizer), checked against a canary
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from spamft.plumbing.files import sha256, whole_folder
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.modes import evaluation_mode
 from spamft.plumbing.tensors import check_tensors, read_tensors, write_tensors
+from spamft.pretrained import PUBLISHED
 from spamft.tokenizer import VOCABULARY, check_bpe, load_tokenizer, save_bpe
 from spamft.use.predict import Verdict, classify
 
@@ -40,13 +41,20 @@ class Saved:
 
     model: nn.Module
     tokenizer: tiktoken.Encoding
+    text_columns: tuple[str, ...] = ()  # that training read, where they had a name
 
     def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
         """A Verdict for one text, or one for each of many, in their order."""
         return classify(self.model, self.tokenizer, texts)
 
 
-def save(model: nn.Module, folder: Path | str, tokenizer: tiktoken.Encoding) -> None:
+def save(
+    model: nn.Module,
+    folder: Path | str,
+    tokenizer: tiktoken.Encoding,
+    *,
+    text_columns: Sequence[str] = (),
+) -> None:
     """Write all that `load` needs, as a folder that appears whole or not at all.
 
     That is model.safetensors, classifier.json and, if the tokenizer is neither "gpt2"
@@ -60,6 +68,7 @@ def save(model: nn.Module, folder: Path | str, tokenizer: tiktoken.Encoding) -> 
         "architecture": name_of(model.gpt),
         "gpt": asdict(model.gpt.config),
         **_card(model),
+        "text_columns": list(text_columns),
         "tokenizer": tokenizer.name if known else VOCABULARY,
         "canary": _canary(model, tokenizer),
     }
@@ -86,6 +95,11 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
     folder = Path(folder)
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
         folder = folder / "model"
+    if str(folder) in (*PUBLISHED, "tiny", "auto", "scratch") and not folder.exists():
+        raise SpamftError(
+            f"{folder} is a GPT that no finetuning has taught labels yet: run `spamft "
+            f"finetune --model {folder} --output runs/mine`, then give runs/mine"
+        )
     for name in (CARD, WEIGHTS):
         if not (folder / name).is_file():
             raise SpamftError(f"{folder} holds no saved classifier: {name} is missing")
@@ -95,11 +109,12 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
         model = _fill(card, folder / WEIGHTS)
         tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
+        columns = _text_columns(card["text_columns"])
     except DownloadError as error:  # of its tokenizer: what to do takes many lines
         raise DownloadError(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
         raise _refusal(error, folder) from error
-    return Saved(model.eval().to(pick_device(device)), tokenizer)
+    return Saved(model.eval().to(pick_device(device)), tokenizer, columns)
 
 
 def _refusal(error: Exception, folder: Path) -> SpamftError:
@@ -138,6 +153,12 @@ def _fill(card: dict, path: Path) -> nn.Module:
     check_tensors(weights, model.state_dict(), path)
     model.load_state_dict(weights, assign=True)
     return model
+
+
+def _text_columns(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise SpamftError(f"text_columns of {CARD} must be words")
+    return tuple(names)
 
 
 def _open_tokenizer(name: str, folder: Path, model: nn.Module) -> tiktoken.Encoding:

@@ -29,8 +29,9 @@ from spamft.methods.lora_files import load_adapter, save_adapter
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.formats import stream_rows
 from spamft.pretrained import save_gpt2
+from spamft.reading.layout import Layout
+from spamft.reading.table import open_table
 from spamft.sources import open_model, open_splits
 from spamft.tokenizer import save_bpe
 from spamft.use.saved import load, save
@@ -122,8 +123,9 @@ def memory() -> int:
 
 
 def consume(path: Path) -> None:
-    for row in stream_rows(path, "Text")[2]:
-        assert all(isinstance(cell, str) for cell in row)
+    with open_table(path, with_label=False) as table:
+        for row in table.rows:
+            assert all(isinstance(cell, str) for cell in row.cells)
 
 
 def read(path: Path, **options) -> None:
@@ -134,10 +136,10 @@ def read(path: Path, **options) -> None:
 READERS = {
     "read_messages": read,
     "as the lecture": lambda path: read(path, lecture=True),
-    "by columns": lambda p: read(p, text_column="Text", label_column="Label"),
+    "by columns": lambda p: read(p, layout=Layout(text="Text", label="Label")),
     "open_splits": open_splits,
     "the lecture's splits": lambda path: open_splits(path, lecture=True),
-    "stream_rows": consume,
+    "open_table": consume,
     "load_splits": lambda path: load_splits(path.parent),
 }
 

@@ -6,8 +6,8 @@ import torch
 from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.finetune import finetune
 from spamft.plumbing.errors import SpamftError
-from spamft.sources.messages import open_splits
 from spamft.sources.models import open_model
+from spamft.sources.splits import open_splits
 
 
 class Killed(BaseException):
