@@ -207,7 +207,7 @@ def random_split(
     if not all(map(len, parts)):
         raise SpamftError(
             f"{len(df)} rows give parts of {', '.join(str(len(p)) for p in parts)}: "
-            "none may be empty"
+            "none may be empty, which takes 10 rows or more"
         )
     return Splits(*parts)
 

@@ -175,7 +175,7 @@ def _leave_out(
     if not out.any():
         return Tidied(df, notes)
     counts = df.loc[out, "Label"].value_counts()
-    note = f"left out: {int(out.sum()):,} messages {what} ({in_counts(counts)})"
+    note = f"messages left out, {what}: {in_counts(counts)}"
     return Tidied(df[~out].reset_index(drop=True), (*notes, note))
 
 

@@ -168,5 +168,5 @@ def _notes_on_classes(splits: Splits, names: Sequence[str]) -> tuple[str, ...]:
             )
         if absent:
             shown = brief(", ".join(absent), 80)
-            notes.append(f"no {part} message of {len(absent):,} classes: {shown}")
+            notes.append(f"classes with no {part} message: {shown}")
     return tuple(notes)
