@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from spamft.cli.console import emit
+from spamft.cli.options import refuse_existing
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -23,19 +24,32 @@ def add(parser: argparse.ArgumentParser) -> None:
     add("--text", metavar="NAME", help="the text column of a CSV or TSV")
     add("--label", metavar="NAME", help="the label column of a CSV or TSV")
     add("--json", action="store_true", help="print everything, as JSON")
+    add(
+        "--suspects",
+        type=Path,
+        metavar="CSV",
+        help="for the rows whose label may be wrong, to correct there and to merge with "
+        "`labels --merge`",
+    )
+    add("--overwrite", action="store_true", help="replace the CSV of suspects")
 
 
 def run(args: argparse.Namespace) -> None:
     """Print what the audit found."""
     from spamft.insight.audit import audit_file
+    from spamft.insight.suspects import suspects_table
     from spamft.sources import open_splits
+    from spamft.sources.mending import write_exactly
 
     if not args.file.is_file():
         raise SpamftError(f"no file {str(args.file)!r}")
+    refuse_existing(args.suspects, args.overwrite)
     columns = {"text_column": args.text, "label_column": args.label}
     try:
         splits = open_splits(args.file, lecture=True, **columns).splits
     except SpamftError:  # the lecture's parser cannot read it: the audit says why
         splits = open_splits(args.file, **columns).splits
     found = audit_file(args.file, splits, **columns)
+    if args.suspects:
+        write_exactly(args.suspects, suspects_table(found.suspects))
     emit(json.dumps(found.to_dict(), indent=2) if args.json else found)

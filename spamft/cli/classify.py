@@ -5,7 +5,7 @@ from itertools import tee
 from pathlib import Path
 
 from spamft.cli.console import emit, is_typed, lines_of_input
-from spamft.cli.options import add_classifier_options
+from spamft.cli.options import add_classifier_options, refuse_existing
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 
@@ -46,8 +46,7 @@ def run(args: argparse.Namespace) -> None:
         raise SpamftError("give texts or --file, not both")
     if args.output and not args.file:
         raise SpamftError("--output goes with --file")
-    if args.output and args.output.exists() and not args.overwrite:
-        raise SpamftError(f"{args.output} exists: choose another name or --overwrite")
+    refuse_existing(args.output, args.overwrite)
     saved = load(args.model, device=args.device)
     if args.file:
         classify_table(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from spamft.plumbing.errors import SpamftError
+
 __all__ = [
     "DEVICE_HELP",
     "DataOptions",
@@ -18,6 +20,7 @@ __all__ = [
     "add_options",
     "given",
     "option",
+    "refuse_existing",
 ]
 
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
@@ -79,6 +82,12 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
         help="the folder that finetune wrote, or `model` in it",
     )
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
+
+
+def refuse_existing(path: Path | None, overwrite: bool) -> None:
+    """Raise SpamftError if a file would be replaced that nobody said to replace."""
+    if path and path.exists() and not overwrite:
+        raise SpamftError(f"{path} exists: choose another name or --overwrite")
 
 
 @dataclass(frozen=True)

@@ -10,27 +10,21 @@ resumes.
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from spamft.batches import encode_splits, make_loader
-from spamft.data import Splits
 from spamft.experiments.cells import about, claim, kept_cell, slug
 from spamft.experiments.checkpoints import Checkpoints
-from spamft.experiments.finetune import decide_config, finetune
+from spamft.experiments.learners import Learner, baseline, learner_for
 from spamft.insight.baselines import BASELINES
 from spamft.insight.learning_curve import PowerLaw, fit_power_law, summarize_curve
-from spamft.methods.features import regress
-from spamft.methods.method import METHODS, Method, describe, method_named
-from spamft.methods.task import Lessons, Task
+from spamft.methods.method import Method, describe, method_named
 from spamft.plots import plot_label_curves
 from spamft.plumbing.checkpoint import digest
-from spamft.plumbing.device import pick_device
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
@@ -40,17 +34,12 @@ from spamft.sources.draws import draw_order, training_sizes
 from spamft.sources.duplicates import duplicate_groups
 from spamft.sources.messages import PreparedData
 from spamft.sources.models import Pretrained
-from spamft.train import TrainConfig
-from spamft.trunk import HiddenDataset
-from spamft.use.predict import predict_in_order
 
 __all__ = ["LearningCurves", "learning_curves"]
 
 RIVALS = ("TF-IDF + logistic regression", "majority class")
-FEW_STEPS = 100  # of an optimizer, at the least: 5 epochs of 8 messages are 5 steps
 FAR = 4  # times as many labels as there are: so far the picture goes
 Log = Callable[[str], None]
-Learner = Callable[[np.ndarray, int, Path | None], list[int]]
 
 
 class LearningCurves(NamedTuple):
@@ -63,9 +52,9 @@ class LearningCurves(NamedTuple):
 
     def __str__(self) -> str:
         test, labels = len(self.data.splits.test), int(self.table["labels"].max())
-        lines = [f"{self.data}; model: {visible(self.model.source)}"]
+        lines = []
         for name, curve in self.table.groupby("method", sort=False):
-            lines += ["", visible(name), *_rows(curve)]
+            lines += [visible(name), *_rows(curve)]
             if (law := self.laws.get(name)) is not None:
                 ends = law.intervals()
                 abc = ", ".join(
@@ -78,7 +67,8 @@ class LearningCurves(NamedTuple):
                     lines.append("  but the curve is no power law: do not rely on that")
             elif name in self.laws:
                 lines.append("  too few sizes to say what more labels would bring")
-        lines += ["", f"accuracy on {test:,} test messages; in brackets the 95 % "]
+            lines.append("")
+        lines += [f"accuracy on {test:,} test messages; in brackets the 95 % "]
         lines[-1] += "interval of the mean, for other training and test messages"
         return "\n".join(lines)
 
@@ -125,8 +115,9 @@ def learning_curves(
         if folder:
             claim(folder, about(data, model), "learning curves")
         log(f"data: {data}\nmodel: {visible(model.source)}")
-        learners = {method.name: _learner(data, model, method, folder, device)}
-        learners |= {name: partial(_baseline, data, name) for name in RIVALS}
+        keep = folder / "cells" / "features.bin" if folder else None
+        learners = {method.name: learner_for(data, model, method, device, keep)}
+        learners |= {name: partial(baseline, data, name) for name in RIVALS}
         described = {method.name: describe(method)}
         described |= {name: describe(BASELINES[name]) for name in RIVALS}
         sets, right = _training_sets(data, draws), {}
@@ -175,102 +166,6 @@ def _cell(
     cell = kept_cell(path, line, description, make, log)
     Checkpoints.beside(path).remove()
     return cell["right"]
-
-
-def _learner(
-    data: PreparedData,
-    model: Pretrained,
-    method: Method,
-    folder: Path | None,
-    device: str,
-) -> Learner:
-    if method.learn is regress:
-        keep = folder / "cells" / "features.bin" if folder else None
-        return _Frozen(data, model, method, keep, device)
-    return partial(_finetuned, data, model, method, device)
-
-
-class _Frozen:
-    """A method that trains nothing of the GPT: its features are computed once."""
-
-    def __init__(
-        self,
-        data: PreparedData,
-        model: Pretrained,
-        method: Method,
-        keep: Path | None,
-        device: str,
-    ):
-        self.data, self.model, self.method = data, model, method
-        self.keep, self.device = keep, device
-        self.config = decide_config(None, method, model, data)
-
-    @cached_property
-    def lessons(self) -> Lessons:
-        (gpt, tokenizer, *_), splits = self.model, self.data.splits
-        encoded = encode_splits(splits, tokenizer, gpt.config.context_length)
-        longest = encoded.train.max_length
-        task = Task(
-            self.data.names, longest, None, splits, encoded, tokenizer, self.keep
-        )
-        classifier = self.method.attach(gpt, task, 0).to(pick_device(self.device))
-        return self.method.encode(classifier, task, self.config)
-
-    def __call__(self, rows: np.ndarray, draw: int, path: Path | None) -> list[int]:
-        learner, train, validation, reader, parts = self.lessons
-        chosen = HiddenDataset(
-            *([column[i] for i in rows] for column in _columns(train))
-        )
-        loaders = make_loader(chosen, 512), make_loader(validation, 512)
-        list(self.method.learn(learner, *loaders, self.config))
-        return _right(self.data, predict_in_order(reader, parts.test).argmax(-1))
-
-
-def _columns(dataset: HiddenDataset) -> Iterator[list]:
-    yield from (dataset.rows, dataset.real_lengths, dataset.labels)
-
-
-def _finetuned(
-    data: PreparedData,
-    model: Pretrained,
-    method: Method,
-    device: str,
-    rows: np.ndarray,
-    draw: int,
-    path: Path | None,
-) -> list[int]:
-    train = data.splits.train.iloc[rows].reset_index(drop=True)
-    run = finetune(
-        # one message to evaluate on: no choice is made by it
-        data._replace(splits=Splits(train, train[:1], data.splits.test)),
-        model,
-        method,
-        config=_few_config(method.recipe(model.parameters), len(rows)),
-        seed=draw,
-        device=device,
-        checkpoints=Checkpoints.beside(path, resume=True) if path else None,
-    )
-    return _right(data, run.logits["test"].argmax(-1))
-
-
-def _few_config(recipe: TrainConfig, labels: int) -> TrainConfig:
-    """The recipe, with enough epochs for few labels, and evaluated only at the end."""
-    epochs = max(recipe.epochs, -(-FEW_STEPS * recipe.batch_size // labels))
-    warmup = recipe.warmup_steps and min(recipe.warmup_steps, FEW_STEPS // 10)
-    return replace(recipe, epochs=epochs, warmup_steps=warmup, eval_every=10**9)
-
-
-def _baseline(
-    data: PreparedData, name: str, rows: np.ndarray, draw: int, path: Path | None
-) -> list[int]:
-    train, test = data.splits.train.iloc[rows], data.splits.test
-    estimator = BASELINES[name]().fit(train["Text"].tolist(), train["Label"])
-    return _right(data, estimator.predict(test["Text"].tolist()))
-
-
-def _right(data: PreparedData, predicted: object) -> list[int]:
-    labels = data.splits.test["Label"].to_numpy()
-    return (np.asarray(predicted) == labels).astype(int).tolist()
 
 
 def _summary(

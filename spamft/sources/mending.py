@@ -77,7 +77,7 @@ def _corrected(df: pd.DataFrame, mended: pd.DataFrame) -> pd.DataFrame:
                 f"row {row}: the text {brief(repr(text), 60)} is not the file's, "
                 f"{brief(repr(texts[row - 1]), 60)}: is it of another file, or changed?"
             )
-        if not label:
+        if not label.strip():
             raise SpamftError(f"row {row} has no label: give one, or leave the row out")
         seen.add(row)
         labels[row - 1] = label
@@ -85,17 +85,21 @@ def _corrected(df: pd.DataFrame, mended: pd.DataFrame) -> pd.DataFrame:
 
 
 def _extended(df: pd.DataFrame, mended: pd.DataFrame) -> pd.DataFrame:
-    row_of = {text: row for row, text in enumerate(df["Text"], start=1)}
-    labelled = mended[mended["Label"] != ""]
+    place_of = {
+        text: f"row {row} of the file" for row, text in enumerate(df["Text"], start=1)
+    }
+    mended = mended.reset_index(drop=True)
+    labelled = mended[mended["Label"].str.strip() != ""]
     if not len(labelled):
         raise SpamftError("no row has a label yet")
-    for place, text in zip(labelled.index + 1, labelled["Text"], strict=True):
-        if text in row_of:
+    for place, text in labelled["Text"].items():
+        row = place + 1
+        if text in place_of:
             raise SpamftError(
-                f"row {place}: the text {brief(repr(text), 60)} is there already, in "
-                f"row {row_of[text]}: to correct a label, give a column Row"
+                f"row {row}: the text {brief(repr(text), 60)} is there already, as "
+                f"{place_of[text]}: to correct a label, give a column Row"
             )
-        row_of[text] = len(df) + place
+        place_of[text] = f"row {row}"
     return pd.concat([df, labelled[["Label", "Text"]]], ignore_index=True)
 
 
