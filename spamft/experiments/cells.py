@@ -1,7 +1,7 @@
-"""A folder of finished results, one small sealed file each: what is there is not redone.
+"""A folder of finished results, each a sealed file: what is there is not redone.
 
-    claim(folder, about)               the folder belongs to these messages and weights
-    kept_cell(path, name, ...)         the stored result of these settings, or a new one
+claim(folder, about)               the folder belongs to these messages and weights
+kept_cell(path, name, ...)         the stored result of these settings, or a new one
 """
 
 import json

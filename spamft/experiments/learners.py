@@ -1,7 +1,7 @@
 """Train on some messages of the training part, and say which test messages are right.
 
-    learner_for(data, model, method)    a Learner; frozen features are computed once
-    baseline(data, name, ...)           the same of a model that counts words
+learner_for(data, model, method)    a Learner; frozen features are computed once
+baseline(data, name, ...)           the same of a model that counts words
 """
 
 from collections.abc import Callable
@@ -32,7 +32,8 @@ __all__ = ["FrozenFeatures", "Learner", "baseline", "learner_for"]
 FEW_STEPS = 100  # of an optimizer, at the least: 5 epochs of 8 messages are 5 steps
 LARGE_BATCH = 512  # of one vector per message
 
-# (rows of the training part, seed, where the result will lie) -> 1 or 0 per test message
+# (rows of the training part, seed, where the result will lie) -> for each test message
+# 1 or 0: whether it is predicted right
 Learner = Callable[[np.ndarray, int, Path | None], list[int]]
 
 

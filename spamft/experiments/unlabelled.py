@@ -1,6 +1,6 @@
 """Which messages to label next: a model is trained on the labelled ones and asked.
 
-    next_to_label(data, model, texts, 50) -> 50 of the texts
+next_to_label(data, model, texts, 50) -> 50 of the texts
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Training sets of growing size, as if labels had been collected one after the other."""
+"""Training sets of growing size, as if labels were collected one by one."""
 
 import numpy as np
 import pandas as pd
