@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--suspects",
         type=Path,
         metavar="CSV",
-        help="for the rows whose label may be wrong: correct them there, and merge them "
+        help="for the rows whose label may be wrong: correct it there, and merge them "
         "with `labels --merge`",
     )
     add("--overwrite", action="store_true", help="replace the CSV of suspects")
