@@ -8,7 +8,12 @@ from itertools import tee
 from pathlib import Path
 
 from spamft.cli.console import emit, is_typed, lines_of_input, warn
-from spamft.cli.options import add_classifier_options, add_reading_options, given
+from spamft.cli.options import (
+    add_classifier_options,
+    add_reading_options,
+    given,
+    refuse_existing,
+)
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 
@@ -50,8 +55,7 @@ def run(args: argparse.Namespace) -> None:
         raise SpamftError("give texts or --file, not both")
     if args.output and not args.file:
         raise SpamftError("--output goes with --file")
-    if args.output and args.output.exists() and not args.overwrite:
-        raise SpamftError(f"{args.output} exists: choose another name or --overwrite")
+    refuse_existing(args.output, args.overwrite)
     saved, cut = load(args.model, device=args.device), []
     if args.file:
         classify_table(

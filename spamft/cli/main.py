@@ -23,6 +23,7 @@ COMMANDS = (
     "spamft.cli.classify",
     "spamft.cli.audit",
     "spamft.cli.compare",
+    "spamft.cli.labels",
     "spamft.cli.pretrain",
 )
 
@@ -93,6 +94,9 @@ def _what_is_left(arguments: Sequence[str]) -> str:
     """What an interrupted command leaves behind."""
     if arguments[:1] == ["finetune"]:
         return "nothing was saved; --resume continues at its last checkpoint, if any"
+    one_task = {"--unlabelled", "--merge"} & set(arguments)
+    if arguments[:1] == ["labels"] and "--output" in arguments and not one_task:
+        return "the same command continues"
     if arguments[:1] in (["compare"], ["pretrain"]):
         return "the same command continues"
     return "nothing was saved"

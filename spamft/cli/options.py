@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from spamft.plumbing.errors import SpamftError
+
 __all__ = [
     "DEVICE_HELP",
     "DataOptions",
@@ -22,6 +24,7 @@ __all__ = [
     "given",
     "open_data",
     "option",
+    "refuse_existing",
 ]
 
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
@@ -91,6 +94,12 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
         help="the folder that finetune wrote, or `model` in it",
     )
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
+
+
+def refuse_existing(path: Path | None, overwrite: bool) -> None:
+    """Raise SpamftError if a file would be replaced that nobody said to replace."""
+    if path and path.exists() and not overwrite:
+        raise SpamftError(f"{path} exists: choose another name or --overwrite")
 
 
 @dataclass(frozen=True)

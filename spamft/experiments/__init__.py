@@ -4,6 +4,10 @@ finetune.py     data + model + method -> a Run
 checkpoints.py  the progress of a run, from which a killed one resumes
 run.py          a Run: the model, its metrics, its folder
 compare.py      every method and baseline on the same messages
+labels.py       how many labels are enough: a method's learning curve
+learners.py     train on some of the messages: frozen features, finetuning, words
+unlabelled.py   which messages to label next
+cells.py        a folder of finished results, from which such a series resumes
 cost.py         what a run takes: seconds, memory, bytes of a file
 table.py        results of a comparison -> one table
 """

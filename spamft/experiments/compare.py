@@ -8,10 +8,9 @@ test messages. Finished cells are kept, and the running one leaves checkpoints: 
 or interrupted, the same call resumes.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import matthews_corrcoef
 
 from spamft.data import Splits, encode_labels
+from spamft.experiments.cells import about, claim, kept_cell, slug
 from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.cost import PeakMemory, estimator_size, trained_size
 from spamft.experiments.finetune import finetune
@@ -31,11 +31,9 @@ from spamft.methods.instruct import READINGS, read_answers
 from spamft.methods.method import METHODS, Method, describe
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
-from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.display import mark_formula, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
-from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.locks import only_one
 from spamft.sources.duplicates import put_aside
 from spamft.sources.models import Pretrained
@@ -92,7 +90,7 @@ def compare(
         raise SpamftError(f"{seeds=} must be at least 1")
     folder = Path(folder)
     with only_one(folder):
-        _claim(folder, data, model)
+        claim(folder, about(data, model), "a comparison")
         log(f"data: {data}\nmodel: {visible(model.source)}")
         cells = {
             name: [
@@ -125,30 +123,25 @@ class _Job(NamedTuple):
     def description(self) -> dict:
         """What decides the result, beside data and model."""
         trained = {"epochs": self.epochs} if _method_of(self.entry) else {}
-        return json.loads(json.dumps({"entry": describe(self.entry)} | trained))
+        return {"entry": describe(self.entry)} | trained
 
 
 def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
     """The stored result of this job, or a new one that is stored."""
-    name = visible(job.name)
-    slug = "".join(c if c.isalnum() else "-" for c in job.name.lower())
-    path = folder / "cells" / f"{slug}-{job.seed}.json"
-    if path.exists():
-        cell = read_sealed(path)
-        if cell.get("description") == job.description():
-            return cell
-        log(f"{name}, seed {job.seed}: stored for other settings, so run again")
+    path = folder / "cells" / f"{slug(job.name)}-{job.seed}.json"
     checkpoints = Checkpoints.beside(path, resume=True)
-    with PeakMemory() as memory:
-        if _method_of(job.entry):
-            cell = _run_method(job, checkpoints, log)
-        else:
-            cell = _run_baseline(job)
-    common = {"name": job.name, "seed": job.seed, "description": job.description()}
-    cell = common | {"peak_bytes": memory.bytes} | cell
-    write_sealed(path, cell)
-    checkpoints.remove()
-    log(f"{name}, seed {job.seed}: accuracy {cell['accuracy']:.2%}")
+
+    def make() -> dict:
+        with PeakMemory() as memory:
+            if _method_of(job.entry):
+                cell = _run_method(job, checkpoints, log)
+            else:
+                cell = _run_baseline(job)
+        return {"name": job.name, "seed": job.seed, "peak_bytes": memory.bytes} | cell
+
+    name = f"{visible(job.name)}, seed {job.seed}"
+    cell = kept_cell(path, name, job.description(), make, log)
+    checkpoints.remove()  # not before the cell is stored
     return cell
 
 
@@ -234,28 +227,6 @@ def _has_seeds(entry: Entry) -> bool:
     """Whether another seed could give another result."""
     method = _method_of(entry)
     return method is not None and method.learn is train
-
-
-def _claim(folder: Path, data: PreparedData, model: Pretrained) -> None:
-    """Note what is compared, or check that it is what the folder has."""
-    about = {
-        "data": data.source,
-        "messages": digest([part.to_csv(index=False) for part in data.splits]),
-        "classes": list(data.names),
-        "model": model.name,
-        "gpt": asdict(model.gpt.config),
-        "weights": digest(model.gpt.state_dict()),
-    }
-    path = folder / "about.json"
-    if not path.exists():
-        write_sealed(path, about)
-        return
-    there = read_sealed(path)
-    for key, value in about.items():
-        if there.get(key) != value:
-            raise SpamftError(
-                f"{folder} holds a comparison of other {key}: choose another folder"
-            )
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,7 +32,7 @@ from spamft.sources.splits import PreparedData, open_splits
 from spamft.train import Record, TrainConfig, TrainState
 from spamft.use.predict import predict_in_order
 
-__all__ = ["finetune", "lecture_config"]
+__all__ = ["decide_config", "finetune", "lecture_config"]
 
 GPT2_CONTEXT = 1024  # tokens that it reads
 LECTURE_BATCHES = 5  # of the validation part, each time that the lecture evaluates
@@ -81,7 +81,7 @@ def finetune(
             model = open_model(model, seed=seed)
     if method is None:
         method = method_named("full" if model.name == "scratch" else "last_block")
-    config = _decide(config, method, model, data, lecture)
+    config = decide_config(config, method, model, data, lecture)
     setup = Setup(data, model, method, config, lecture, seed, where)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
@@ -194,14 +194,14 @@ def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]
     }
 
 
-def _decide(
+def decide_config(
     config: TrainConfig | dict | None,
     method: Method,
     model: Pretrained,
     data: PreparedData,
-    lecture: bool,
+    lecture: bool = False,
 ) -> TrainConfig:
-    """The settings of this run; classes that are not balanced get weights."""
+    """The settings of a run; classes that are not balanced get weights."""
     if not isinstance(config, TrainConfig):
         recipe = lecture_config() if lecture else method.recipe(model.parameters)
         config = replace(recipe, **config or {})

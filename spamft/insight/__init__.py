@@ -5,6 +5,8 @@ shortcuts.py    simple features that predict the label, length among them
 suspects.py     messages whose label may be wrong
 rendering.py    findings as text and as an HTML table
 baselines.py    what a finetuned model must beat
+learning_curve.py  accuracy over the number of labels, and what more would bring
+active.py       which of many messages to label next: uncertain and different ones
 calibrate.py    calibration, decision thresholds, precision where spam is rare
 explain.py      which tokens decided, and after which block
 explanation.py  the record of that, and how it is shown

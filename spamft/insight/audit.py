@@ -208,7 +208,7 @@ def audit_file(
         df, _ = strip_labels(df)
     if splits is None:
         splits, why = _cut_as_the_lecture(path, layout, rules)
-    found = replace(audit(df, splits), no_split=why)
+    found = _in_rows_of(df.index, replace(audit(df, splits), no_split=why))
     if not is_uci(path, layout):
         return found  # quotation marks mean quoting in a table: nothing is lost
     try:
@@ -218,6 +218,13 @@ def audit_file(
     return replace(
         found, swallowed=_swallowed(by_pandas), read_by_pandas=len(by_pandas)
     )
+
+
+def _in_rows_of(index: pd.Index, found: Audit) -> Audit:
+    """The findings with the file's rows, where `rules` left some out."""
+    suspects = [replace(s, row=int(index[s.row])) for s in found.suspects]
+    mojibake = [int(index[row]) for row in found.mojibake]
+    return replace(found, suspects=suspects, mojibake=mojibake)
 
 
 def _cut_as_the_lecture(

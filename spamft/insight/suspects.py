@@ -1,5 +1,6 @@
 """Messages whose label may be wrong: a model trained without them predicts another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from spamft.plumbing.display import visible
 
-__all__ = ["MOST_LABELS", "Suspect", "find_suspects"]
+__all__ = ["MOST_LABELS", "Suspect", "find_suspects", "suspects_table"]
 
 # Messages of two labels, above which words are counted instead of character n-grams;
 # of more labels, fewer messages. At 20,000 the n-grams take 9 seconds and the words 1;
@@ -83,6 +84,14 @@ def find_suspects(df: pd.DataFrame, groups: pd.Series, most: int = 50) -> list[S
         )
         for i in order
     ]
+
+
+def suspects_table(suspects: Sequence[Suspect]) -> pd.DataFrame:
+    """Columns Row (of the file's messages, from 1), Label (the one given), Predicted
+    and Text: to be corrected by hand, and merged by `sources.mending.merge_labels`.
+    """
+    rows = [(s.row + 1, s.label, s.predicted, s.text) for s in suspects]
+    return pd.DataFrame(rows, columns=["Row", "Label", "Predicted", "Text"])
 
 
 def _fast_model(scores: int) -> BaseEstimator:

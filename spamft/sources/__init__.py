@@ -8,6 +8,8 @@
     uci.py         the SMS Spam Collection
     sample.py      the messages that come with the package
     duplicates.py  messages that repeat each other, and where they leak
+    draws.py       training sets of growing size
+    mending.py     labels that a person gives or corrects, out to a CSV and back
 
 The three calls that every notebook begins with can be imported from here.
 """

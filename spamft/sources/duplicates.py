@@ -15,6 +15,7 @@ from spamft.reading.frame import check_frame
 __all__ = [
     "count_leaks",
     "duplicate_groups",
+    "duplicate_key",
     "leaked_messages",
     "near_duplicate_groups",
     "put_aside",
@@ -24,13 +25,21 @@ __all__ = [
 def duplicate_groups(df: pd.DataFrame) -> pd.Series:
     """Number the messages so that duplicates share a number, on the index of `df`.
 
-    Duplicates have the same words in the same order, after folding: case, punctuation,
-    symbols, the spaces between words and the digits of numbers do not count. A message
-    of nothing but punctuation and symbols is a duplicate only of itself.
+    Duplicates are the messages with the same `duplicate_key`.
     """
     check_frame(df, "Text")
-    folded = df["Text"].map(lambda text: _fold(text) or text)
+    folded = df["Text"].map(duplicate_key)
     return pd.Series(pd.factorize(folded)[0], index=df.index, name="group")
+
+
+def duplicate_key(text: str) -> str:
+    """What duplicates have in common: the same words in the same order, folded.
+
+    Case, punctuation, symbols, the spaces between words and the digits of numbers do
+    not count. A message of nothing but punctuation and symbols is a duplicate only of
+    itself.
+    """
+    return _fold(text) or text
 
 
 def near_duplicate_groups(

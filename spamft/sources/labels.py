@@ -176,7 +176,7 @@ def _leave_out(
         return Tidied(df, notes)
     counts = df.loc[out, "Label"].value_counts()
     note = f"messages left out, {what}: {in_counts(counts)}"
-    return Tidied(df[~out].reset_index(drop=True), (*notes, note))
+    return Tidied(df[~out], (*notes, note))
 
 
 def _merge(df: pd.DataFrame, notes: tuple[str, ...]) -> Tidied:

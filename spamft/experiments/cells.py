@@ -1,0 +1,72 @@
+"""A folder of finished results, each a sealed file: what is there is not redone.
+
+claim(folder, about)               the folder belongs to these messages and weights
+kept_cell(path, name, ...)         the stored result of these settings, or a new one
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from spamft.plumbing.checkpoint import digest
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.jsonfile import read_sealed, write_sealed
+from spamft.sources.models import Pretrained
+from spamft.sources.splits import PreparedData
+
+__all__ = ["about", "claim", "kept_cell", "slug"]
+
+
+def about(data: PreparedData, model: Pretrained) -> dict:
+    """What a folder of results is about, messages and weights by SHA-256."""
+    return {
+        "data": data.source,
+        "messages": digest([part.to_csv(index=False) for part in data.splits]),
+        "classes": list(data.names),
+        "model": model.name,
+        "gpt": asdict(model.gpt.config),
+        "weights": digest(model.gpt.state_dict()),
+    }
+
+
+def claim(folder: Path, about: dict, what: str) -> None:
+    """Note what the folder is about, or check that it is what it was made for."""
+    path = folder / "about.json"
+    if not path.exists():
+        write_sealed(path, about)
+        return
+    there = read_sealed(path)
+    for key, value in about.items():
+        if there.get(key) != value:
+            raise SpamftError(
+                f"{folder} holds {what} of other {key}: choose another folder"
+            )
+
+
+def kept_cell(
+    path: Path,
+    name: str,
+    description: dict,
+    make: Callable[[], dict],
+    log: Callable[[str], None],
+) -> dict:
+    """The stored cell of this description, or what `make` gives, which is stored.
+
+    `log` gets the accuracy of a new one, and is told of one stored for other settings.
+    """
+    description = json.loads(json.dumps(description))  # as it will be read
+    if path.exists():
+        cell = read_sealed(path)
+        if cell.get("description") == description:
+            return cell
+        log(f"{name}: stored for other settings, so run again")
+    cell = {"description": description} | make()
+    write_sealed(path, cell)
+    log(f"{name}: accuracy {cell['accuracy']:.2%}")
+    return cell
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
