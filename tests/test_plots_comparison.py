@@ -70,5 +70,5 @@ def test_of_many_methods_the_best_are_drawn_under_their_numbers():
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers == [str(k) for k in range(41, 61)]
     legend = figure.legends[0]
-    assert legend.get_title().get_text() == "and 40 less accurate ones"
+    assert legend.get_title().get_text() == "the best 20 of 60"
     assert figure.alt.startswith("60 methods") and len(figure.alt) < 300

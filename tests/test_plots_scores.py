@@ -69,5 +69,5 @@ def test_of_many_names_the_first_are_drawn_in_a_picture_of_the_same_size():
             figure.savefig(io.BytesIO(), format="png")
         legend = figure.axes[0].get_legend()
         assert len(legend.get_texts()) == 12 + more
-        assert legend.get_title().get_text() == "and 88 more"
+        assert legend.get_title().get_text() == "the first 12 of 100"
         assert len(figure.alt) < 1500

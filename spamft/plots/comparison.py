@@ -41,7 +41,7 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     figure.clear()
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     written = pd.Series(figure.written(frame["method"], LONGEST), frame.index)
-    hidden = max(0, len(frame) - CIRCLES)
+    count = len(frame)
     frame = frame.assign(method=written).nlargest(CIRCLES, "accuracy").sort_index()
     # within 3 points of the best: there the circles of the left panel overlap
     upper = frame[frame["accuracy"] >= best["accuracy"] - 0.03]
@@ -56,7 +56,7 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     low, high = upper["accuracy"].min(), upper["accuracy"].max()
     room = max(0.003, (high - low) / 4)  # for a circle's radius, even around one alone
     right.set_ylim(low - room, high + room)
-    _legend(figure, left, hidden)
+    _legend(figure, left, count)
     return figure
 
 
@@ -90,10 +90,10 @@ def _circles(axes: Axes, frame: pd.DataFrame) -> None:
         )
 
 
-def _legend(figure: Picture, axes: Axes, hidden: int) -> None:
+def _legend(figure: Picture, axes: Axes, count: int) -> None:
     figure.legend(
         *axes.get_legend_handles_labels(),
-        title=f"and {hidden:,} less accurate ones" if hidden else None,
+        title=f"the best {CIRCLES} of {count:,}" if count > CIRCLES else None,
         frameon=False,
         loc="outside right center",
         fontsize=8,

@@ -32,11 +32,11 @@ def plot_lengths(df: pd.DataFrame) -> Picture:
     # 1 % would squeeze all others to the left; more than some hundred bars run together
     longest = int(lengths.quantile(0.99))
     bins = range(0, longest + 10, 10 * (1 + longest // 5000))
-    numbers, counts, rest = _most_frequent(df, OUTLINES)
+    numbers, counts, some = _most_frequent(df, OUTLINES)
     medians = lengths.groupby(df["Label"]).median()
     middle = [f"{brief(name, NAME)} {medians[name]:.0f}" for name in counts.index]
     figure, axes = paper(
-        f"Histogram of message lengths; medians: {told(middle)}{rest} characters."
+        f"Histogram of message lengths; medians: {told(middle)} characters{_after(some)}."
     )
     names = figure.written(medians.index)
     for name, color in zip(counts.index, colors(len(counts)), strict=True):
@@ -56,17 +56,17 @@ def plot_lengths(df: pd.DataFrame) -> Picture:
     axes.set_xlabel("length of the message (characters)")
     axes.set_ylabel("share of the label's messages (%)")
     size = 8 if len(counts) > 6 else None
-    axes.legend(frameon=False, title=rest.strip() or None, fontsize=size)
+    axes.legend(frameon=False, title=some or None, fontsize=size)
     return figure
 
 
 def plot_class_counts(df: pd.DataFrame) -> Picture:
     """How many messages carry each label, or of many labels the most frequent."""
-    numbers, counts, rest = _most_frequent(df, BARS)
+    numbers, counts, some = _most_frequent(df, BARS)
     in_words = [f"{count:,} {brief(name, NAME)}" for name, count in counts.items()]
     wide = max(4.5, 1.2 + 0.45 * len(counts))
     figure, axes = paper(
-        f"Bars: {told(in_words, most=BARS)}{rest} messages.", wide, 3.2
+        f"Bars: {told(in_words, most=BARS)} messages{_after(some)}.", wide, 3.2
     )
     names = figure.written(numbers)
     names = [names[numbers[name]] for name in counts.index]
@@ -79,7 +79,7 @@ def plot_class_counts(df: pd.DataFrame) -> Picture:
     room = (wide - 0.8) / len(counts)
     axes.set_xticks(range(len(counts)), names, **slanted(names, room))
     axes.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=10 if room > 0.6 else 7)
-    axes.set_xlabel(f"label{rest}")
+    axes.set_xlabel(some or "label")
     axes.set_ylabel("number of messages")
     axes.margins(y=0.12)  # room for the number on the highest bar
     return figure
@@ -89,12 +89,16 @@ def _most_frequent(
     df: pd.DataFrame, most: int
 ) -> tuple[dict[str, int], pd.Series, str]:
     """The place of each label; the messages of the most frequent ones, in order; and
-    how many labels are left out, in words."""
+    which these are, in words, unless they are all."""
     counts = df["Label"].value_counts().sort_index()
     numbers = {name: place for place, name in enumerate(counts.index)}
     chosen = counts[counts.index.isin(counts.nlargest(most).index)]
-    left = len(counts) - len(chosen)
-    return numbers, chosen, f" and {left:,} labels more" if left else ""
+    some = f"the {most} most frequent of {len(counts):,} labels"
+    return numbers, chosen, some if len(counts) > most else ""
+
+
+def _after(some: str) -> str:
+    return f": {some}" if some else ""
 
 
 def plot_ledger(ledger: pd.DataFrame) -> Picture:

@@ -66,5 +66,5 @@ def plot_costs(thresholds: Sequence[float], by_name: Mapping[str, Sequence]) -> 
 
 
 def _legend(axes: Axes, lines: int) -> None:
-    more = f"and {lines - LINES:,} more" if lines > LINES else None
+    more = f"the first {LINES} of {lines:,}" if lines > LINES else None
     axes.legend(frameon=False, title=more, fontsize=8 if lines > 6 else None)
