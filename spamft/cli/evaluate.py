@@ -48,4 +48,5 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         emit(json.dumps({"data": source} | report_dict(report, names), indent=2))
     else:
-        emit(f"data: {visible(source)}\n{report.describe(names)}")
+        said = report.describe(names, "all of them with --json")
+        emit(f"data: {visible(source)}\n{said}")

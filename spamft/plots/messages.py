@@ -36,7 +36,8 @@ def plot_lengths(df: pd.DataFrame) -> Picture:
     medians = lengths.groupby(df["Label"]).median()
     middle = [f"{brief(name, NAME)} {medians[name]:.0f}" for name in counts.index]
     figure, axes = paper(
-        f"Histogram of message lengths; medians: {told(middle)} characters{_after(some)}."
+        f"Histogram of message lengths; medians: {told(middle)} "
+        f"characters{_after(some)}."
     )
     names = figure.written(medians.index)
     for name, color in zip(counts.index, colors(len(counts)), strict=True):
