@@ -72,7 +72,11 @@ def scenes(tmp_path, monkeypatch, small_scratch, message_file, tokenizer):
 
 
 def kinds_of_end(work, before: Path, at: Path) -> set[str]:
-    """Kill `work(1, at)` before each change with each signal; what was found then."""
+    """Kill `work(1, at)` before each change; what was found then.
+
+    Each time with SIGKILL, and with one of the two that let a process clear up.
+    """
+    _put_back(before, at)
     status, changes = run(lambda: work(1, at))
     assert os.waitstatus_to_exitcode(status) == ENDED and changes
     old, new = tree(before), tree(at)
@@ -81,10 +85,8 @@ def kinds_of_end(work, before: Path, at: Path) -> set[str]:
     bare = {name: digest for name, digest in new.items() if name not in drawn}
     found = set()
     for change in range(changes):
-        for with_signal in SIGNALS:
-            for path in at.parent.glob("*"):
-                _remove(path)
-            (shutil.copytree if before.is_dir() else shutil.copy)(before, at)
+        for with_signal in (SIGNALS[0], SIGNALS[1 + change % 2]):
+            _put_back(before, at)
             status, _ = run(lambda: work(1, at), change, with_signal)
             assert os.waitstatus_to_exitcode(status) != ENDED or tree(at) == new
             left = tree(at)
@@ -96,8 +98,11 @@ def kinds_of_end(work, before: Path, at: Path) -> set[str]:
     return found
 
 
-def _remove(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+def _put_back(before: Path, at: Path) -> None:
+    """Nothing but the old one is there."""
+    shutil.rmtree(at.parent)
+    at.parent.mkdir()
+    (shutil.copytree if before.is_dir() else shutil.copy)(before, at)
 
 
 @pytest.mark.parametrize(
