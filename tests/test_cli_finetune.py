@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from spamft.cli.main import main
+from spamft.experiments.run import RESULTS
 
 pytestmark = pytest.mark.usefixtures("small_scratch")
 
@@ -115,6 +117,79 @@ def test_a_failed_run_leaves_nothing(message_file, tmp_path, capsys):
     assert finetune(message_file, tmp_path / "r", "--lr", "1e30") == 2
     assert "not finite at step" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+def of_classes(path, names, each=6):
+    """A CSV with so many messages of every class, which its words tell."""
+    # letters, as messages that differ in digits alone are kept in one part
+    rows = [
+        f'"{name}",topic{chr(97 + k % 26)}{chr(97 + k // 26)} {chr(97 + n)}'
+        for k, name in enumerate(names)
+        for n in range(each)
+    ]
+    path.write_text("label,text\n" + "\n".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "names", [("$$", "$$$"), ("$x^$", "_^{}"), (r"\\frac{", "a"), ("😀", "שלום")]
+)
+def test_labels_are_drawn_as_they_are(tmp_path, capfd, names):
+    data = of_classes(tmp_path / "data.csv", names, each=20)
+    assert finetune(data, tmp_path / "r") == 0
+    assert set(metrics_of(tmp_path / "r")["test"]["classes"]) == set(names)
+    assert {path.name for path in (tmp_path / "r").iterdir()} == set(RESULTS)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_that_no_font_has_are_numbers_and_one_line_says_so(tmp_path, capfd):
+    data = of_classes(tmp_path / "data.csv", ["\U0010fffd", "\U0010fffc"], each=20)
+    assert finetune(data, tmp_path / "r") == 0
+    shown = capfd.readouterr()
+    told = "confusion.png: no font has \U0010fffc, \U0010fffd: they are drawn as 0, 1"
+    assert shown.out.splitlines()[-1] == told and shown.err == ""
+
+
+def test_many_classes_take_few_lines_and_a_small_picture(tmp_path, capsys):
+    data = of_classes(tmp_path / "data.csv", [f"intent_{k:03d}" for k in range(150)])
+    run = tmp_path / "r"
+    assert finetune(data, run, "--method", "head", "--epochs", "1") == 0
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) < 50 and max(map(len, shown.splitlines())) < 400
+    assert "140 classes more: all of them in metrics.json" in shown
+    width, height = Image.open(run / "confusion.png").size
+    assert width <= 1350 and height <= 1200
+    assert len(metrics_of(run)["test"]["classes"]) == 150
+    assert main(["evaluate", "--model", str(run), "--data", str(data)]) == 0
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) < 30 and "all of them with --json" in shown
+
+
+def test_a_picture_that_fails_costs_neither_the_model_nor_the_exit_code(
+    message_file, tmp_path, monkeypatch, capsys
+):
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr("spamft.experiments.pictures.plot_confusion", fail)
+    assert finetune(message_file, tmp_path / "r") == 0
+    shown = capsys.readouterr()
+    assert "confusion.png could not be drawn: MemoryError\n" in shown.out
+    assert shown.err == ""
+    assert main(["classify", "--model", str(tmp_path / "r"), "WIN Z NOW"]) == 0
+
+
+@pytest.mark.parametrize("place", ["messages.tsv", "messages.tsv/run", "x" * 250])
+def test_an_output_that_cannot_be_made_is_refused_by_its_name_before_any_work(
+    message_file, tmp_path, capsys, place
+):
+    before = {path.name for path in tmp_path.iterdir()}
+    assert finetune(message_file, tmp_path / place) == 2
+    shown = capsys.readouterr()
+    assert f"spamft: cannot write to {tmp_path / place}"[:200] in shown.err
+    assert shown.out == "" and shown.err.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a Unix shell disturbs them")

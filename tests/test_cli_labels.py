@@ -89,7 +89,7 @@ def test_suspects_are_corrected_and_merged(place, capsys):
         ("--unlabelled more.csv", "--unlabelled needs --output"),
         ("--merge a --unlabelled b --output c", "--unlabelled or --merge, not both"),
         ("--merge more.csv --output more.csv", "more.csv exists: choose"),
-        ("--merge more.csv --output o", "more.csv: expected a column 'Label'"),
+        ("--merge more.csv --output o", "more.csv:1: expected columns 'Label'"),
         ("--unlabelled no.csv --output o", "no.csv"),
         ("--unlabelled more.csv --output o --text Body", "expected a column 'Body'"),
         ("--method x", "unknown method 'x'"),

@@ -2,13 +2,14 @@ import json
 
 import pandas as pd
 import pytest
+import torch
 
 import spamft
 from spamft.batches import make_bucketed_loader
 from spamft.data import encode_labels, load_splits
-from spamft.evaluate import evaluate
+from spamft.evaluate import evaluate, report
 from spamft.experiments.finetune import finetune
-from spamft.experiments.run import RESULTS, check_folder
+from spamft.experiments.run import RESULTS, check_folder, report_dict
 from spamft.gpt import GPTConfig
 from spamft.methods.lora import lora_layers
 from spamft.use.predict import dataset_for
@@ -116,11 +117,21 @@ def test_a_save_that_fails_leaves_the_old_run_whole(file, tmp_path, monkeypatch)
     def fail(*args, **kwargs):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("spamft.experiments.run.plot_confusion", fail)
+    monkeypatch.setattr("spamft.experiments.run.save_splits", fail)
     with pytest.raises(OSError, match="no space"):
         run_of(file, seed=5).save(folder, overwrite=True)
     assert {p.name: p.stat().st_size for p in folder.rglob("*")} == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_of_few_classes_metrics_have_the_matrix_and_of_many_only_what_is_not_0():
+    few, many = (report(torch.eye(k), torch.arange(k)) for k in (20, 21))
+    names = [f"class {k}" for k in range(21)]
+    shown = json.loads(json.dumps(report_dict(few, names[:20])))
+    assert shown["confusion"] == torch.eye(20).tolist() and "cells" not in shown
+    shown = json.loads(json.dumps(report_dict(many, names)))
+    assert shown["cells"] == [[k, k, 1] for k in range(21)]
+    assert list(shown["classes"]) == names and "confusion" not in shown
 
 
 def test_numbers_as_labels_are_written_as_labels_not_as_ids(tmp_path):

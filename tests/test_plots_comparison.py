@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import pandas as pd
 from matplotlib.colors import to_hex
@@ -56,3 +57,18 @@ def test_it_can_be_written_and_names_its_axes_and_methods():
 
 def test_a_single_method_can_be_drawn():
     plot_comparison(METHODS[2:].reset_index()).savefig(io.BytesIO(), format="png")
+
+
+def test_of_many_methods_the_best_are_drawn_under_their_numbers():
+    frame = pd.concat([METHODS] * 20, ignore_index=True)
+    frame["accuracy"] = [k / 60 for k in range(60)]
+    frame["method"] = [f"${k} {'x' * 5000}" for k in range(60)]
+    figure = plot_comparison(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.savefig(io.BytesIO(), format="png")
+    numbers = [text.get_text() for text in figure.axes[0].texts]
+    assert numbers == [str(k) for k in range(41, 61)]
+    legend = figure.legends[0]
+    assert legend.get_title().get_text() == "the best 20 of 60"
+    assert figure.alt.startswith("60 methods") and len(figure.alt) < 300

@@ -1,6 +1,9 @@
 import io
+import warnings
 
 import pandas as pd
+import pytest
+from PIL import Image
 
 from spamft.plots.messages import plot_class_counts, plot_ledger, plot_lengths
 
@@ -65,3 +68,35 @@ def test_no_label_is_taken_for_a_formula_or_left_out():
         figure.savefig(io.BytesIO(), format="png")
     assert len(lengths.axes[0].get_legend().get_texts()) == 3
     assert len(counts.axes[0].get_xticklabels()) == 3
+
+
+@pytest.mark.parametrize("count", [21, 300])
+def test_of_many_labels_the_most_frequent_are_drawn(count):
+    names = [f"{k:03d} {'x' * 5000}" for k in range(count)]
+    df = pd.DataFrame({"Label": [*names, names[7]], "Text": "one"})
+    for plot, drawn in ((plot_lengths, 10), (plot_class_counts, 20)):
+        figure = plot(df)
+        file = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure.savefig(file, format="png", dpi=100)
+        assert max(Image.open(file).size) <= 1100 and len(figure.alt) < 1200
+        assert f"007 {'x' * 19}" in figure.alt
+        assert f"the {drawn} most frequent of {count} labels" in figure.alt
+
+
+def test_a_ledger_of_many_parts_has_a_bound():
+    parts = [f"${k} {'x' * 999}" for k in range(500)]
+    figure = plot_ledger(pd.DataFrame({"part": parts, "parameters": 1, "trains": True}))
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    assert max(Image.open(file).size) <= 1600 and len(figure.alt) < 1000
+    assert "440 more" in figure.axes[0].get_ylabel() and "500 in all" in figure.alt
+
+
+def test_a_label_that_no_font_has_is_drawn_as_its_number():
+    df = pd.DataFrame({"Label": ["a", "\U0010fffd"] * 4, "Text": "x"})
+    bars, lengths = plot_class_counts(df), plot_lengths(df)
+    assert bars.axes[0].get_xticklabels()[1].get_text() == "1"
+    assert lengths.axes[0].get_legend().get_texts()[1].get_text() == "1"
+    assert "drawn as 1." in bars.alt and "drawn as 1." in lengths.alt

@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import numpy as np
 
@@ -55,3 +56,18 @@ def test_no_name_is_taken_for_a_formula_or_left_out():
     ):
         figure.savefig(io.BytesIO(), format="png")
         assert len(figure.axes[0].get_legend().get_texts()) == 3 + more
+
+
+def test_of_many_names_the_first_are_drawn_in_a_picture_of_the_same_size():
+    names = [f"{k} {'x' * 5000}" for k in range(100)]
+    for figure, more in (
+        (plot_reliability(dict.fromkeys(names, TABLE)), 1),
+        (plot_costs(THRESHOLDS, dict.fromkeys(names, [0.3, 0.1, 0.2])), 0),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure.savefig(io.BytesIO(), format="png")
+        legend = figure.axes[0].get_legend()
+        assert len(legend.get_texts()) == 12 + more
+        assert legend.get_title().get_text() == "the first 12 of 100"
+        assert len(figure.alt) < 1500

@@ -9,12 +9,16 @@ from spamft import plots
 from spamft.plots.style import (
     BLUE,
     GREY,
+    NAME,
     ORANGE,
     PAPER,
+    breadth,
     colors,
     in_percent,
     literal,
     paper,
+    slanted,
+    told,
 )
 
 
@@ -57,7 +61,10 @@ def test_shares_are_counted_in_percent():
 
 
 def test_the_package_offers_every_plot_of_its_modules():
-    modules = (plots.comparison, plots.messages, plots.scores, plots.training)
+    modules = (
+        *(plots.comparison, plots.confusion, plots.messages),
+        *(plots.scores, plots.training),
+    )
     made = {name for module in modules for name in module.__all__}
     assert made <= set(plots.__all__)
     assert plots.__all__ == sorted(plots.__all__)
@@ -86,3 +93,33 @@ def test_control_characters_of_users_have_one_symbol_that_the_font_knows():
 def test_the_words_of_a_picture_cannot_act():
     data, metadata = paper("a\n\x1b[2J")[0]._repr_mimebundle_()
     assert data["text/plain"] == metadata["image/png"]["alt"] == "a␊␛[2J"
+
+
+def test_a_name_is_cut_to_what_a_picture_can_show():
+    assert literal("x" * 10_000) == "x" * (NAME - 1) + "…"
+    assert paper()[0].written(["y" * 99], most=5) == ["yyyy…"]
+
+
+def test_a_sentence_has_a_bound():
+    assert told("ab") == "a, b"
+    assert told("a" * 99) == ", ".join("a" * 10) + " and 89 more"
+    assert len(told(["x" * 10_000] * 10_000)) < 2000
+
+
+def test_an_installed_font_is_used_for_what_the_usual_one_lacks(monkeypatch):
+    monkeypatch.setattr(
+        "spamft.plots.style.fallbacks", lambda text: (("STIXGeneral",), set())
+    )
+    figure, axes = paper()
+    axes.plot([1, 2], [1, 2], label=figure.written(["a"])[0])
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    figure.savefig(io.BytesIO(), format="png")
+    [text] = axes.get_legend().get_texts()
+    assert text.get_fontfamily() == ["sans-serif", "STIXGeneral"]
+
+
+def test_names_are_slanted_only_where_they_have_no_room():
+    assert slanted(["ham", "spam"], 0.9) == {}
+    assert slanted(["a long name"], 0.9)["rotation"] == 40
+    assert breadth(["垃圾"]) == breadth(["spam"]) > breadth([]) == 0

@@ -1,10 +1,8 @@
 import io
 
 import pytest
-import torch
 
-from spamft.evaluate import report
-from spamft.plots.training import plot_accuracy, plot_confusion, plot_loss
+from spamft.plots.training import plot_accuracy, plot_loss
 from spamft.train import Record
 
 HISTORY = [Record(i / 2, i, 8 * i, 1e-3, 1 / i, 0.8, 1.5 / i, 0.7) for i in range(1, 7)]
@@ -45,26 +43,3 @@ def test_the_words_describe_the_curves():
 def test_an_empty_history_is_an_error():
     with pytest.raises(ValueError, match="no record"):
         plot_loss([])
-
-
-def test_the_confusion_is_written_out():
-    logits = torch.eye(3)[torch.tensor([0, 1, 1, 2])]
-    figure = plot_confusion(report(logits, torch.tensor([0, 1, 2, 2])), ["a", "b", "c"])
-    axes = figure.axes[0]
-    written = [text.get_text() for text in axes.texts]
-    assert written == ["1", "0", "0", "0", "1", "0", "0", "1", "1"]
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["a", "b", "c"]
-    assert "predicted" in axes.get_xlabel() and "true" in axes.get_ylabel()
-    assert "of 2 c messages 1 were predicted c" in figure.alt
-
-
-def test_ink_is_white_where_most_of_a_class_is_predicted():
-    figure = plot_confusion(report(torch.eye(2), torch.tensor([0, 1])), ["ham", "spam"])
-    inks = [text.get_color() for text in figure.axes[0].texts]
-    assert inks == ["white", "#222222", "#222222", "white"]
-
-
-def test_no_class_of_the_confusion_is_taken_for_a_formula():
-    names = ["$$", "$x^$"]
-    figure = plot_confusion(report(torch.eye(2), torch.tensor([0, 1])), names)
-    figure.savefig(io.BytesIO(), format="png")

@@ -9,6 +9,7 @@ from held import another_process_holding
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import (
     _swap,
+    check_place,
     existing_folder,
     sha256,
     whole_file,
@@ -234,3 +235,40 @@ def test_the_nearest_folder_that_exists(tmp_path):
 def test_the_sha256_of_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"x" * 3_000_000)
     assert sha256(tmp_path / "file") == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+
+
+def test_a_place_where_something_can_be_written_is_left_as_it_was(tmp_path):
+    check_place(tmp_path / "a" / "b")
+    check_place(tmp_path / "a")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_by_its_name(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    places = ["file", "file/run", "file/a/run", "circle/a", "x" * 250, "y" * 9999]
+    for place in places:
+        with pytest.raises(SpamftError, match="cannot write to") as error:
+            check_place(tmp_path / place)
+        assert str(tmp_path / place)[:200] in str(error.value)
+        assert len(str(error.value)) < 999 and "\n" not in str(error.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "circle"}
+    with pytest.raises(SpamftError, match="file/run: .*file is a file"):
+        check_place(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux has such a folder")
+@pytest.mark.parametrize("place", ["/proc", "/proc/run", "/proc/a/run"])
+def test_a_place_of_the_system_is_refused_by_its_name(place):
+    with pytest.raises(SpamftError, match=f"cannot write to {place}: "):
+        check_place(place)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
+def test_a_read_only_place_is_refused_by_its_name(tmp_path):
+    (tmp_path / "shut").mkdir(mode=0o555)
+    for place in (tmp_path / "shut", tmp_path / "shut" / "run"):
+        with pytest.raises(SpamftError, match="cannot write to .*shut"):
+            check_place(place)

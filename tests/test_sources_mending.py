@@ -89,9 +89,9 @@ def test_a_message_that_is_there_is_not_appended(texts, complaint):
 def test_a_file_that_cannot_be_merged_is_refused_by_name(tmp_path):
     path = tmp_path / "odd.csv"
     for content, complaint in [
-        ("Row,Text\n1,a\n", "odd.csv: expected a column 'Label'"),
-        ("Row,Label\n1,a\n", "expected a column 'Text'"),
-        ("Label,Text\n", "a header but no messages"),
+        ("Row,Text\n1,a\n", "odd.csv:1: expected columns .Label. and"),
+        ("Row,Label\n1,a\n", "expected columns .Label. and .Text."),
+        ("Label,Text\n", "contains a header but no messages"),
         ("Label,Text\nham,a,b\n", "odd.csv:2: expected 2 columns"),
     ]:
         path.write_text(content)

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         return
     for line in (f"data: {visible(source)}", *(f"note: {note}" for note in notes)):
         emit(line)
-    emit(report.describe(names))
+    emit(report.describe(names, "all of them with --json"))
 
 
 def _meanings(pairs: list[str] | None) -> dict[str, str]:

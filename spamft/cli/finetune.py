@@ -76,7 +76,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Finetune and save; nothing is saved if it is interrupted."""
+    """Finetune and save; nothing is saved if the training is interrupted."""
     from spamft.experiments.checkpoints import Checkpoints
     from spamft.experiments.finetune import finetune
     from spamft.experiments.run import check_folder
@@ -101,6 +101,5 @@ def run(args: argparse.Namespace) -> None:
             checkpoints=checkpoints,
             log=say,
         )
-        finished.save(args.output, overwrite=args.overwrite)
+        finished.save(args.output, overwrite=args.overwrite, log=say)
         checkpoints.remove()
-    say(f"results in {args.output}")

@@ -93,7 +93,10 @@ def _stoppable() -> Iterator[None]:
 def _what_is_left(arguments: Sequence[str]) -> str:
     """What an interrupted command leaves behind."""
     if arguments[:1] == ["finetune"]:
-        return "nothing was saved; --resume continues at its last checkpoint, if any"
+        return (
+            "nothing was saved unless a line above names it; --resume continues at the "
+            "last checkpoint, if any"
+        )
     one_task = {"--unlabelled", "--merge"} & set(arguments)
     if arguments[:1] == ["labels"] and "--output" in arguments and not one_task:
         return "the same command continues"

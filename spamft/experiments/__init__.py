@@ -3,6 +3,7 @@
 finetune.py     data + model + method -> a Run
 checkpoints.py  the progress of a run, from which a killed one resumes
 run.py          a Run: the model, its metrics, its folder
+pictures.py     a Run's pictures, as far as they can be drawn
 compare.py      every method and baseline on the same messages
 labels.py       how many labels are enough: a method's learning curve
 learners.py     train on some of the messages: frozen features, finetuning, words

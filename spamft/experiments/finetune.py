@@ -128,7 +128,8 @@ def _work(
         }
     trunk = getattr(lessons.learner, "plan", None)
     reports = _reports(logits, setup.data)
-    _tell(log, f"test: {reports['test'].describe(setup.data.names)}")
+    said = reports["test"].describe(setup.data.names, "all of them in metrics.json")
+    _tell(log, f"test: {said}")
     return Run(classifier, setup, history, logits, reports, trunk, seconds)
 
 

@@ -1,13 +1,12 @@
 """Run: a finetuned model, how it came about, its metrics, and its folder.
 
 run.metrics()     all but the history, as a dict; what metrics.json holds
-run.save(folder)  metrics.json, history.csv, the pictures, the three parts, model/
+run.save(folder)  metrics.json, history.csv, the three parts, model/, then pictures
 """
 
 import json
-import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +19,13 @@ from torch import Tensor, nn
 from spamft import __version__
 from spamft.classifier import what_trains
 from spamft.data import Splits, save_splits
-from spamft.evaluate import Report
+from spamft.evaluate import FEW_CLASSES, Report
+from spamft.experiments.pictures import PICTURES, add_pictures
 from spamft.methods.lora import merge_lora, unmerge_lora
 from spamft.methods.method import Method, describe
-from spamft.plots import plot_accuracy, plot_confusion, plot_loss
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.files import existing_folder, whole_folder
+from spamft.plumbing.files import check_place, whole_folder
 from spamft.plumbing.locks import only_one
 from spamft.sources.models import Pretrained
 from spamft.sources.splits import PreparedData
@@ -39,8 +38,8 @@ __all__ = ["RESULTS", "Run", "Setup", "check_folder", "report_dict"]
 
 RESULTS = (
     *("train.csv", "validation.csv", "test.csv"),
-    *("history.csv", "loss.png", "accuracy.png", "confusion.png"),
-    *("model", "metrics.json"),
+    *("history.csv", "model", "metrics.json"),
+    *PICTURES,
 )
 
 
@@ -104,33 +103,51 @@ class Run:
             for name, report in self.reports.items()
         }
 
-    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        folder: Path | str,
+        *,
+        overwrite: bool = False,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> Path:
         """Write the run into `folder`, which appears whole or not at all; return it.
 
-        LoRA is merged into the saved model. Raises SpamftError if the folder already
-        holds a run, unless `overwrite`; other files in it stay.
+        LoRA is merged into the saved model. The pictures are drawn only then: one that
+        cannot be drawn is missing, and `log` gets a line about it. Raises SpamftError
+        if the folder already holds a run, unless `overwrite`; other files in it stay.
         """
         folder = Path(folder)
         own = [*RESULTS, *(f"model/{name}" for name in FILES)]
-        with only_one(folder), whole_folder(folder, own) as made:
-            check_folder(folder, overwrite)
-            save_splits(_as_names(self.data), made)
-            _save_merged(self, made / "model")
-            columns = [each.name for each in fields(Record)]
-            records = pd.DataFrame(map(asdict, self.history), columns=columns)
-            records.to_csv(made / "history.csv", index=False)
-            for name, picture in _pictures(self).items():
-                picture.savefig(made / name, dpi=150)
-            lines = json.dumps(self.metrics(), indent=2) + "\n"
-            (made / "metrics.json").write_text(lines, encoding="utf-8")
+        with only_one(folder):
+            with whole_folder(folder, own) as made:
+                _check_content(folder, overwrite)
+                self._write(made)
+            log(f"results in {folder}")
+            report, names = self.reports["test"], self.data.names
+            add_pictures(folder, self.history, report, names, log)
         return folder
+
+    def _write(self, made: Path) -> None:
+        """All files but the pictures, into an empty folder."""
+        save_splits(_as_names(self.data), made)
+        _save_merged(self, made / "model")
+        columns = [each.name for each in fields(Record)]
+        records = pd.DataFrame(map(asdict, self.history), columns=columns)
+        records.to_csv(made / "history.csv", index=False)
+        lines = json.dumps(self.metrics(), indent=2) + "\n"
+        (made / "metrics.json").write_text(lines, encoding="utf-8")
 
 
 def check_folder(folder: Path | str, overwrite: bool = False) -> None:
-    """Raise SpamftError if a run cannot be saved there: ask before any work."""
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise SpamftError(f"cannot write to {folder}: it is a file")
+    """Raise SpamftError if a run cannot be saved there: ask before any work.
+
+    The folders above it are made.
+    """
+    check_place(folder)
+    _check_content(Path(folder), overwrite)
+
+
+def _check_content(folder: Path, overwrite: bool) -> None:
     there = [name for name in RESULTS if (folder / name).exists()]
     if there and not overwrite:
         raise SpamftError(
@@ -142,19 +159,25 @@ def check_folder(folder: Path | str, overwrite: bool = False) -> None:
         raise SpamftError(
             f"{model} was not written by spamft: choose another output folder"
         )
-    parent = existing_folder(folder.absolute().parent)
-    if not os.access(parent, os.W_OK):
-        raise SpamftError(f"cannot write to {folder}: {parent} is read-only")
 
 
 def report_dict(report: Report, names: Iterable[str]) -> dict:
-    """A Report as JSON, its classes by name."""
+    """A Report as JSON, its classes by name.
+
+    Of few classes it has the confusion matrix, of many its `cells` that are not 0:
+    places of the true and the predicted class among `classes`, and examples.
+    """
     entries = asdict(report)
-    classes = entries.pop("classes")
-    return entries | {
-        "examples": report.examples,
-        "classes": dict(zip(names, classes, strict=True)),
-    }
+    classes, cells = entries.pop("classes"), entries.pop("cells")
+    few = len(classes) <= FEW_CLASSES
+    return (
+        entries
+        | ({"confusion": report.confusion} if few else {"cells": cells})
+        | {
+            "examples": report.examples,
+            "classes": dict(zip(names, classes, strict=True)),
+        }
+    )
 
 
 def _save_merged(run: Run, folder: Path) -> None:
@@ -163,14 +186,6 @@ def _save_merged(run: Run, folder: Path) -> None:
         save(run.model, folder, run.tokenizer, text_columns=run.data.text_columns)
     finally:
         unmerge_lora(run.model, taken)
-
-
-def _pictures(run: Run) -> dict:
-    pictures = {"confusion.png": plot_confusion(run.reports["test"], run.data.names)}
-    if run.history:
-        pictures["loss.png"] = plot_loss(run.history)
-        pictures["accuracy.png"] = plot_accuracy(run.history)
-    return pictures
 
 
 def _data_facts(data: PreparedData) -> dict:

@@ -11,17 +11,20 @@ from spamft.plots.style import (
     ORANGE,
     Picture,
     in_percent,
-    literal,
     paper,
     style,
 )
+from spamft.plumbing.display import brief
 
 __all__ = ["plot_comparison"]
+
+CIRCLES = 20  # methods: the names of more have no room beside the panels
+LONGEST = 40  # characters of a method's name
 
 
 def plot_comparison(frame: pd.DataFrame) -> Picture:
     """Accuracy against seconds: one numbered circle per method, larger for more
-    trainable parameters.
+    trainable parameters. Of many methods the best are drawn.
 
     The left panel shows every method; the right one zooms in on the best. `frame` has
     one row per method: method, accuracy, interval_low, interval_high, seconds and
@@ -29,13 +32,17 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     """
     best = frame.loc[frame["accuracy"].idxmax()]
     figure, _ = paper(
-        f"{len(frame)} methods by seconds and accuracy; the best is {best['method']} "
+        f"{len(frame)} methods by seconds and accuracy; the best is "
+        f"{brief(best['method'], LONGEST)} "
         f"with {best['accuracy']:.1%} in {best['seconds']:.1f} seconds.",
         9.5,
         4.0,
     )
     figure.clear()
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
+    written = pd.Series(figure.written(frame["method"], LONGEST), frame.index)
+    count = len(frame)
+    frame = frame.assign(method=written).nlargest(CIRCLES, "accuracy").sort_index()
     # within 3 points of the best: there the circles of the left panel overlap
     upper = frame[frame["accuracy"] >= best["accuracy"] - 0.03]
     for axes, some in ((left, frame), (right, upper)):
@@ -49,7 +56,7 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     low, high = upper["accuracy"].min(), upper["accuracy"].max()
     room = max(0.003, (high - low) / 4)  # for a circle's radius, even around one alone
     right.set_ylim(low - room, high + room)
-    _legend(figure, left)
+    _legend(figure, left, count)
     return figure
 
 
@@ -70,7 +77,7 @@ def _circles(axes: Axes, frame: pd.DataFrame) -> None:
             s=90 + 30 * math.log10(1 + each.trained),
             color=color,
             alpha=0.9,
-            label=f"{number}  {literal(each.method)}",
+            label=f"{number}  {each.method}",
         )
         axes.text(
             seconds,
@@ -83,9 +90,10 @@ def _circles(axes: Axes, frame: pd.DataFrame) -> None:
         )
 
 
-def _legend(figure: Picture, axes: Axes) -> None:
+def _legend(figure: Picture, axes: Axes, count: int) -> None:
     figure.legend(
         *axes.get_legend_handles_labels(),
+        title=f"the best {CIRCLES} of {count:,}" if count > CIRCLES else None,
         frameon=False,
         loc="outside right center",
         fontsize=8,

@@ -3,52 +3,68 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from spamft.plots.style import GREY, Picture, colors, literal, paper
+from spamft.plots.style import GREY, NAME, Picture, colors, paper, told
+from spamft.plumbing.display import brief
 
 __all__ = ["plot_costs", "plot_reliability"]
+
+LINES = 12  # in one picture: more cannot be told apart
 
 
 def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
     """Accuracy over confidence, one line per table: on the diagonal if calibrated.
 
     A table is `evaluate.reliability`'s: confidence, accuracy and predictions, by bin.
+    Of many tables the first ones are drawn.
     """
-    in_words = []
-    figure, axes = paper()
+    filled = [table[table[:, 2] > 0] for table in list(tables.values())[:LINES]]
+    in_words = [
+        f"{brief(name, NAME)}: {table[-1, 0]:.0%} sure, {table[-1, 1]:.0%} right"
+        for name, table in zip(tables, filled, strict=False)
+    ]
+    surest = told(in_words, "; ", LINES)
+    figure, axes = paper(f"Accuracy over confidence; in the surest bin {surest}.")
+    names = figure.written(tables)
     axes.plot([50, 100], [50, 100], color=GREY, linestyle=":", label="calibrated")
-    for (name, table), color in zip(tables.items(), colors(len(tables)), strict=True):
-        confidence, accuracy, count = table[table[:, 2] > 0].T
+    for name, table, color in zip(names, filled, colors(len(filled)), strict=False):
+        confidence, accuracy, count = table.T
         x, y = 100 * confidence, 100 * accuracy
-        axes.plot(x, y, color=color, linewidth=1.5, label=literal(name))
+        axes.plot(x, y, color=color, linewidth=1.5, label=name)
         # A dot's area grows with its predictions, but more slowly: the surest bin often
         # holds a hundred times as many as another, which must still be seen, hence
         # the 8 points for an empty one, too
         axes.scatter(x, y, s=8 + 2 * count**0.75, color=color)
-        in_words.append(f"{name}: {confidence[-1]:.0%} sure, {accuracy[-1]:.0%} right")
-    figure.alt = f"Accuracy over confidence; in the surest bin {'; '.join(in_words)}."
     axes.set_xlabel("confidence: how sure the model is (%)")
     axes.set_ylabel("accuracy: how often it is right (%)")
-    axes.legend(frameon=False)
+    _legend(axes, len(tables))
     return figure
 
 
 def plot_costs(thresholds: Sequence[float], by_name: Mapping[str, Sequence]) -> Picture:
     """The cost per 1,000 messages over the threshold: one line per name, lowest marked.
 
-    `by_name` has costs per message, one per threshold.
+    `by_name` has costs per message, one per threshold. Of many names the first ones are
+    drawn.
     """
-    figure, axes = paper()
-    in_words = []
-    for (name, cost), color in zip(by_name.items(), colors(len(by_name)), strict=True):
-        per_thousand = 1000 * np.asarray(cost)
-        best = int(per_thousand.argmin())
-        lowest, at = per_thousand[best], thresholds[best]
-        axes.plot(thresholds, per_thousand, color=color, label=literal(name))
-        axes.plot(at, lowest, "o", color=color)
-        in_words.append(f"{name} {lowest:.1f} at {at:.2f}")
-    figure.alt = f"Cost over threshold; the lowest: {'; '.join(in_words)}."
+    costs = [1000 * np.asarray(cost) for cost in list(by_name.values())[:LINES]]
+    in_words = [
+        f"{brief(name, NAME)} {cost.min():.1f} at {thresholds[cost.argmin()]:.2f}"
+        for name, cost in zip(by_name, costs, strict=False)
+    ]
+    lowest = told(in_words, "; ", LINES)
+    figure, axes = paper(f"Cost over threshold; the lowest: {lowest}.")
+    names = figure.written(by_name)
+    for name, cost, color in zip(names, costs, colors(len(costs)), strict=False):
+        axes.plot(thresholds, cost, color=color, label=name)
+        axes.plot(thresholds[cost.argmin()], cost.min(), "o", color=color)
     axes.set_xlabel("spam if the probability is above")
     axes.set_ylabel("cost per 1,000 messages (missed spam = 1)")
-    axes.legend(frameon=False)
+    _legend(axes, len(by_name))
     return figure
+
+
+def _legend(axes: Axes, lines: int) -> None:
+    more = f"the first {LINES} of {lines:,}" if lines > LINES else None
+    axes.legend(frameon=False, title=more, fontsize=8 if lines > 6 else None)

@@ -2,6 +2,7 @@
 
     with whole_file(path) as part:      part is written, then renamed to path
     with whole_folder(folder) as part:  the same for a folder and all that is in it
+    check_place(path)                   an error now rather than after the work
 
 The unfinished one lies beside its place, in a folder named `.NAME.RANDOM.unfinished`,
 which is locked as long as its process lives. What a killed process left there is
@@ -23,10 +24,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.locks import take
 
-__all__ = ["existing_folder", "remove", "sha256", "whole_file", "whole_folder"]
+__all__ = [
+    "check_place",
+    "existing_folder",
+    "remove",
+    "sha256",
+    "whole_file",
+    "whole_folder",
+]
 
 UNFINISHED = ".unfinished"
 LOCK, REPLACED = "lock", "replaced"
@@ -66,6 +75,33 @@ def whole_folder(folder: Path | str, own: Iterable[str] = ()) -> Iterator[Path]:
             _replace(folder, part, room / REPLACED)
         else:
             part.rename(folder)
+
+
+def check_place(folder: Path | str) -> None:
+    """Raise SpamftError if `folder` could not be written; make the folders above it.
+
+    It is tried out: no list of reasons is complete.
+    """
+    shown = brief(folder)
+    try:
+        folder = Path(folder).resolve()
+    except RuntimeError as error:  # links in a circle
+        raise SpamftError(f"cannot write to {shown}: {brief(error)}") from error
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        which = "it" if there == folder else brief(there)
+        raise SpamftError(f"cannot write to {shown}: {which} is a file")
+    if os.path.ismount(folder):  # which cannot be renamed, so it cannot be replaced
+        raise SpamftError(
+            f"cannot write to {shown}: a disk begins there; name a folder in it"
+        )
+    if folder == there and not os.access(folder, os.W_OK):
+        raise SpamftError(f"cannot write to {shown}: it is read-only")
+    try:
+        with _room(folder) as room:  # names beside it are longer than its own
+            (room / f".{folder.name}{UNFINISHED}").mkdir()
+    except OSError as error:
+        raise SpamftError(f"cannot write to {shown}: {error.strerror}") from error
 
 
 def existing_folder(path: Path | str) -> Path:
