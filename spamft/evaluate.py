@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.plumbing.modes import evaluation_mode
+from spamft.plumbing.scores import area, correlation, softmax_sums
 
 __all__ = [
     "FEW_CLASSES",
@@ -39,7 +40,6 @@ IGNORED = -100  # label to skip in loss and accuracy; PyTorch's ignore_index
 FEW_CLASSES = 20  # nobody reads a larger matrix: of more classes the worst are shown
 WORST = 10  # that many of them
 NAME = 60  # characters of a class's name in a list of the worst
-ROWS = 256  # of logits at a time in float64: all at once they take too much memory
 
 
 @dataclass(frozen=True)
@@ -178,13 +178,13 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     columns = metrics.precision_recall_fscore_support(
         true, predicted, labels=np.arange(logits.shape[1]), zero_division=0
     )
-    highest, sums = _softmax_sums(logits)
+    highest, sums = softmax_sums(logits)
     right = logits[torch.arange(len(labels)), labels].double()
     return Report(
         loss=(sums.log() + highest - right).mean().item(),
         accuracy=correct / len(true),
         interval=(float(interval.low), float(interval.high)),
-        mcc=_correlation(true, predicted, logits.shape[1]),
+        mcc=correlation(true, predicted, logits.shape[1]),
         average_precision=_average_precision(logits, labels),
         calibration_error=_calibration_error(logits, labels),
         classes=tuple(
@@ -204,29 +204,6 @@ def _cells(true: np.ndarray, predicted: np.ndarray, classes: int) -> tuple[Cell,
     )
 
 
-def _correlation(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:
-    """Matthews', from counts of classes: scikit-learn makes a matrix of K x K."""
-    counts = [np.bincount(each, minlength=classes) for each in (true, predicted)]
-    n = len(true)
-    spread = math.prod(n * n - int(count @ count) for count in counts)
-    if spread == 0:  # one class everywhere gives no correlation
-        return 0.0
-    hits = n * int((true == predicted).sum())
-    return (hits - int(counts[0] @ counts[1])) / math.sqrt(spread)
-
-
-def _softmax_sums(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) highest logit h and (N,) sums of exp(logit - h), both in float64.
-
-    They make any probability from its logit: (N, K) of them would take twice the memory
-    of the logits.
-    """
-    highest = logits.max(-1).values.double()
-    blocks = zip(logits.split(ROWS), highest.split(ROWS), strict=True)
-    sums = [(some.double() - top[:, None]).exp().sum(-1) for some, top in blocks]
-    return highest, torch.cat(sums)
-
-
 def _calibration_error(logits: Tensor, labels: Tensor) -> float:
     """The expected calibration error, over 10 bins of confidence of equal width."""
     sure, right, count = reliability(logits, labels).T
@@ -239,7 +216,7 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = 10) -> np.ndarray:
     Confidence is the probability of the predicted class. Bins have equal width from
     1 / K to 1; an empty one has zeros.
     """
-    _, sums = _softmax_sums(logits)
+    _, sums = softmax_sums(logits)
     sure, predicted = 1 / sums, logits.argmax(-1)
     low = 1 / logits.shape[-1]
     place = ((sure - low) / (1 - low) * bins).long().clamp(0, bins - 1)
@@ -254,24 +231,14 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = 10) -> np.ndarray:
 
 def _average_precision(logits: Tensor, labels: Tensor) -> float | None:
     """Area under the precision-recall curve; None without a positive example."""
-    highest, sums = _softmax_sums(logits)
+    highest, sums = softmax_sums(logits)
     present = labels.unique().tolist()
     areas = []
     for k in [1] if logits.shape[1] == 2 else present:
         chances = (logits[:, k].double() - highest).exp() / sums
         if k in present:
-            areas.append(_area(chances.numpy(), (labels == k).numpy()))
+            areas.append(area(chances.numpy(), (labels == k).numpy()))
     return float(np.mean(areas)) if areas else None
-
-
-def _area(scores: np.ndarray, positive: np.ndarray) -> float:
-    """The mean, over positive examples, of the precision if theirs is the threshold.
-
-    That is scikit-learn's average_precision_score, which takes ten times as long.
-    """
-    ranked, hits = np.sort(scores), np.sort(scores[positive])
-    above = [len(some) - np.searchsorted(some, hits) for some in (hits, ranked)]
-    return float((above[0] / above[1]).mean())
 
 
 class Sums(NamedTuple):
