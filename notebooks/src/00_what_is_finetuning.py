@@ -6,6 +6,9 @@
 # - **You need** a little Python. PyTorch helps, but nothing here trains yet.
 # - **It takes** 15 minutes to read; some seconds to run with the small GPT, longer
 #   with GPT-2, and the first time its download.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
+#   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label. The class that comes second by name stands where spam does here.
 #
 # This is the part of the lecture up to 15:00: *pretraining and finetuning, the types
 # of finetuning*. The notebooks after this one do what this one only counts.
@@ -19,7 +22,9 @@ from spamft.data import balance
 from spamft.gpt import GPT, GPTConfig, generate
 from spamft.plots import BLUE, GREY, ORANGE, paper
 from spamft.plumbing.device import pick_device
+from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_model
+from spamft.sources.lessons import lesson_names
 
 # %% [markdown]
 # Three knobs. `"auto"` takes the lecture's messages (0.2 MB) and OpenAI's GPT-2 (548
@@ -29,6 +34,7 @@ from spamft.sources import open_messages, open_model
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
@@ -69,12 +75,12 @@ continue_text("I will be late tonight, so please")
 # Raschka's book, with the word "Answer:" added to help the model:
 
 # %%
-question = "Is the following text 'spam'? Answer with 'yes' or 'no': '{}' Answer:"
+question = "Is the following text '{}'? Answer with 'yes' or 'no': '{}' Answer:"
 ham = "Running late, start without me and save me a slice."
 spam = "You have been chosen as a WINNER! Claim your cash prize now."
 
 for message in (ham, spam):
-    print(repr(continue_text(question.format(message))))
+    print(repr(continue_text(question.format("spam", message))))
 
 # %% [markdown]
 # > **You should see**, with the small GPT, no answer: the model goes on with the text
@@ -86,13 +92,16 @@ for message in (ham, spam):
 # the answers that start with yes or no:
 
 # %%
-messages, source = open_messages(DATA, cache_dir="../data")
+layout = Layout(text=TEXT, label=LABEL)
+messages, source = open_messages(DATA, layout=layout, cache_dir="../data")
+names = lesson_names(messages)
 drawn = balance(messages).groupby("Label").sample(20, random_state=123)
 texts = drawn["Text"].str[:200].tolist()
+asked = [question.format(names[1], text) for text in texts]
 print(source)
 
 # %%
-answers = [continue_text(question.format(text), tokens=4) for text in texts]
+answers = [continue_text(prompt, tokens=4) for prompt in asked]
 first_words = [(a.replace("'", " ").lower().split() or [""])[0] for a in answers]
 obeyed = [word.strip(".,:;") in ("yes", "no") for word in first_words]
 print(f"{sum(obeyed)} of {len(answers)} answers start with yes or no")
@@ -108,16 +117,15 @@ print(f"{sum(obeyed)} of {len(answers)} answers start with yes or no")
 
 
 @torch.no_grad()
-def predicts_yes(text):
-    ids = torch.tensor([tokenizer.encode_ordinary(question.format(text))])
-    ids = ids.to(device)
+def predicts_yes(prompt):
+    ids = torch.tensor([tokenizer.encode_ordinary(prompt)], device=device)
     logits = gpt(ids)[0, -1]  # for the token after the last one
     return bool(logits[yes] > logits[no])
 
 
 # %%
-predicted = pd.Series([predicts_yes(text) for text in texts], index=drawn.index)
-right = (predicted == (drawn["Label"] == "spam")).mean()
+predicted = pd.Series([predicts_yes(prompt) for prompt in asked], index=drawn.index)
+right = (predicted == (drawn["Label"] == names[1])).mean()
 print(f"right: {right:.0%}, yes predicted for {predicted.mean():.0%} of them")
 
 # %% [markdown]

@@ -6,6 +6,9 @@
 # - **You need** a little Python and pandas.
 # - **It takes** 10 minutes to read and a few seconds to run; no GPU, and if need be
 #   no network.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
+#   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label. The class that comes second by name stands where spam does here.
 #
 # This is the part of the lecture from 15:00 to 20:00: *step 1, download and process
 # the dataset*.
@@ -23,17 +26,19 @@ import pandas as pd
 from spamft import data
 from spamft.data import read_messages
 from spamft.plots import paper, plot_class_counts, plot_lengths
+from spamft.reading.layout import Layout
 from spamft.sources import open_messages
+from spamft.sources.lessons import lesson_names
 
 # %% [markdown]
-# One knob for the whole notebook. `"auto"` downloads the lecture's data, the SMS Spam
+# What to open. `"auto"` downloads the lecture's data, the SMS Spam
 # Collection, and where that cannot be had takes the sample that comes with spamft.
 # `"uci"` insists on the first, `"sample"` on the second; the path of the collection's
-# zip works too, or of a file of your own with the labels ham and spam, ham being the
-# more frequent.
+# zip works, too.
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 
 # %% [markdown]
 # ## A download is three steps
@@ -80,7 +85,9 @@ for name in ("urls", "size", "sha256", "member", "member_lines"):
 # second run needs no network:
 
 # %%
-messages, source = open_messages(DATA, lecture=True, cache_dir="../data")
+options = {"layout": Layout(text=TEXT, label=LABEL), "cache_dir": "../data"}
+messages, source = open_messages(DATA, lecture=True, **options)
+names = lesson_names(messages)
 print(source)
 
 # %% [markdown]
@@ -142,8 +149,8 @@ plot_class_counts(messages)
 # make them equal.
 
 # %%
-accuracy_of_always_ham = (messages["Label"] == "ham").mean()
-print(f"always ham: {accuracy_of_always_ham:.1%}")
+accuracy_of_always_ham = (messages["Label"] == names[0]).mean()
+print(f"always {names[0]}: {accuracy_of_always_ham:.1%}")
 
 # %% [markdown]
 # ## What do they look like?
@@ -227,7 +234,7 @@ whole
 # data:
 
 # %%
-every, _ = open_messages(DATA, cache_dir="../data")
+every, _ = open_messages(DATA, **options)
 print(f"lecture: {len(messages):,} rows, all lines: {len(every):,} rows")
 
 # %% [markdown]

@@ -6,6 +6,9 @@
 #   the test part that also stand in the training part.
 # - **You need** the idea of a DataFrame (notebook 1).
 # - **It takes** 10 minutes to read and a few seconds to run.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
+#   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label. The class that comes second by name stands where spam does here.
 #
 # This is the lecture from 20:25 to 25:52.
 
@@ -24,15 +27,19 @@ from spamft.data import (
     save_splits,
 )
 from spamft.plots import BLUE, ORANGE, paper, plot_class_counts
+from spamft.plots.style import literal
+from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_splits
 from spamft.sources.duplicates import count_leaks, duplicate_groups
+from spamft.sources.lessons import lesson_names
 
 # %% [markdown]
-# Two knobs: where the messages come from, as in notebook 1, and the seed that every
+# The knobs: where the messages come from, as in notebook 1, and the seed that every
 # draw of chance starts from.
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 SEED = 123  # the lecture's
 
 # %% [markdown]
@@ -40,7 +47,9 @@ SEED = 123  # the lecture's
 # lecture is open beside you: it has 5,572 rows there, 4,825 ham and 747 spam.
 
 # %%
-messages, source = open_messages(DATA, lecture=True, cache_dir="../data")
+options = {"layout": Layout(text=TEXT, label=LABEL), "cache_dir": "../data"}
+messages, source = open_messages(DATA, lecture=True, **options)
+names = lesson_names(messages)
 counts = messages["Label"].value_counts()
 print(source, counts.to_dict(), sep="\n")
 
@@ -53,8 +62,11 @@ print(source, counts.to_dict(), sep="\n")
 
 # %%
 n = counts.min()
-ham = messages[messages["Label"] == "ham"].sample(n, random_state=SEED)
-spam = messages[messages["Label"] == "spam"]
+ham, spam = (messages[messages["Label"] == name] for name in names)
+if len(ham) > n:
+    ham = ham.sample(n, random_state=SEED)
+elif len(spam) > n:
+    spam = spam.sample(n, random_state=SEED)
 by_hand = pd.concat([ham, spam])
 by_hand["Label"].value_counts()
 
@@ -85,7 +97,8 @@ plot_class_counts(balanced)
 # A loss function wants numbers, so ham becomes 0 and spam 1. By hand it is a `map`:
 
 # %%
-numbers = balanced["Label"].map({"ham": 0, "spam": 1})
+ids = {names[0]: 0, names[1]: 1}
+numbers = balanced["Label"].map(ids)
 numbers.value_counts().sort_index()
 
 # %% [markdown]
@@ -100,7 +113,7 @@ numbers.value_counts().sort_index()
 # %%
 trap = balanced.copy()
 for _ in range(2):
-    trap["Label"] = trap["Label"].map({"ham": 0, "spam": 1})
+    trap["Label"] = trap["Label"].map(ids)
 print(trap["Label"].isna().sum(), "labels are gone")
 
 # %% [markdown]
@@ -109,7 +122,7 @@ print(trap["Label"].isna().sum(), "labels are gone")
 # know, instead of making it `NaN`:
 
 # %%
-encoded = encode_labels(encode_labels(balanced))
+encoded = encode_labels(encode_labels(balanced, names), names)
 assert (encoded["Label"] == numbers).all()
 
 try:
@@ -161,11 +174,11 @@ for ours, theirs in zip(splits, parts, strict=True):
 # %%
 shares = pd.Series([part["Label"].mean() for part in splits], Splits._fields)
 words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-figure, axes = paper(f"Bars, the share of spam in each part: {words}.", 4.5, 3)
+figure, axes = paper(f"Bars, the share of {names[1]} in each part: {words}.", 4.5, 3)
 axes.bar(shares.index, shares * 100, color=BLUE, width=0.6)
 axes.axhline(50, color=ORANGE, linewidth=1.5)
 axes.set_xlabel("part")
-axes.set_ylabel("spam (% of messages)")
+axes.set_ylabel(f"{literal(names[1])} (% of messages)")
 figure
 
 # %% [markdown]
@@ -243,7 +256,7 @@ print([len(part) for part in leak_free], count_leaks(leak_free)["test"])
 # `open_splits` makes the lecture's split or the leak-free one:
 
 # %%
-again = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
+again = open_splits(DATA, lecture=True, seed=SEED, **options)
 assert all(a.equals(b) for a, b in zip(again.splits, splits, strict=True))
 print(again)
 
@@ -287,7 +300,7 @@ share_kept = ...
 if share_kept is not ...:
     other = random_split(encoded, 0.7, 0.1, seed=7).test
     expected = splits.test["Text"].isin(other["Text"]).mean()
-    assert abs(share_kept - expected) < 0.01 and share_kept < 0.5, (
+    assert abs(share_kept - expected) < 0.01, (
         "Hint: random_split with seed 7, and the mean of splits.test['Text'].isin(...)"
     )
 

@@ -6,6 +6,9 @@
 # - **You need** the three parts of notebook 2; one call makes them again.
 # - **It takes** 15 minutes to read and a few seconds to run. The first run with a
 #   network downloads GPT-2 once, 548 MB; `MODEL = "tiny"` avoids that.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
+#   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label.
 #
 # The lecture announces this for the next one at 25:54: *we are going to first create
 # data loaders*.
@@ -25,10 +28,13 @@ from spamft.batches import (
     make_loader,
 )
 from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 BATCH_SIZE = 8
 SEED = 123
@@ -38,7 +44,9 @@ SEED = 123
 # read them:
 
 # %%
-data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
+layout = Layout(text=TEXT, label=LABEL)
+data = open_splits(DATA, lecture=True, layout=layout, cache_dir="../data", seed=SEED)
+lesson_names(data.df, most=None)  # are there enough messages?
 train, validation, test = data.splits
 opened = open_model(MODEL)
 tokenizer, context = opened.tokenizer, opened.gpt.config.context_length

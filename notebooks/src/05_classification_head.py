@@ -5,6 +5,9 @@
 #   freeze what shall not train, and find out at which token to read the answer.
 # - **You need** the GPT of notebook 4 and the batches of notebook 3.
 # - **It takes** 15 minutes to read and some seconds to run.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
+#   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label.
 #
 # The lecture announces this at 26:18: *we usually fit another neural network at the
 # end of this and that will have a softmax output ... so that the output is either
@@ -20,11 +23,15 @@ import torch
 from spamft.batches import SpamDataset, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.plots import BLUE, ORANGE, paper, plot_ledger
+from spamft.plots.style import literal
 from spamft.plumbing.device import pick_device
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
@@ -35,7 +42,9 @@ SEED = 123
 
 # %%
 device = pick_device(DEVICE)
-data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
+layout = Layout(text=TEXT, label=LABEL)
+data = open_splits(DATA, lecture=True, layout=layout, cache_dir="../data", seed=SEED)
+names = lesson_names(data.df, most=None)
 opened = open_model(MODEL)
 gpt, tokenizer = opened.gpt.to(device), opened.tokenizer
 print(data, opened.source, sep="\n")
@@ -55,7 +64,7 @@ message = "You have won! Text CLAIM to 80085 now"
 ids = torch.tensor([tokenizer.encode_ordinary(message)], device=device)
 C = gpt.config.emb_dim
 torch.manual_seed(SEED)
-head = torch.nn.Linear(C, 2).to(device)
+head = torch.nn.Linear(C, len(names)).to(device)
 with torch.no_grad():
     hidden = gpt.hidden(ids)  # (1, tokens, C)
     logits = head(hidden[:, -1])
@@ -66,7 +75,7 @@ print(tuple(hidden.shape), "->", tuple(logits.shape), logits)
 # head's numbers, and it must give our logits:
 
 # %%
-model = GPTClassifier(gpt, ("ham", "spam"), seed=SEED).to(device)
+model = GPTClassifier(gpt, names, seed=SEED).to(device)
 model.head.load_state_dict(head.state_dict())
 model.eval()
 with torch.no_grad():
@@ -97,11 +106,10 @@ dict(zip(model.label_names, by_hand, strict=True))
 # %%
 dataset = SpamDataset(data.splits.validation, tokenizer, gpt.config.context_length)
 batch = next(iter(make_loader(dataset, 8)))
-model = GPTClassifier(gpt, seed=SEED).to(device).eval()
+model = GPTClassifier(gpt, names, seed=SEED).to(device).eval()
 with torch.no_grad():
     logits = model(batch.ids.to(device), batch.lengths.to(device)).cpu()
-table = pd.DataFrame(logits.numpy().round(2), columns=model.label_names)
-names = model.label_names
+table = pd.DataFrame(logits.numpy().round(2), columns=names)
 table["predicted"] = [names[i] for i in logits.argmax(-1)]
 table["true"] = [names[i] for i in batch.labels]
 table
@@ -220,7 +228,7 @@ with torch.no_grad():
 # numbers, because the seed is the same. Only the place of reading differs.
 
 # %%
-reads_last = GPTClassifier(gpt, pooling="last", seed=SEED).to(device).eval()
+reads_last = GPTClassifier(gpt, names, "last", seed=SEED).to(device).eval()
 paddings = range(0, 61, 4)
 spam_logit = {"last": [], "last_real": []}
 with torch.no_grad():
@@ -241,7 +249,7 @@ figure, axes = paper(
 for (pooling, values), color in zip(spam_logit.items(), (BLUE, ORANGE), strict=True):
     axes.plot(paddings, values, marker="o", color=color, label=f'pooling="{pooling}"')
 axes.set_xlabel("padding behind the message (tokens)")
-axes.set_ylabel("logit of spam")
+axes.set_ylabel(f"logit of {literal(names[1])}")
 axes.legend(frameon=False)
 figure
 

@@ -7,6 +7,9 @@
 # - **You need** the training loop of notebook 7.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, some
 #   minutes with GPT-2.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
+#   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label.
 #
 # The lecture has one sentence on it: *LoRA: two smaller matrices that approximate a
 # larger matrix are finetuned.*
@@ -32,10 +35,13 @@ from spamft.methods.lora import (
 from spamft.methods.lora_files import load_adapter, save_adapter
 from spamft.plots import BLUE, ORANGE, paper
 from spamft.plumbing.device import pick_device
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
@@ -47,12 +53,14 @@ FOLDER = Path("runs/notebook-9")  # for the adapter
 
 # %%
 device = pick_device(DEVICE)
-data = open_splits(DATA, cache_dir="../data", seed=SEED)
+layout = Layout(text=TEXT, label=LABEL)
+data = open_splits(DATA, layout=layout, cache_dir="../data", seed=SEED)
+classes = lesson_names(data.df, most=None)
 opened = open_model(MODEL)
 gpt = opened.gpt.to(device)
 encoded = encode_splits(data.splits, opened.tokenizer, gpt.config.context_length)
 longest = encoded.train.max_length
-untrained = GPTClassifier(gpt, max_length=longest, seed=SEED).to(device).eval()
+untrained = GPTClassifier(gpt, classes, max_length=longest, seed=SEED).to(device).eval()
 batch = next(iter(make_bucketed_loader(encoded.test)))
 ids, lengths = batch.ids.to(device), batch.lengths.to(device)
 print(data, opened.source, sep="\n")
@@ -235,7 +243,7 @@ list(stored)[:3]
 # Load it into a fresh model, and it answers as before:
 
 # %%
-fresh = GPTClassifier(gpt, max_length=longest, seed=SEED + 1).to(device)
+fresh = GPTClassifier(gpt, classes, max_length=longest, seed=SEED + 1).to(device)
 fresh = copy.deepcopy(fresh).eval()
 load_adapter(fresh, FOLDER)
 with torch.no_grad():

@@ -7,6 +7,9 @@
 # - **You need** LoRA (notebook 9).
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, some
 #   minutes with GPT-2.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
+#   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label.
 #
 # The lecture names QLoRA beside LoRA. The Q stands for quantised: the frozen matrices
 # are held in 4 bits a number instead of 32.
@@ -24,10 +27,13 @@ from spamft.methods.nf4 import NF4Linear, dequantize, nf4_levels, quantize
 from spamft.methods.task import Task
 from spamft.plots import BLUE, ORANGE, paper
 from spamft.pretrained import PUBLISHED
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
@@ -211,7 +217,9 @@ figure
 # LoRA on the full matrices and on the 4-bit ones, one epoch each, the same seed:
 
 # %%
-data = open_splits(DATA, cache_dir="../data", seed=SEED)
+layout = Layout(text=TEXT, label=LABEL)
+data = open_splits(DATA, layout=layout, cache_dir="../data", seed=SEED)
+lesson_names(data.df, most=None)  # are there enough messages?
 
 # %% tags=["slow"]
 how = {"config": {"epochs": 1}, "seed": SEED, "device": DEVICE}

@@ -7,6 +7,9 @@
 # - **You need** the loop of notebook 7 and LoRA of notebook 9.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
 #   with GPT-2.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
+#   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label.
 #
 # *Instruction finetuning* is the first of the lecture's two kinds: training on
 # specific instructions, for a broader set of tasks, with more data and more
@@ -34,11 +37,14 @@ from spamft.methods.lora import LoRAConfig, add_lora
 from spamft.models.prompted import encode_prompt, instruction_for
 from spamft.plots import BLUE, GREY, ORANGE, paper
 from spamft.plumbing.device import pick_device
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.sources.lessons import lesson_names
 from spamft.train import TrainConfig, fit
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
@@ -50,11 +56,12 @@ EPOCHS_OPEN = 6  # of the open instructions, which are few
 
 # %%
 device = pick_device(DEVICE)
-data = open_splits(DATA, cache_dir="../data", seed=SEED)
+layout = Layout(text=TEXT, label=LABEL)
+data = open_splits(DATA, layout=layout, cache_dir="../data", seed=SEED)
 opened = open_model(MODEL)
 gpt = opened.gpt.to(device)
 tokenizer, context = opened.tokenizer, gpt.config.context_length
-names = data.names
+names = lesson_names(data.df, most=None)
 question = instruction_for(names)
 print(data, opened.source, sep="\n")
 
@@ -78,14 +85,14 @@ print(tokenizer.decode(prompt))
 # -100, which PyTorch's cross-entropy leaves out. By hand:
 
 # %%
-answer = tokenizer.encode_ordinary(" spam") + [tokenizer.eot_token]
+answer = tokenizer.encode_ordinary(f" {names[1]}") + [tokenizer.eot_token]
 row = prompt + answer
 ids, next_tokens = row[:-1], row[1:]
 asked_from = len(prompt) - 1
 labels = [IGNORED] * asked_from + next_tokens[asked_from:]
 
 # %%
-dataset = InstructionDataset([prompt], ["spam"], tokenizer)
+dataset = InstructionDataset([prompt], [names[1]], tokenizer)
 assert dataset[0] == (ids, labels)
 shown = zip(ids[-5:], labels[-5:], strict=True)
 [
@@ -122,9 +129,10 @@ print(f"{by_hand:.2f} nats a token")
 
 # %%
 room = context - 8  # leaves room for an answer
-short = data.splits.train[data.splits.train["Text"].str.len() < 80]
-by_class = [short[short["Label"] == k]["Text"].tolist() for k in range(len(names))]
-shots = [(by_class[i % 2][i // 2], names[i % 2]) for i in range(4)]  # taking turns
+train, K = data.splits.train, len(names)
+short_first = train.iloc[(train["Text"].str.len() // 80).argsort(kind="stable")]
+by_class = [short_first[short_first["Label"] == k]["Text"].tolist() for k in range(K)]
+shots = [(by_class[i % K][i // K], names[i % K]) for i in range(4)]  # taking turns
 test = data.splits.test[:120]
 zero, few = (
     [
@@ -184,7 +192,7 @@ figure, axes = paper(
 readings = ["generated", "likelihood", "per_token"]
 (frame[readings] * 100).plot.bar(ax=axes, rot=0, color=[ORANGE, BLUE, GREY], width=0.8)
 axes.set_xlabel("model and prompt")
-axes.set_ylabel("right answers (% of 120 test messages)")
+axes.set_ylabel(f"right answers (% of {len(test)} test messages)")
 axes.legend(frameon=False, title="read as")
 figure
 
@@ -198,7 +206,8 @@ figure
 # %%
 logs = answer_likelihoods(tuned, tokenizer, [prompt], names)[0]
 by_hand = dict(zip(names, logs.softmax(-1).tolist(), strict=True))
-assert abs(by_hand["spam"] - run.classify(message).probabilities["spam"]) < 1e-4
+asked = run.classify(message).probabilities
+assert all(abs(by_hand[name] - asked[name]) < 1e-4 for name in names)
 by_hand
 
 # %% [markdown]

@@ -7,6 +7,9 @@
 # - **You need** the names of the methods: notebooks 0 and 7 to 11.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
 #   with GPT-2.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
+#   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label.
 #
 # The lecture lists the types of finetuning. Here they meet on one task.
 
@@ -22,10 +25,13 @@ from spamft.experiments.table import interval, mcnemar
 from spamft.insight.baselines import BASELINES
 from spamft.methods.method import METHODS
 from spamft.plots import BLUE, GREY, ORANGE, paper, plot_comparison
+from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 SEEDS = 3
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
@@ -49,7 +55,9 @@ list(ENTRIES)
 # and resumes where it was.
 
 # %% tags=["slow"]
-data, opened = open_splits(DATA, cache_dir="../data"), open_model(MODEL)
+layout = Layout(text=TEXT, label=LABEL)
+data, opened = open_splits(DATA, layout=layout, cache_dir="../data"), open_model(MODEL)
+lesson_names(data.df, most=None)  # are there enough messages?
 prompts = [METHODS[key].name for key in ("zero-shot", "few-shot")]
 quick = [*BASELINES, *prompts, "head only", "last block"]
 entries = {name: ENTRIES[name] for name in quick}

@@ -5,6 +5,9 @@
 #   hides: lost lines, repeats, leaks, shortcuts, and labels that may be wrong.
 # - **You need** notebooks 1, 2 and 7.
 # - **It takes** 15 minutes to read and less than a minute to run.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
+#   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label. The class that comes second by name stands where spam does here.
 #
 # The lecture's data has all of these faults, and many other files have some. A model
 # trained on them gets a good score for bad reasons.
@@ -22,17 +25,23 @@ from spamft.data import encode_labels, random_split
 from spamft.insight.audit import audit
 from spamft.insight.shortcuts import PATTERNS
 from spamft.plots import BLUE, ORANGE, paper
+from spamft.plots.style import literal
+from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 SEED = 123
 
 # %% [markdown]
 # All messages, read so that none is lost:
 
 # %%
-messages, source = open_messages(DATA, cache_dir="../data")
+options = {"layout": Layout(text=TEXT, label=LABEL), "cache_dir": "../data"}
+messages, source = open_messages(DATA, **options)
+names = lesson_names(messages)
 messages = messages.reset_index(drop=True)
 print(source)
 
@@ -43,7 +52,7 @@ print(source)
 # between them. From the command line: `python -m spamft audit FILE`.
 
 # %% tags=["slow"]
-data = open_splits(DATA, lecture=True, cache_dir="../data", seed=SEED)
+data = open_splits(DATA, lecture=True, seed=SEED, **options)
 found = audit(messages, data.splits)
 found
 
@@ -61,10 +70,10 @@ found
 # lecture does (without balancing):
 
 # %%
-spam = messages[messages["Label"] == "spam"]
+spam = messages[messages["Label"] == names[1]]
 repeated = pd.concat([messages, spam.head(60), spam.head(60)], ignore_index=True)
 by_hand = repeated["Text"].duplicated().sum()
-splits = random_split(encode_labels(repeated), seed=SEED)
+splits = random_split(encode_labels(repeated, names), seed=SEED)
 leaked = splits.test["Text"].isin(splits.train["Text"])
 print(f"{by_hand} repeats; {leaked.sum()} of {len(leaked)} test messages are in train")
 
@@ -83,8 +92,8 @@ words = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000)
 words.fit(splits.train["Text"], splits.train["Label"])
 right = words.predict(splits.test["Text"]) == splits.test["Label"]
 is_spam = splits.test["Label"] == 1
-for name, rows in (("leaked", leaked & is_spam), ("not leaked", ~leaked & is_spam)):
-    print(f"spam, {name}: {right[rows].mean():.1%} right")
+for what, rows in (("leaked", leaked & is_spam), ("not leaked", ~leaked & is_spam)):
+    print(f"{names[1]}, {what}: {right[rows].mean():.1%} right")
 
 # %% [markdown]
 # ## Shortcuts
@@ -112,11 +121,12 @@ for what in ("web address", "currency sign", "exclamation mark", "HTML entity"):
 
 # %% tags=["slow"]
 marked = messages.copy()
-ham = marked[marked["Label"] == "ham"].sample(frac=0.1, random_state=SEED).index
+ham = marked[marked["Label"] == names[0]].sample(frac=0.1, random_state=SEED).index
 marked.loc[ham, "Text"] += " &lt;#&gt;"
-[new] = [s for s in audit(marked).shortcuts if s.what == "HTML entity"]
-print(new)
-assert new.counts["spam"] == sides(PATTERNS["HTML entity"]).get("spam", 0)
+new = [s for s in audit(marked).shortcuts if s.what == "HTML entity"]
+print(*new or [f"in {len(ham)} messages: the audit does not keep it"])
+there = sides(PATTERNS["HTML entity"]).get(names[1], 0)
+assert all(each.counts[names[1]] == there for each in new)
 
 # %% [markdown]
 # The strongest shortcuts of your data, by how well each alone tells the label when
@@ -124,13 +134,13 @@ assert new.counts["spam"] == sides(PATTERNS["HTML entity"]).get("spam", 0)
 
 # %%
 top = found.shortcuts[:10][::-1]
-names = [f"{each.what} ({each.label})" for each in top]
+bars = [literal(f"{each.what} ({each.label})", 40) for each in top]
 best = found.shortcuts[0] if found.shortcuts else None
 figure, axes = paper(
     f"Bars of single features; the strongest is {best.what if best else 'none'} with "
     f"{best.accuracy if best else 0:.0%}."
 )
-axes.barh(names, [each.accuracy * 100 for each in top], color=BLUE)
+axes.barh(bars, [each.accuracy * 100 for each in top], color=BLUE)
 axes.axvline(found.length_rule * 100, color=ORANGE, label="length alone")
 axes.set_xlim(50, 100)
 axes.set_xlabel("balanced accuracy of this alone (%)")
@@ -150,11 +160,11 @@ figure
 
 # %%
 judge = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000))
+truth = encode_labels(messages, names)["Label"]
 chances = cross_val_predict(
-    judge, messages["Text"], messages["Label"], cv=5, method="predict_proba"
+    judge, messages["Text"], truth, cv=5, method="predict_proba"
 )
-place = (messages["Label"] == "spam").astype(int)  # the columns are ham, spam
-belief = chances[range(len(messages)), place]
+belief = chances[range(len(messages)), truth]
 doubted = messages.assign(belief=belief).nsmallest(5, "belief")
 doubted[["Label", "belief"]].round(3)
 
@@ -167,7 +177,7 @@ doubted[["Label", "belief"]].round(3)
 # %% tags=["slow"]
 flipped = messages.copy()
 rows = flipped.sample(8, random_state=SEED).index
-other = {"ham": "spam", "spam": "ham"}
+other = {names[0]: names[1], names[1]: names[0]}
 flipped.loc[rows, "Label"] = flipped.loc[rows, "Label"].map(other)
 suspects = [suspect.row for suspect in audit(flipped).suspects[:40]]
 print(f"{len(set(rows) & set(suspects))} of 8 planted errors are among {len(suspects)}")
@@ -221,7 +231,7 @@ shares = ...
 # %% tags=["check-1"]
 if shares is not ...:
     has = messages["Text"].str.contains("?", regex=False)
-    right_shares = [has[messages["Label"] == name].mean() for name in ("ham", "spam")]
+    right_shares = [has[messages["Label"] == name].mean() for name in names]
     assert max(abs(a - b) for a, b in zip(shares, right_shares, strict=True)) < 1e-6, (
         "Hint: divide each count of sides(...) by how many of that label there are."
     )
@@ -237,10 +247,10 @@ share_leaked = ...
 
 # %% tags=["check-2"]
 if share_leaked is not ...:
-    cut = random_split(encode_labels(twice), seed=123)
+    cut = random_split(encode_labels(twice, names), seed=123)
     test_spam = cut.test[cut.test["Label"] == 1]["Text"]
     assert abs(share_leaked - test_spam.isin(cut.train["Text"]).mean()) < 1e-6, (
-        "Hint: random_split(encode_labels(twice), seed=123), then isin on the spam."
+        "Hint: random_split(encode_labels(twice, names), seed=123); isin on the spam."
     )
 
 # %% [markdown]

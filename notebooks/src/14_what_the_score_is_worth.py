@@ -8,6 +8,9 @@
 # - **You need** notebooks 6 and 7.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
 #   with GPT-2.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
+#   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label. The class that comes second by name stands where spam does here.
 #
 # The lecture ends with a number. This notebook asks what it means.
 
@@ -26,12 +29,15 @@ from spamft.insight import calibrate
 from spamft.insight.baselines import words
 from spamft.insight.calibrate import Rates, at_share, rates_at, spam_scores
 from spamft.plots import BLUE, ORANGE, paper, plot_costs, plot_reliability
+from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_splits
 from spamft.sources.duplicates import put_aside
+from spamft.sources.lessons import lesson_names
 from spamft.use.predict import dataset_for
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
@@ -43,10 +49,13 @@ DEVICE = "auto"  # or "cuda", "mps", "cpu"
 # cut thirty times, train and test each time:
 
 # %% tags=["slow"]
-messages, source = open_messages(DATA, lecture=True, cache_dir="../data")
+options = {"layout": Layout(text=TEXT, label=LABEL), "cache_dir": "../data"}
+messages, source = open_messages(DATA, lecture=True, **options)
+names = lesson_names(messages)
 scores = []
 for seed in range(30):
-    cut = random_split(encode_labels(balance(messages, seed=seed)), seed=seed)
+    drawn = encode_labels(balance(messages, seed=seed), names)
+    cut = random_split(drawn, seed=seed)
     quick = words().fit(cut.train["Text"], cut.train["Label"])
     scores.append(quick.score(cut.test["Text"], cut.test["Label"]) * 100)
 scores = pd.Series(scores)
@@ -84,10 +93,13 @@ print(f"{100 * math.sqrt(p * (1 - p) / n):.1f} points from {n} test messages alo
 # balancing put aside comes along, as a test of its own.
 
 # %%
-data = open_splits(DATA, cache_dir="../data", seed=SEED)
-aside = put_aside(data.df, data.splits).query("Label == 'ham'")
-aside = aside.sample(frac=1, random_state=SEED).head(800).assign(Label=0)
-print(f"{len(aside)} ham put aside")
+data = open_splits(DATA, seed=SEED, **options)
+aside = put_aside(data.df, data.splits)
+aside = aside[aside["Label"] == names[0]].sample(frac=1, random_state=SEED).head(800)
+print(f"{len(aside)} {names[0]} put aside")
+if len(aside) < 100:  # the other class is as frequent: those of the test part must do
+    aside = data.splits.test.query("Label == 0")
+aside = aside.assign(Label=0)
 
 # %% tags=["slow"]
 run = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE)
@@ -149,7 +161,7 @@ plot_reliability(
 spam_of = [spam_scores(logits / temperature) for logits, _ in (test, ham)]
 half = len(aside) // 2
 chosen = spam_of[1][:half]
-wanted = 0.01
+wanted = max(0.01, 2 / half)  # one in a hundred, or what so few can show
 threshold = calibrate.choose_threshold(chosen, torch.zeros(half), wanted)
 print(f"threshold {threshold:.3f}")
 
@@ -161,7 +173,10 @@ truth = torch.cat(
 for name, at in (("at 50 %", 0.5), ("chosen", threshold)):
     rates = rates_at(checked, truth, at)
     caught, lost = rates.recall, rates.false_positives
-    print(f"{name:8s} catches {caught:.1%} of the spam, loses {lost:.2%} of the ham")
+    print(
+        f"{name:8s} catches {caught:.1%} of the {names[1]}, "
+        f"loses {lost:.2%} of the {names[0]}"
+    )
 
 # %% [markdown]
 # > **You should see** that fewer ham are lost and fewer spam caught (the spam is the
@@ -183,7 +198,7 @@ for share in (0.5, 0.13, 0.01):
     precision_there = at_share(rates, share)
     assert abs(precision_there * (caught + lost) - caught) < 1e-9
     row = {"caught": caught, "lost": lost, "precision": precision_there}
-    table[f"{share:.0%} spam"] = row
+    table[f"{share:.0%} {names[1]}"] = row
 pd.DataFrame(table).T.round(2)
 
 # %% [markdown]
@@ -197,7 +212,10 @@ shifted = calibrate.shift_prior(softened, half_spam, natural)
 by_hand = softened[:, 1] - softened[:, 0] + math.log(0.13 / 0.87)
 assert torch.allclose(shifted[:, 1] - shifted[:, 0], by_hand, atol=1e-5)
 called = [(each.argmax(-1) == 1).float().mean() for each in (softened, shifted)]
-print(f"called spam before {called[0]:.1%}, told that 13 % are spam {called[1]:.1%}")
+print(
+    f"called {names[1]} before {called[0]:.1%}, "
+    f"told that 13 % are {names[1]} {called[1]:.1%}"
+)
 
 # %% [markdown]
 # 13 % is the share in the SMS collection, 1 % nearer to a private telephone. The same
@@ -207,7 +225,8 @@ print(f"called spam before {called[0]:.1%}, told that 13 % are spam {called[1]:.
 
 # %%
 curve = calibrate.threshold_curve(checked, truth).iloc[1:]
-by_price = {f"lost ham = {c}": calibrate.costs(curve, 0.13, c) for c in (1, 10, 100)}
+prices = (1, 10, 100)
+by_price = {f"lost {names[0]} = {c}": calibrate.costs(curve, 0.13, c) for c in prices}
 plot_costs(curve["threshold"].tolist(), by_price)
 
 # %% [markdown]

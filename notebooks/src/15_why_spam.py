@@ -7,6 +7,9 @@
 # - **You need** a finetuned classifier; one call makes it.
 # - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
 #   with GPT-2.
+# - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
+#   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
+#   and Label. The class that comes second by name stands where spam does here.
 #
 # A score says how often a model is right. This notebook asks what it looks at.
 
@@ -24,10 +27,14 @@ from spamft.insight.explain import (
 )
 from spamft.insight.shortcuts import PATTERNS
 from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft.plots.style import literal
+from spamft.reading.layout import Layout
 from spamft.sources import open_splits
+from spamft.sources.lessons import lesson_names
 
 # %% tags=["parameters"]
 DATA = "auto"
+TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "auto"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
@@ -36,7 +43,9 @@ DEVICE = "auto"  # or "cuda", "mps", "cpu"
 # A model with its last block finetuned, as in notebook 8, but on the leak-free split:
 
 # %% tags=["slow"]
-data = open_splits(DATA, cache_dir="../data", seed=SEED)
+layout = Layout(text=TEXT, label=LABEL)
+data = open_splits(DATA, layout=layout, cache_dir="../data", seed=SEED)
+names = lesson_names(data.df)
 run = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE)
 model, tokenizer = run.model, run.tokenizer
 print(f"test accuracy {run.reports['test'].accuracy:.1%}")
@@ -71,7 +80,7 @@ print(f"score {whole:+.2f}")
 # a token for its number.
 
 # %%
-left_out = leave_one_out(model, tokenizer, message, "spam")
+left_out = leave_one_out(model, tokenizer, message, names[1])
 assert (
     max(abs(a - b) for a, b in zip(left_out.contributions, by_hand, strict=True)) < 1e-3
 )
@@ -89,7 +98,7 @@ print(left_out)  # in a terminal: a plus or minus for every half logit, at most 
 # token's vector moves the score. The parts must add up to the whole way:
 
 # %%
-walked = integrated_gradients(model, tokenizer, message, "spam", steps=256)
+walked = integrated_gradients(model, tokenizer, message, names[1], steps=256)
 difference = walked.score - walked.baseline
 print(f"from {walked.baseline:+.2f} to {walked.score:+.2f}: {difference:+.2f}")
 print(f"the contributions add up to {sum(walked.contributions):+.2f}")
@@ -102,7 +111,7 @@ walked
 # %% tags=["slow"]
 gaps = {}
 for steps in (1, 4, 16, 64, 256):
-    found = integrated_gradients(model, tokenizer, message, "spam", steps=steps)
+    found = integrated_gradients(model, tokenizer, message, names[1], steps=steps)
     gaps[steps] = abs(sum(found.contributions) - (found.score - found.baseline))
     print(f"{steps:4d} steps: off by {gaps[steps]:.3f}")
 assert gaps[256] < 0.05 * abs(difference) + 0.05
@@ -123,7 +132,7 @@ axes.bar(
 )
 axes.set_xticks(places, [t.strip() for t in left_out.tokens], rotation=60, ha="right")
 axes.set_xlabel("token")
-axes.set_ylabel("contribution to spam (logits)")
+axes.set_ylabel(f"contribution to {literal(names[1])} (logits)")
 axes.legend(frameon=False)
 figure
 
@@ -143,15 +152,17 @@ examples = {
     "a friend": "Running late, start without me and save me a slice",
 }
 curves = {
-    name: by_block(model, tokenizer, text, "spam") for name, text in examples.items()
+    name: by_block(model, tokenizer, text, names[1]) for name, text in examples.items()
 }
 ends = ", ".join(f"{name} {curve[-1]:+.1f}" for name, curve in curves.items())
-figure, axes = paper(f"Lines of the spam score after each block; at the end: {ends}.")
+figure, axes = paper(
+    f"Lines of the {names[1]} score after each block; at the end: {ends}."
+)
 for (name, curve), color in zip(curves.items(), (ORANGE, BLUE), strict=True):
     axes.plot(range(len(curve)), curve, marker="o", color=color, label=name)
 axes.axhline(0, color=GREY, linewidth=0.8)
 axes.set_xlabel("blocks passed (number)")
-axes.set_ylabel("spam score (logits)")
+axes.set_ylabel(f"{literal(names[1])} score (logits)")
 axes.legend(frameon=False)
 figure
 
@@ -174,7 +185,8 @@ assert abs(curves["this message"][-1] - whole) < 1e-3
 test = data.splits.test
 texts = test[test["Label"] == 1]["Text"].tolist()
 verdicts = run.classify(texts)
-spam = [text for text, v in zip(texts, verdicts, strict=True) if v.label == "spam"]
+spam = [text for text, v in zip(texts, verdicts, strict=True) if v.label == names[1]]
+spam = spam or texts  # of a model that catches none, all
 edits = {
     "a full stop at the end": lambda text: text.rstrip(".") + ".",
     "all lower case": str.lower,
@@ -185,7 +197,9 @@ edits = {
 for name, edit in edits.items():
     flips = count_flips(model, tokenizer, spam, edit)
     shift = flips.mean_shift
-    print(f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} spam")
+    print(
+        f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} {names[1]}"
+    )
 
 # %% [markdown]
 # > **You should see** with the sample and the bundled GPT that a single full stop, or
@@ -197,7 +211,8 @@ for name, edit in edits.items():
 
 # %%
 edited = [edits["a full stop at the end"](text) for text in spam]
-by_hand = sum(v.label != "spam" for v in run.classify(edited))
+pairs = zip(run.classify(spam), run.classify(edited), strict=True)
+by_hand = sum(before.label != after.label for before, after in pairs)
 stop = count_flips(model, tokenizer, spam, edits["a full stop at the end"])
 assert by_hand == stop.changed
 
@@ -244,7 +259,7 @@ mine, strongest = ..., ...
 # %% tags=["check-2"]
 if ... not in (mine, strongest):
     found = leave_one_out(model, tokenizer, mine)
-    assert run.classify(mine).label == "spam", "Hint: it must be predicted spam."
+    assert run.classify(mine).label == names[1], "Hint: it must be predicted spam."
     largest = max(found.contributions)
     assert strongest == found.tokens[found.contributions.index(largest)], (
         "Hint: tokens[contributions.index(max(contributions))], with its space."

@@ -9,6 +9,7 @@
     sample.py      the messages that come with the package
     duplicates.py  messages that repeat each other, and where they leak
     draws.py       training sets of growing size
+    lessons.py     what every notebook asks of the messages that it is given
     mending.py     labels that a person gives or corrects, out to a CSV and back
 
 The three calls that every notebook begins with can be imported from here.

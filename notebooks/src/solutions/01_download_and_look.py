@@ -5,7 +5,7 @@
 # **1.** What "always ham" gets wrong, "always spam" gets right.
 
 # %% tags=["exercise-1"]
-always_spam = counts["spam"] / counts.sum()
+always_spam = counts[names[1]] / counts.sum()
 
 # %% tags=["wrong-1"]
 always_spam = 0.5

@@ -2,7 +2,8 @@
 # Solutions to 8 · Use it. `wrong-N` is an answer that many give first: the check of
 # exercise N must refuse it.
 #
-# **1.** Try candidates and keep the shortest that is called spam.
+# **1.** Try candidates, also the beginnings of spam, and keep the shortest that is
+# called spam.
 
 # %% tags=["exercise-1"]
 candidates = [
@@ -16,7 +17,12 @@ candidates += [
     "Click prize-claim.example now",
     "Congratulations, claim your free prize",
 ]
-spams = [c for c in candidates if run.classify(c).label == "spam"]
+train = data.splits.train
+candidates += [
+    " ".join(text.split()[:5]) for text in train[train["Label"] == 1]["Text"]
+]
+verdicts = run.classify(candidates)
+spams = [c for c, v in zip(candidates, verdicts, strict=True) if v.label == spam]
 short = min(spams, key=len)
 
 # %% tags=["wrong-1"]

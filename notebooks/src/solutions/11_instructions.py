@@ -5,7 +5,7 @@
 # **1.** The answer and the end token.
 
 # %% tags=["exercise-1"]
-tokens_asked = len(tokenizer.encode_ordinary(" spam")) + 1
+tokens_asked = len(tokenizer.encode_ordinary(f" {names[1]}")) + 1
 
 # %% tags=["wrong-1"]
 tokens_asked = len(ids)

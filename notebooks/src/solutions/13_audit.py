@@ -7,17 +7,17 @@
 # %% tags=["exercise-1"]
 counted = sides(r"\?")
 totals = messages["Label"].value_counts()
-shares = [counted.get(name, 0) / totals[name] for name in ("ham", "spam")]
+shares = [counted.get(name, 0) / totals[name] for name in names]
 
 # %% tags=["wrong-1"]
-shares = [sides(r"\?").get(name, 0) / len(messages) for name in ("ham", "spam")]
+shares = [sides(r"\?").get(name, 0) / len(messages) for name in names]
 
 # %% [markdown]
 # **2.** About 70 %: the twin is anywhere else, and 70 % of all is train.
 
 # %% tags=["exercise-2"]
 twice = pd.concat([messages, spam], ignore_index=True)
-three = random_split(encode_labels(twice), seed=123)
+three = random_split(encode_labels(twice, names), seed=123)
 of_test = three.test[three.test["Label"] == 1]["Text"]
 share_leaked = of_test.isin(three.train["Text"]).mean()
 

@@ -11,10 +11,10 @@ sum_left_out = sum(left_out.contributions)
 sum_left_out = left_out.score - left_out.baseline
 
 # %% [markdown]
-# **2.** For example with the message of this notebook.
+# **2.** For example with the first spam that it caught.
 
 # %% tags=["exercise-2"]
-mine = message
+mine = spam[0]
 asked_again = leave_one_out(model, tokenizer, mine)
 shares = asked_again.contributions
 strongest = asked_again.tokens[shares.index(max(shares))]
