@@ -5,7 +5,7 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint notebooks lab browser faults
+.PHONY: demo test lint notebooks notebooks-own lab browser faults
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --output runs/demo --overwrite
@@ -21,6 +21,9 @@ lint: .venv/dev
 
 notebooks: .venv/dev # build notebooks/*.ipynb anew from notebooks/src/*.py
 	$(RUN) notebooks/build.py $(ONLY)
+
+notebooks-own: .venv/dev # run them all on a made file with other classes and columns
+	SPAMFT_OWN_FILE=1 $(RUN) -m pytest tests/test_notebooks.py -k ones_own
 
 browser: .venv/browser # open every notebook in a headless Chromium, as a new user would
 	$(RUN) tests/browser/trial.py $(ONLY)

@@ -46,6 +46,15 @@ TOPICS = {
     "login": "password account locked reset".split(),  # noqa: SIM905
     "sales": "offer price order demo".split(),  # noqa: SIM905
 }
+MADE_UP = {  # what of a notebook is about ham and spam, whatever the data is about
+    "00": "two messages to ask about, before any are opened",
+    "01": "files of a few lines",
+    "02": "a frame with a wrong label",
+    "10": "the memory that two classes take",
+    "11": "an exercise about two names",
+}
+FILLING = "please can you help me with my our it".split()  # noqa: SIM905
+each_on_data = pytest.mark.parametrize("source", ON_DATA, ids=lambda path: path.stem)
 each_built = pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 
 
@@ -125,39 +134,63 @@ def words_of(notebook) -> str:
     return " ".join(" ".join(cells).split())
 
 
-def set_parameters(notebook, **values: str) -> None:
-    """Change the cell of parameters as a learner would."""
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            for name, value in values.items():
-                line = rf"(?m)^{name} = .*"
-                cell.source = re.sub(
-                    line, lambda _, n=name, v=value: f"{n} = {v!r}", cell.source
-                )
+def set_parameters(notebook, values: dict[str, object]) -> None:
+    """Change lines of the cell of parameters, as a learner would."""
+    [cell] = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    for names, value in values.items():
+        found = re.search(rf"(?m)^{names} = .*", cell.source)
+        if found:
+            cell.source = cell.source.replace(found[0], f"{names} = {value!r}")
 
 
 def own_file(path: Path, classes: int) -> Path:
-    """A CSV with other columns and other labels than the bundled messages."""
+    """A CSV with other columns and other labels than the bundled messages have."""
     draw = random.Random(0)
     rows = ["team,body"]
     for name in list(TOPICS)[:classes]:
         for number in range(120 if name == "billing" else 100):
-            words = draw.choices(TOPICS[name], k=4) + draw.choices(
-                "please can you help me with my our it".split(), k=6
-            )
+            words = draw.choices(TOPICS[name], k=4) + draw.choices(FILLING, k=6)
             draw.shuffle(words)
             rows.append(f"{name},{' '.join(words)} n{number}x")
     path.write_text("\n".join(rows), encoding="utf-8")
     return path
 
 
-@pytest.mark.parametrize("source", TRIED, ids=lambda source: source.stem)
+@each_on_data
+def test_it_says_in_the_same_words_what_a_file_of_ones_own_needs_and_checks_it(source):
+    notebook = read_source(source)
+    knobs = (
+        'DATA = "auto"\nTEXT, LABEL = None, None  # the columns of a file of your own'
+    )
+    assert knobs in tagged(notebook, "parameters")
+    [most] = [most for most, words in NEED.items() if words in words_of(notebook)]
+    [call] = re.findall(r"lesson_names\(([^()]*)\)", source.read_text("utf-8"))
+    assert call.endswith(", most=None") == (most is None)
+
+
+@each_on_data
+def test_its_code_knows_the_classes_from_the_data(source):
+    words = []
+    for cell in code_of(read_source(source)):
+        tree = ast.parse(cell.source)
+        hints = {node.msg for node in ast.walk(tree) if isinstance(node, ast.Assert)}
+        words += [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and node not in hints
+        ]
+    named = [w for w in words if re.search(r"\b(ham|spam)\b", str(w))]
+    assert bool(named) == (source.name[:2] in MADE_UP), named
+
+
+@pytest.mark.parametrize("source", TRIED, ids=lambda path: path.stem)
 def test_it_runs_on_a_file_of_ones_own_and_its_exercises_can_be_solved(
     source, tmp_path
 ):
     notebook = read_source(source)
     data = own_file(tmp_path / "mine.csv", 3 if NEED[None] in words_of(notebook) else 2)
-    set_parameters(notebook, DATA=str(data), MODEL="tiny")
+    own = {"DATA": str(data), "TEXT, LABEL": ("body", "team"), "MODEL": "tiny"}
+    set_parameters(notebook, own)
     solutions = jupytext.read(HERE / "src" / "solutions" / source.name)
     for number in (1, 2, 3):
         answer = tagged(solutions, f"exercise-{number}")
@@ -180,11 +213,8 @@ def test_with_the_lectures_data_the_lectures_numbers_stand_in_the_notebooks(tmp_
     }
     for source in SOURCES[1:4]:
         notebook = read_source(source)
-        for cell in notebook.cells:
-            if "parameters" in cell.metadata.get("tags", []):
-                cell.source = cell.source.replace(
-                    'DATA = "auto"', f"DATA = {str(UCI_ZIP.resolve())!r}"
-                ).replace('MODEL = "auto"', f"MODEL = {str(tmp_path / 'gpt2')!r}")
+        lectures = {"DATA": str(UCI_ZIP.resolve()), "MODEL": str(tmp_path / "gpt2")}
+        set_parameters(notebook, lectures)
         run(notebook, tmp_path, {"TIKTOKEN_CACHE_DIR": str(VOCABULARY.resolve())})
         for number in expected[source.stem[:2]]:
             assert number in outputs_of(notebook), f"{number} in {source.name}"
