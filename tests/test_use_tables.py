@@ -26,6 +26,19 @@ def test_a_table_keeps_its_columns_and_the_order_of_its_rows(saved, tmp_path):
     assert sum(shares) == pytest.approx(1, abs=1e-5)
 
 
+def test_an_empty_text_is_a_row_and_an_empty_line_is_none(saved, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('Text\nsee you\n\n""\n   \n\nbye\n')
+    for layout in (Layout(), Layout(text="Text"), Layout(quotes="csv")):
+        classify_table(saved, source, target, layout=layout)
+        with target.open(newline="") as file:
+            assert [row["Text"] for row in csv.DictReader(file)] == [
+                "see you",
+                "",
+                "bye",
+            ]
+
+
 def test_without_a_target_it_goes_to_standard_output(saved, tmp_path, monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stdout", shown)

@@ -63,10 +63,14 @@ def refusal(path: Path, line: int, what: object) -> SpamftError:
 def cells_of(line: str, dialect: Dialect) -> list[str] | None:
     """The cells of one line, or None if it does not close what it quotes.
 
+    An empty line has none, as for the csv module.
+
     >>> cells_of('ham\\t"so he said', TSV)
     ['ham', '"so he said']
     """
     line = line.rstrip(ENDS)
+    if not line:
+        return []
     if dialect.quotes == "text" or ('"' not in line and not dialect.blank_follows):
         return line.split(dialect.delimiter)
     try:
@@ -103,7 +107,8 @@ def read_rows(
     else:
         rows = _quoted(lines, dialect, path)
     for row in rows:
-        if is_blank(row.cells):
+        empty_text = width == 1 and row.cells == [""]  # `""`, as pandas writes it
+        if is_blank(row.cells) and not empty_text:
             continue
         width = width or len(row.cells)
         if len(row.cells) != width:
