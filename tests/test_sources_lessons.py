@@ -31,6 +31,12 @@ def test_a_class_with_few_messages_is_named_with_its_count():
         lesson_names(messages(login=99, billing=300))
 
 
+@pytest.mark.parametrize("odd", ["", "nan", "Login", " login", "billing, login"])
+def test_doubtful_labels_are_refused_before_they_count_as_classes(odd):
+    with pytest.raises(SpamftError, match="labels?.*: correct that in the file first"):
+        lesson_names(messages(**{"login": 100, "billing": 100, odd: 200}))
+
+
 def test_errors_stay_on_one_line_whatever_the_labels_are():
     odd = {f"{number}\n{'long' * 500}": 100 for number in range(50)}
     for counts in (odd, dict.fromkeys(odd, 3)):

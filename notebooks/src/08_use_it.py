@@ -153,7 +153,7 @@ frame
 # %%
 scored = FOLDER / "scored.csv"
 command = [sys.executable, "-m", "spamft", "classify", "--model", FOLDER / "model"]
-command += ["--file", inbox, "--output", scored, "--overwrite"]
+command += ["--file", inbox, "--text", "Text", "--output", scored, "--overwrite"]
 subprocess.run(command, check=True)
 pd.read_csv(scored, keep_default_na=False)
 
