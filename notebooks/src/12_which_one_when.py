@@ -113,7 +113,8 @@ print(f"p = {mcnemar(ours, svm):.2f}")
 # even, on either side.
 
 # %%
-by_hand = binomtest(int(only_ours), int(only_ours + only_svm)).pvalue
+differ = max(1, int(only_ours + only_svm))  # a coin is thrown at least once
+by_hand = binomtest(int(only_ours), differ).pvalue
 assert abs(by_hand - mcnemar(ours, svm)) < 1e-9
 
 # %% [markdown]
@@ -122,7 +123,6 @@ assert abs(by_hand - mcnemar(ours, svm)) < 1e-9
 # 0.05? For as many messages as differ here:
 
 # %%
-differ = max(1, int(only_ours + only_svm))
 sides = range(differ // 2, differ + 1)
 needed = next((k for k in sides if binomtest(k, differ).pvalue < 0.05), None)
 print(f"of {differ} messages one method must win {needed or 'more than all'}")
@@ -253,15 +253,16 @@ if choice is not ...:
 
 # %% [markdown]
 # **3.** *Predict:* how much narrower is an interval with four times as many messages?
-# Put into `ratio` the width for `right` divided by the width for `right` four times
-# over (`np.tile(right, 4)`).
+# Put into `ratio` the width for `guesses` divided by the width for `guesses` four times
+# over (`np.tile(guesses, 4)`).
 
 # %% tags=["exercise-3"]
+guesses = comparison.right("majority class")
 ratio = ...
 
 # %% tags=["check-3"]
 if ratio is not ...:
-    widths = [np.diff(interval(each))[0] for each in (right, np.tile(right, 4))]
+    widths = [np.diff(interval(each))[0] for each in (guesses, np.tile(guesses, 4))]
     assert abs(ratio - widths[0] / widths[1]) < 1e-6 and 1.5 < ratio < 2.5, (
         "Hint: interval gives (low, high); the width shrinks with the square root."
     )

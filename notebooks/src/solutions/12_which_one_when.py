@@ -25,8 +25,8 @@ choice = frame.loc[frame["seconds"].idxmin(), "method"]
 # **3.** About half: the width falls with the square root of the number.
 
 # %% tags=["exercise-3"]
-low, high = interval(right)
-low_4, high_4 = interval(np.tile(right, 4))
+low, high = interval(guesses)
+low_4, high_4 = interval(np.tile(guesses, 4))
 ratio = (high - low) / (high_4 - low_4)
 
 # %% tags=["wrong-3"]
