@@ -62,7 +62,7 @@ print(source, counts.to_dict(), sep="\n")
 
 # %%
 n = counts.min()
-ham, spam = (messages[messages["Label"] == name] for name in names)
+ham, spam = (messages[messages["Label"] == name] for name in sorted(names))
 if len(ham) > n:
     ham = ham.sample(n, random_state=SEED)
 elif len(spam) > n:

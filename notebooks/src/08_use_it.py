@@ -280,7 +280,8 @@ def predict_at(model, width):
     return predict_in_order(model, padded).argmax(-1)
 
 
-extra = [0, 5, 15, 30, 60]  # tokens
+room = opened.gpt.config.context_length - model.max_length
+extra = [more for more in (0, 5, 15, 30, 60) if more <= room]  # tokens
 changed = {name: [] for name in runs}
 for name, each in runs.items():
     first = predict_at(each.model, model.max_length)
