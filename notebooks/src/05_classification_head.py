@@ -41,11 +41,10 @@ SEED = 123
 # tokenizer:
 
 # %%
-device = pick_device(DEVICE)
+device, opened = pick_device(DEVICE), open_model(MODEL)
 layout = Layout(text=TEXT, label=LABEL)
 data = open_splits(DATA, lecture=True, layout=layout, cache_dir="../data", seed=SEED)
 names = lesson_names(data.df, most=None)
-opened = open_model(MODEL)
 gpt, tokenizer = opened.gpt.to(device), opened.tokenizer
 print(data, opened.source, sep="\n")
 
