@@ -23,7 +23,7 @@ notebooks: .venv/dev # build notebooks/*.ipynb anew from notebooks/src/*.py
 	$(RUN) notebooks/build.py $(ONLY)
 
 notebooks-own: .venv/dev # run them all on a made file with other classes and columns
-	SPAMFT_OWN_FILE=1 $(RUN) -m pytest tests/test_notebooks.py -k runs_on_a_file
+	SPAMFT_OWN_FILE=1 $(RUN) -m pytest tests/test_notebooks_own_file.py
 
 browser: .venv/browser # open every notebook in a headless Chromium, as a new user would
 	$(RUN) tests/browser/trial.py $(ONLY)

@@ -1,16 +1,14 @@
 """Every notebook runs in a real Jupyter kernel, with no network, and reads well."""
 
-import ast
 import os
-import random
 import re
-import shutil
 from pathlib import Path
 from statistics import median
 
 import jupytext
 import nbformat
 import pytest
+from notebook_cells import code_of, copy_of_the_folder, set_parameters, tagged
 
 from notebooks.build import HERE, SOURCES, read_source, run
 from spamft.gpt import GPT, GPTConfig
@@ -23,54 +21,11 @@ UCI_ZIP = Path(
     os.environ.get("SPAMFT_UCI_ZIP", SHARED / "uci_sms" / "sms+spam+collection.zip")
 )
 VOCABULARY = Path(os.environ.get("TIKTOKEN_CACHE_DIR", SHARED / "tiktoken_cache"))
-NEED = {  # classes that a file of one's own may have, in every notebook's words
-    most: " ".join(
-        f"""- **A file of your own** works, too: `DATA = "mine.csv"`, with {classes} and
-        at least 100 messages of each; TEXT and LABEL name its columns, if they are not
-        Text and Label.{more}""".split()
-    )
-    for most, classes, more in (
-        (2, "two classes", " The class that comes second by name stands where spam"),
-        (None, "two or more classes", ""),
-    )
-}
-ON_DATA = [source for source in SOURCES if 'DATA = "auto"' in source.read_text("utf-8")]
-QUICK = ("02", "03", "13")  # these three train no GPT
-TRIED = [
-    source
-    for source in ON_DATA
-    if os.environ.get("SPAMFT_OWN_FILE") or source.name.startswith(QUICK)
-]
-TOPICS = {
-    "billing": "invoice refund card payment".split(),  # noqa: SIM905
-    "login": "password account locked reset".split(),  # noqa: SIM905
-    "sales": "offer price order demo".split(),  # noqa: SIM905
-}
-MADE_UP = {  # what of a notebook is about ham and spam, whatever the data is about
-    "00": "two messages to ask about, before any are opened",
-    "01": "files of a few lines",
-    "02": "a frame with a wrong label",
-    "10": "the memory that two classes take",
-    "11": "an exercise about two names",
-}
-FILLING = "please can you help me with my our it".split()  # noqa: SIM905
-each_on_data = pytest.mark.parametrize("source", ON_DATA, ids=lambda path: path.stem)
 each_built = pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 
 
 def read(path: Path):
     return nbformat.read(path, as_version=4)
-
-
-def code_of(notebook) -> list:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def tagged(notebook, tag: str) -> str:
-    [source] = [
-        cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", [])
-    ]
-    return source
 
 
 def outputs_of(notebook) -> str:
@@ -104,13 +59,6 @@ def refuse_then_accept(solutions, number: int, check: str) -> str:
 KINDS = ("wrong", "exercise")
 
 
-def copy_of_the_folder(place: Path) -> Path:
-    """Where a learner would have put the notebooks, without what they make."""
-    folder = place / "notebooks"
-    shutil.copytree(HERE / "results", folder / "results")
-    return folder
-
-
 @each_built
 def test_it_runs_twice_over_and_its_exercises_can_be_solved(path, tmp_path):
     notebook = read(path)
@@ -125,78 +73,6 @@ def test_it_runs_twice_over_and_its_exercises_can_be_solved(path, tmp_path):
         source = refuse_then_accept(solutions, number, check)
         again.append(nbformat.v4.new_code_cell(source))
     notebook.cells += again
-    run(notebook, copy_of_the_folder(tmp_path))
-
-
-def words_of(notebook) -> str:
-    """Its prose on one line."""
-    cells = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    return " ".join(" ".join(cells).split())
-
-
-def set_parameters(notebook, values: dict[str, object]) -> None:
-    """Change lines of the cell of parameters, as a learner would."""
-    [cell] = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    for names, value in values.items():
-        found = re.search(rf"(?m)^{names} = .*", cell.source)
-        if found:
-            cell.source = cell.source.replace(found[0], f"{names} = {value!r}")
-
-
-def own_file(path: Path, classes: int) -> Path:
-    """A CSV with other columns and other labels than the bundled messages have."""
-    draw = random.Random(0)
-    rows = ["team,body"]
-    for name in list(TOPICS)[:classes]:
-        for number in range(120 if name == "billing" else 100):
-            words = draw.choices(TOPICS[name], k=4) + draw.choices(FILLING, k=6)
-            draw.shuffle(words)
-            rows.append(f"{name},{' '.join(words)} n{number}x")
-    path.write_text("\n".join(rows), encoding="utf-8")
-    return path
-
-
-@each_on_data
-def test_it_says_in_the_same_words_what_a_file_of_ones_own_needs_and_checks_it(source):
-    notebook = read_source(source)
-    knobs = (
-        'DATA = "auto"\nTEXT, LABEL = None, None  # the columns of a file of your own'
-    )
-    assert knobs in tagged(notebook, "parameters")
-    [most] = [most for most, words in NEED.items() if words in words_of(notebook)]
-    [call] = re.findall(r"lesson_names\(([^()]*)\)", source.read_text("utf-8"))
-    assert call.endswith(", most=None") == (most is None)
-
-
-@each_on_data
-def test_its_code_knows_the_classes_from_the_data(source):
-    words = []
-    for cell in code_of(read_source(source)):
-        tree = ast.parse(cell.source)
-        hints = {node.msg for node in ast.walk(tree) if isinstance(node, ast.Assert)}
-        words += [
-            node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and node not in hints
-        ]
-    named = [w for w in words if re.search(r"\b(ham|spam)\b", str(w))]
-    assert bool(named) == (source.name[:2] in MADE_UP), named
-
-
-@pytest.mark.parametrize("source", TRIED, ids=lambda path: path.stem)
-def test_it_runs_on_a_file_of_ones_own_and_its_exercises_can_be_solved(
-    source, tmp_path
-):
-    notebook = read_source(source)
-    data = own_file(tmp_path / "mine.csv", 3 if NEED[None] in words_of(notebook) else 2)
-    own = {"DATA": str(data), "TEXT, LABEL": ("body", "team"), "MODEL": "tiny"}
-    quick = dict.fromkeys(("EPOCHS", "EPOCHS_OPEN", "SEEDS"), 1)
-    set_parameters(notebook, own | quick)
-    solutions = jupytext.read(HERE / "src" / "solutions" / source.name)
-    for number in (1, 2, 3):
-        answer = tagged(solutions, f"exercise-{number}")
-        check = tagged(notebook, f"check-{number}")
-        notebook.cells.append(nbformat.v4.new_code_cell(f"{answer}\n{check}"))
     run(notebook, copy_of_the_folder(tmp_path))
 
 

@@ -31,10 +31,9 @@ from spamft.sources import open_messages
 from spamft.sources.lessons import lesson_names
 
 # %% [markdown]
-# What to open. `"auto"` downloads the lecture's data, the SMS Spam
-# Collection, and where that cannot be had takes the sample that comes with spamft.
-# `"uci"` insists on the first, `"sample"` on the second; the path of the collection's
-# zip works, too.
+# What to open. `"auto"` downloads the lecture's data, the SMS Spam Collection, and
+# where that cannot be had takes the sample that comes with spamft. `"uci"` insists on
+# the first, `"sample"` on the second; the path of the collection's zip works, too.
 
 # %% tags=["parameters"]
 DATA = "auto"
