@@ -34,7 +34,7 @@ from spamft.plots import plot_comparison
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.display import mark_formula, visible
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.files import whole_file
+from spamft.plumbing.files import clear_up, whole_file
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.plumbing.locks import only_one
 from spamft.sources.duplicates import put_aside
@@ -133,12 +133,14 @@ def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
     name = visible(job.name)
     slug = "".join(c if c.isalnum() else "-" for c in job.name.lower())
     path = folder / "cells" / f"{slug}-{job.seed}.json"
+    checkpoints = Checkpoints.beside(path, resume=True)
     if path.exists():
         cell = read_sealed(path)
         if cell.get("description") == job.description():
+            clear_up(path)  # it may have been killed just after it was stored
+            checkpoints.remove()
             return cell
         log(f"{name}, seed {job.seed}: stored for other settings, so run again")
-    checkpoints = Checkpoints.beside(path, resume=True)
     with PeakMemory() as memory:
         if _method_of(job.entry):
             cell = _run_method(job, checkpoints, log)
@@ -247,6 +249,7 @@ def _claim(folder: Path, data: PreparedData, model: Pretrained) -> None:
         "weights": digest(model.gpt.state_dict()),
     }
     path = folder / "about.json"
+    clear_up(path)
     if not path.exists():
         write_sealed(path, about)
         return

@@ -26,7 +26,14 @@ from pathlib import Path
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.locks import take
 
-__all__ = ["existing_folder", "remove", "sha256", "whole_file", "whole_folder"]
+__all__ = [
+    "clear_up",
+    "existing_folder",
+    "remove",
+    "sha256",
+    "whole_file",
+    "whole_folder",
+]
 
 UNFINISHED = ".unfinished"
 LOCK, REPLACED = "lock", "replaced"
@@ -68,6 +75,13 @@ def whole_folder(folder: Path | str, own: Iterable[str] = ()) -> Iterator[Path]:
             part.rename(folder)
 
 
+def clear_up(path: Path | str) -> None:
+    """Remove what killed writers of `path` left beside it."""
+    path = Path(path)
+    for leftover in path.parent.glob(f"{glob.escape(_start(path))}*{UNFINISHED}"):
+        _clear(leftover, path)
+
+
 def existing_folder(path: Path | str) -> Path:
     """`path` if it is a folder, else the nearest one above it that exists."""
     path = Path(path)
@@ -102,13 +116,10 @@ def sha256(path: Path) -> str:
 def _room(path: Path) -> Iterator[Path]:
     """A folder of our own beside `path`; those of dead processes go away first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # not all of a long name, for the folder's own may not be longer than that
-    start = f".{os.fsdecode(os.fsencode(path.name)[:150])}."
-    for leftover in path.parent.glob(f"{glob.escape(start)}*{UNFINISHED}"):
-        _clear(leftover, path)
+    clear_up(path)
     lock = None
     while lock is None:  # None if another process took it for a dead one's
-        room = Path(tempfile.mkdtemp(UNFINISHED, start, path.parent))
+        room = Path(tempfile.mkdtemp(UNFINISHED, _start(path), path.parent))
         try:
             lock = take(room / LOCK)
         except FileNotFoundError:
@@ -121,6 +132,12 @@ def _room(path: Path) -> Iterator[Path]:
         if lock is not None:
             lock.release()
         remove(room)
+
+
+def _start(path: Path) -> str:
+    """How the names of the folders of our own begin that lie beside `path`."""
+    # not all of a long name, for the folder's own may not be longer than that
+    return f".{os.fsdecode(os.fsencode(path.name)[:150])}."
 
 
 def _clear(leftover: Path, path: Path) -> None:
