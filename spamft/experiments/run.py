@@ -142,9 +142,12 @@ def check_folder(folder: Path | str, overwrite: bool = False) -> None:
         raise SpamftError(
             f"{model} was not written by spamft: choose another output folder"
         )
-    parent = existing_folder(folder.absolute().parent)
-    if not os.access(parent, os.W_OK):
-        raise SpamftError(f"cannot write to {folder}: {parent} is read-only")
+    absolute = folder.absolute()
+    for place in (absolute.parent, absolute):  # one that is there gets another name
+        if not os.access(there := existing_folder(place), os.W_OK):
+            raise SpamftError(
+                f"cannot write to {folder}: {there} is read-only: choose another place"
+            )
 
 
 def report_dict(report: Report, names: Iterable[str]) -> dict:

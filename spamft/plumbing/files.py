@@ -13,6 +13,7 @@ name for an instant; killed just then, it is put back by the next writer.
 """
 
 import ctypes
+import errno
 import glob
 import hashlib
 import os
@@ -39,6 +40,7 @@ UNFINISHED = ".unfinished"
 LOCK, REPLACED = "lock", "replaced"
 SWAP = 2  # RENAME_EXCHANGE on Linux, RENAME_SWAP on macOS
 HERE = -100  # AT_FDCWD: paths as usual
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 @contextmanager
@@ -128,6 +130,10 @@ def _room(path: Path) -> Iterator[Path]:
             break
     try:
         yield room
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(path)  # a write does not tell where
+        raise
     finally:
         if lock is not None:
             lock.release()
