@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import sys
@@ -9,6 +10,7 @@ from held import another_process_holding
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import (
     _swap,
+    clear_up,
     existing_folder,
     sha256,
     whole_file,
@@ -234,3 +236,18 @@ def test_the_nearest_folder_that_exists(tmp_path):
 def test_the_sha256_of_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"x" * 3_000_000)
     assert sha256(tmp_path / "file") == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with (
+        pytest.raises(OSError, match="No space left on device: '.*file'"),
+        whole_file(tmp_path / "file"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_a_killed_writer_left_can_be_removed_without_writing(tmp_path):
+    (tmp_path / "file").write_text("whole")
+    (tmp_path / ".file.abc.unfinished").mkdir()
+    clear_up(tmp_path / "file")
+    assert names(tmp_path) == {"file"}
