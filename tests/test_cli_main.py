@@ -99,6 +99,7 @@ def test_the_module_is_the_command():
         (PermissionError(errno.EACCES, "denied", "a"), "not allowed: choose another"),
         (FileNotFoundError(errno.ENOENT, "No such"), "the folder you are in is gone"),
         (RuntimeError("can't start new thread"), "out of memory: use a smaller"),
+        (SystemError("error return without exception set"), "out of memory: use a"),
         (MemoryError(), "out of memory: use a smaller .*(MemoryError)"),
     ],
 )

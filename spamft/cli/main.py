@@ -27,10 +27,11 @@ COMMANDS = (
     "spamft.cli.pretrain",
 )
 
-# torch has one error for everything; the loader says it of libraries
+# torch has one error for everything; the loader says it of libraries; and extensions
+# written in C may fail without a word
 _SHORT_OF_MEMORY = re.compile(
     "allocate memory|out of memory|not enough memory|failed to map segment|"
-    "can't start new thread",
+    "can't start new thread|without exception set|without setting an exception",
     re.I,
 )
 # safetensors has one error for everything, too

@@ -295,10 +295,8 @@ NOWHERE = {
 }
 
 
-@pytest.mark.parametrize("name", ["finetune", *(["classify", "compare"] * COSTLY)])
-@pytest.mark.parametrize(
-    "case", [*(list(NOWHERE)[:3] if COSTLY else []), "neither", "no HOME"]
-)
+@pytest.mark.parametrize("name", COMMANDS if COSTLY else ["finetune"])
+@pytest.mark.parametrize("case", NOWHERE if COSTLY else ["no HOME", "neither"])
 def test_no_home_and_no_place_for_temporary_files_do_no_harm(place, case, name):
     (place / "closed").mkdir(mode=0o555)
     changes = {
