@@ -19,7 +19,18 @@ COMMAND = (
     *(sys.executable, "-m", "spamft", "finetune", "--model", "scratch"),
     *("--method", "head", "--epochs", "1"),
 )
-WORDS = "please invoice login account today again refund card password help".split()
+WORDS = [
+    "please",
+    "invoice",
+    "login",
+    "account",
+    "today",
+    "again",
+    "refund",
+    "card",
+    "password",
+    "help",
+]
 # rows, classes, characters of the longest text
 TRIALS = [
     (1_000, 2, 60),
