@@ -27,8 +27,19 @@ PATTERN = (
     r"\p{Nd}|'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?[\p{Nl}\p{No}]+| ?[^\s\p{L}\p{N}]+"
     r"|\s+(?!\S)|\s+"
 )
-PRETOKENIZERS = ("smollm",)  # by the file's word for it: those that PATTERN is right for
-KINDS = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q6_K")  # that were tried
+PRETOKENIZERS = (
+    "smollm",
+)  # by the file's word for it: those that PATTERN is right for
+KINDS = (
+    "F32",
+    "F16",
+    "BF16",
+    "Q8_0",
+    "Q4_0",
+    "Q4_1",
+    "Q4_K",
+    "Q6_K",
+)  # that were tried
 
 _TOP = {"token_embd": "embed_tokens", "output_norm": "norm", "output": "lm_head"}
 _BLOCK = {
@@ -128,7 +139,9 @@ def _weights(reader, config: LlamaConfig) -> Iterator[tuple[str, Tensor]]:
             continue
         kind = each.tensor_type.name
         if kind not in KINDS:
-            raise SpamftError(f"{each.name} is of the kind {kind}, not {', '.join(KINDS)}")
+            raise SpamftError(
+                f"{each.name} is of the kind {kind}, not {', '.join(KINDS)}"
+            )
         # their shapes run from the last axis to the first
         shape = tuple(map(int, reversed(each.shape)))
         numbers = dequantize(each.data, each.tensor_type).astype(np.float32, copy=False)
@@ -159,7 +172,7 @@ def _tokenizer(reader, path: Path, config: LlamaConfig) -> tiktoken.Encoding:
     """Byte-level BPE. The merges ascend with the ids, so ids are ranks.
 
     Some single bytes never occur alone and have no token; tiktoken needs one for each,
-    so these get ranks above the vocabulary, and texts cannot contain them.
+    so these get ranks above the vocabulary.
     """
     kind = _field(reader, "tokenizer.ggml.pre")
     if _field(reader, "tokenizer.ggml.model") != "gpt2" or kind not in PRETOKENIZERS:
@@ -178,9 +191,24 @@ def _tokenizer(reader, path: Path, config: LlamaConfig) -> tiktoken.Encoding:
         if bytes([byte]) not in ranks:
             ranks[bytes([byte])] = above
             above += 1
-    return tiktoken.Encoding(
-        str(path), pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=special
-    )
+    return _Bounded(config.vocab_size, str(path), ranks, special)
+
+
+class _Bounded(tiktoken.Encoding):
+    """Gives the end's id for the few control characters that have no token."""
+
+    def __init__(self, vocab_size: int, name: str, ranks: dict, special: dict):
+        super().__init__(
+            name, pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=special
+        )
+        self.vocab_size = vocab_size
+
+    n_vocab = property(lambda self: self.vocab_size)
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Token ids below `vocab_size`; special tokens inside the text are text."""
+        ids = super().encode_ordinary(text)
+        return [i if i < self.vocab_size else self.eot_token for i in ids]
 
 
 def _bytes_of_letters() -> dict[str, int]:
