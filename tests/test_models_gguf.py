@@ -111,7 +111,7 @@ def test_a_byte_without_a_token_is_the_end_and_not_an_id_beyond_the_model(
 ):
     write(model, tmp_path / "it.gguf")
     _, tokenizer = open_gguf(tmp_path / "it.gguf")
-    [alone, batched] = tokenizer.encode_ordinary("a\x04a"), None
+    alone = tokenizer.encode_ordinary("a\x04a")
     [batched] = tokenizer.encode_ordinary_batch(["a\x04a"])
     assert alone == batched == [TOKENS.index("a"), 0, TOKENS.index("a")]
 

@@ -17,9 +17,8 @@ def config(n_heads=4, n_kv_heads=2, tied=True, **sizes) -> LlamaConfig:
         "hidden_dim": 80,
         "rope_base": 1000.0,
     }
-    return LlamaConfig(
-        n_heads=n_heads, n_kv_heads=n_kv_heads, tied=tied, **usual | sizes
-    )
+    heads = {"n_heads": n_heads, "n_kv_heads": n_kv_heads}
+    return LlamaConfig(tied=tied, **usual | heads | sizes)
 
 
 def random_llama(*args, **sizes) -> Llama:

@@ -21,13 +21,14 @@ from spamft.plumbing.errors import SpamftError
 
 __all__ = ["PATTERN", "is_gguf", "open_gguf"]
 
-# How SmolLM2's tokenizer cuts a text into pieces that merges never cross: every digit is
-# a piece of its own
+# How SmolLM2's tokenizer cuts a text into pieces that merges never cross: every digit
+# is a piece of its own
 PATTERN = (
     r"\p{Nd}|'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?[\p{Nl}\p{No}]+| ?[^\s\p{L}\p{N}]+"
     r"|\s+(?!\S)|\s+"
 )
-PRETOKENIZERS = (
+PRETOKENIZERS = ("smollm",)  # a file's words for what PATTERN does
+# Of numbers: those that were tried
     "smollm",
 )  # by the file's word for it: those that PATTERN is right for
 KINDS = (

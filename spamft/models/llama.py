@@ -48,9 +48,7 @@ class LlamaConfig:
                     f"{whole}={getattr(self, whole)}"
                 )
         if self.emb_dim // self.n_heads % 2:
-            raise SpamftError(
-                "a head's channels rotate in pairs: it needs an even number"
-            )
+            raise SpamftError("a head needs an even number of channels: they pair")
         if not (1 <= self.rope_base < 1e12 and 0 < self.norm_eps < 1):
             raise SpamftError(
                 f"rope_base={self.rope_base!r} and norm_eps={self.norm_eps!r} are no "

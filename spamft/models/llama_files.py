@@ -140,9 +140,8 @@ def _rope_base(theirs: dict) -> float:
     scaling = theirs.get("rope_parameters") or theirs.get("rope_scaling") or {}
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind != "default":
-        raise SpamftError(
-            f"positions are scaled ({brief(repr(kind))}), which is unknown"
-        )
+        what = brief(repr(kind))
+        raise SpamftError(f"positions are scaled ({what}), which is unknown")
     return float(scaling.get("rope_theta", theirs.get("rope_theta", 10_000.0)))
 
 
