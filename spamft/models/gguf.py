@@ -29,18 +29,7 @@ PATTERN = (
 )
 PRETOKENIZERS = ("smollm",)  # a file's words for what PATTERN does
 # Of numbers: those that were tried
-    "smollm",
-)  # by the file's word for it: those that PATTERN is right for
-KINDS = (
-    "F32",
-    "F16",
-    "BF16",
-    "Q8_0",
-    "Q4_0",
-    "Q4_1",
-    "Q4_K",
-    "Q6_K",
-)  # that were tried
+KINDS = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q6_K")
 
 _TOP = {"token_embd": "embed_tokens", "output_norm": "norm", "output": "lm_head"}
 _BLOCK = {
