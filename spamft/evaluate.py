@@ -31,6 +31,7 @@ __all__ = [
     "predict",
     "reliability",
     "report",
+    "wilson",
 ]
 
 IGNORED = -100  # label to skip in loss and accuracy; PyTorch's ignore_index
@@ -114,7 +115,6 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     predicted, true = logits.argmax(-1).numpy(), labels.numpy()
     classes = list(range(logits.shape[1]))
     correct = int((predicted == true).sum())
-    interval = binomtest(correct, len(true)).proportion_ci(method="wilson")
     columns = metrics.precision_recall_fscore_support(
         true, predicted, labels=classes, zero_division=0
     )
@@ -123,7 +123,7 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     return Report(
         loss=F.cross_entropy(logits.double(), labels).item(),
         accuracy=correct / len(true),
-        interval=(float(interval.low), float(interval.high)),
+        interval=wilson(correct, len(true)),
         # one label everywhere gives no correlation; scikit-learn would warn of it
         mcc=float(metrics.matthews_corrcoef(true, predicted)) if several else 0.0,
         average_precision=_average_precision(logits, labels),
@@ -134,6 +134,14 @@ def report(logits: Tensor, labels: Tensor) -> Report:
         ),
         confusion=tuple(tuple(map(int, row)) for row in confusion),
     )
+
+
+def wilson(count: int, of: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of the share `count / of`; (0, 1) where `of` is 0."""
+    if not of:
+        return 0.0, 1.0
+    interval = binomtest(count, of).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _calibration_error(logits: Tensor, labels: Tensor) -> float:

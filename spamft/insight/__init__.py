@@ -6,6 +6,7 @@ suspects.py     messages whose label may be wrong
 rendering.py    findings as text and as an HTML table
 baselines.py    what a finetuned model must beat
 calibrate.py    calibration, decision thresholds, precision where spam is rare
+alarms.py       what a decision rule catches, its false alarms, what is unsure
 explain.py      which tokens decided, and after which block
 explanation.py  the record of that, and how it is shown
 
