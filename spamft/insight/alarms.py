@@ -22,7 +22,7 @@ from spamft.use.verdict import NO_CLASS, DecisionRule, check_alarm, show_share
 
 __all__ = ["Alarms", "Estimate", "count_alarms"]
 
-DRAWS = 100_000  # the quantiles of precision then vary by a thousandth of their distance
+DRAWS = 100_000  # the interval then stays the same in its first two digits
 
 
 class Estimate(NamedTuple):
