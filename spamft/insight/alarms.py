@@ -90,10 +90,9 @@ class Alarms:
             f"unsure: {self.own_unsure:,} {name}, {self.others_unsure:,} others",
         ]
         if share is not None:
-            lines.append(
-                f"where {show_share(share)} are {name}: precision "
-                f"{self.precision_at(share)}, {show_share(self.unsure_at(share))} unsure"
-            )
+            precision, unsure = self.precision_at(share), self.unsure_at(share)
+            where = f"where {show_share(share)} are {name}"
+            lines.append(f"{where}: precision {precision}, unsure {show_share(unsure)}")
         return "\n".join(lines)
 
     def to_dict(self, share: float | None = None) -> dict:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spamft.plumbing.errors import SpamftError
+from spamft.use.verdict import show_share
 
 __all__ = [
     "Rates",
@@ -104,8 +105,9 @@ def allowed_above(ham: int, false_positives: float) -> int:
     if place < 1:
         needed = math.ceil(1 / false_positives - 1e-9) - 1
         raise SpamftError(
-            f"{ham:,} messages cannot choose a threshold for {false_positives:.2%} "
-            f"false alarms: at least {needed:,} are needed"
+            f"{ham:,} messages cannot choose a threshold for "
+            f"{show_share(false_positives)} false alarms: at least {needed:,} are "
+            f"needed, or a rate of at least 1 in {ham + 1:,}"
         )
     return min(place, ham) - 1
 

@@ -3,9 +3,10 @@
     DecisionRule(temperature, threshold)    what a finetuned model does with its logits
     rule.verdicts(logits, names)            a Verdict for each message
 
-Probabilities are softmax(logits / temperature), in float64. With a threshold for one
-class, the class that gives false alarms, that class is predicted only if its probability
-is above it; else another class, if one is more probable; else none: the model is unsure.
+Probabilities are softmax(logits / temperature), in float64. Without a threshold the most
+probable class is predicted. With one, for the class whose false alarms cost, that class
+is predicted only if its probability is above the threshold; else another class, if one
+is more probable; else none: the model is unsure.
 """
 
 import math
