@@ -131,6 +131,23 @@ def run_folder(message_file, tmp_path, small_scratch) -> Path:
 
 
 @pytest.fixture
+def careful_folder(tmp_path, small_scratch) -> Path:
+    """The folder of a run with a threshold for spam; spam is rare in its file."""
+    from spamft.experiments.finetune import finetune
+
+    rows = [
+        f"ham\tsee you at {chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(240)
+    ]
+    rows += [f"spam\tWIN {chr(65 + i % 26)} NOW {'x' * (i // 26)}" for i in range(60)]
+    rows += [f"spam\tsee you at {chr(97 + i)} {chr(97 + i)}" for i in range(20)]
+    path = tmp_path / "uneven.tsv"
+    path.write_text("\n".join(rows))
+    config = {"epochs": 12, "lr": 0.003}
+    run = finetune(path, "scratch", config=config, false_alarms=0.05)
+    return run.save(tmp_path / "careful")
+
+
+@pytest.fixture
 def texts(tmp_path) -> list[Path]:
     """Two files of a few documents each."""
     paths = [tmp_path / "one.txt", tmp_path / "two.txt"]

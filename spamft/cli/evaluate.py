@@ -176,12 +176,11 @@ def _print(args: argparse.Namespace, saved, data: _Labelled) -> None:
         emit(line)
     emit(trained.describe(saved.model.label_names))
     emit(
-        f"temperature {saved.rule.temperature:.2f}: loss {calibrated.loss:.4f} and "
-        f"calibration error {calibrated.calibration_error:.1%}, without it "
-        f"{trained.loss:.4f} and {trained.calibration_error:.1%}"
+        f"calibrated: loss {calibrated.loss:.4f}, calibration error "
+        f"{calibrated.calibration_error:.1%}; as trained {trained.loss:.4f}, "
+        f"{trained.calibration_error:.1%}"
     )
-    if saved.rule.threshold:
-        emit(saved.rule.threshold)
+    emit(saved.rule)
     if alarms:
         emit(alarms.describe(args.share))
     if args.threshold_from:

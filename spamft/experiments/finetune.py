@@ -32,7 +32,6 @@ from spamft.sources.models import Pretrained, open_model
 from spamft.sources.splits import PreparedData, open_splits
 from spamft.train import Record, TrainConfig, TrainState
 from spamft.use.predict import dataset_for, predict_in_order
-from spamft.use.verdict import DecisionRule
 
 __all__ = ["finetune", "lecture_config"]
 
@@ -140,7 +139,7 @@ def _work(
         rule = plan.fit(logits, lambda df: _scored(classifier, df, task))
     trunk = getattr(lessons.learner, "plan", None)
     _tell(log, f"test: {reports['test'].describe(setup.data.names)}")
-    _tell_rule(rule, log)
+    _tell(log, str(rule))
     return Run(classifier, setup, history, logits, reports, trunk, seconds, rule)
 
 
@@ -287,12 +286,6 @@ def _opened(
     for note in data.notes:
         _tell(log, f"note: {note}")
     return data
-
-
-def _tell_rule(rule: DecisionRule, log: Log | None) -> None:
-    _tell(log, f"temperature: {rule.temperature:.2f}")
-    if rule.threshold:
-        _tell(log, str(rule.threshold))
 
 
 def _tell(log: Log | None, line: str) -> None:

@@ -37,9 +37,9 @@ def classify_table(
     `probability_NAME` come after those of the file; where a threshold holds a message
     back, `predicted` is "unsure", which then no class can be called. The target appears
     whole or not at all; without one, it is standard output. Rows are read as they are
-    needed, so a file of any length will do. A cell that a spreadsheet would compute gets an apostrophe in
-    front, unless `mark_formulas` is False; it is taken away again by
-    `plumbing.display.unmark_formula`. `on_cut` is told, now and then, how many texts
+    needed, so a file of any length will do. A cell that a spreadsheet would compute
+    gets an apostrophe in front, unless `mark_formulas` is False; it is taken away again
+    by `plumbing.display.unmark_formula`. `on_cut` is told, now and then, how many texts
     more the model did not read to their end.
     """
     source, names = Path(source), saved.model.label_names

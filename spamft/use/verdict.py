@@ -3,10 +3,10 @@
     DecisionRule(temperature, threshold)    what a finetuned model does with its logits
     rule.verdicts(logits, names)            a Verdict for each message
 
-Probabilities are softmax(logits / temperature), in float64. Without a threshold the most
-probable class is predicted. With one, for the class whose false alarms cost, that class
-is predicted only if its probability is above the threshold; else another class, if one
-is more probable; else none: the model is unsure.
+Probabilities are softmax(logits / temperature), in float64. Without a threshold the
+most probable class is predicted. With one, for the class whose false alarms cost, that
+class is predicted only if its probability is above the threshold; else another class,
+if one is more probable; else none: the model is unsure.
 """
 
 import math
@@ -128,6 +128,14 @@ class DecisionRule:
             raise SpamftError(f"temperature {self.temperature!r} must be above 0")
         if type(self.fitted_on) is not int or self.fitted_on < 0:
             raise SpamftError(f"fitted_on {self.fitted_on!r} must be a count")
+
+    def __str__(self) -> str:
+        line = f"temperature {self.temperature:.2f}"
+        if self.fitted_on and self.temperature == 1:
+            line += f": no other is better on {self.fitted_on:,} validation messages"
+        elif self.fitted_on:
+            line += f", chosen on {self.fitted_on:,} validation messages"
+        return f"{line}\n{self.threshold}" if self.threshold else line
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(..., K) logits -> (..., K) calibrated probabilities, float64."""
