@@ -135,11 +135,10 @@ def careful_folder(tmp_path, small_scratch) -> Path:
     """The folder of a run with a threshold for spam; spam is rare in its file."""
     from spamft.experiments.finetune import finetune
 
-    rows = [
-        f"ham\tsee you at {chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(240)
-    ]
-    rows += [f"spam\tWIN {chr(65 + i % 26)} NOW {'x' * (i // 26)}" for i in range(60)]
-    rows += [f"spam\tsee you at {chr(97 + i)} {chr(97 + i)}" for i in range(20)]
+    pairs = [a + b for a in "abcdefghijklmnopq" for b in "abcdefghijklmnopq"]
+    rows = [f"ham\tsee you at {pair}" for pair in pairs]
+    rows += [f"spam\tWIN {pair.upper()} NOW" for pair in pairs[:100]]
+    rows += [f"spam\tsee you at {pair}" for pair in pairs[::7]]  # as ham, so not sure
     path = tmp_path / "uneven.tsv"
     path.write_text("\n".join(rows))
     config = {"epochs": 12, "lr": 0.003}

@@ -37,7 +37,7 @@ def test_a_stored_threshold_is_used_and_one_of_ones_own_overrules_it(
     shown = {}
     for options in ([], ["--threshold", "0"], ["--threshold", "1"]):
         arguments = ["classify", "--model", str(careful_folder), *options]
-        assert main([*arguments, "WIN Q NOW", "see you at q"]) == 0
+        assert main([*arguments, "WIN QQ NOW", "see you at qr"]) == 0
         lines = capsys.readouterr().out.splitlines()
         shown[" ".join(options)] = [line.split("\t")[0] for line in lines]
     assert shown["--threshold 0"] == ["spam", "spam"]

@@ -137,10 +137,10 @@ def test_a_reader_that_goes_away_does_not_lose_the_training(
 
 def test_a_rate_of_false_alarms_reaches_the_card(tmp_path, capsys):
     rows = [f"ham\tsee you at {chr(97 + i)}" for i in range(60)]
-    rows += [f"ham, too\tbe there at {chr(97 + i)}" for i in range(50)]
+    rows += [f"news\tbe there at {chr(97 + i)}" for i in range(50)]
     rows += [f"spam\tWIN {chr(65 + i)} NOW" for i in range(20)]
     path, run = tmp_path / "three.tsv", tmp_path / "r"
-    path.write_text("\n".join(rows))
+    path.write_text("\n".join(["Label\tText", *rows]))
     assert finetune(path, run, "--false-alarms", "10%") == 2
     assert "--alarm NAME says it" in capsys.readouterr().err
     assert finetune(path, run, "--false-alarms", "10%", "--alarm", "spam") == 0

@@ -125,6 +125,11 @@ def test_a_class_that_cannot_be_meant_is_refused_before_any_training(data):
         plan_rule(data, 2.0)
 
 
+def test_a_rate_that_the_model_keeps_without_a_threshold_makes_no_more_alarms():
+    found = measure_threshold(torch.rand(99) / 9, torch.rand(99) / 9, "spam", 0.1, "m")
+    assert found.value == 0.5 and found.evidence.measured == 0
+
+
 def test_on_average_over_draws_the_measured_rate_is_at_most_the_one_asked_for():
     draw, false, of = torch.Generator().manual_seed(3), 0, 0
     for _ in range(400):

@@ -41,7 +41,8 @@ def test_a_rule_makes_the_verdicts_of_a_stream(tiny_gpt, tokenizer):
     model = GPTClassifier(tiny_gpt)
     plain = classify(model, tokenizer, TEXTS)
     never = DecisionRule(2.0, threshold=Threshold("spam", 1.0))
-    for before, after in zip(plain, classify(model, tokenizer, TEXTS, never)):
+    verdicts = classify(model, tokenizer, TEXTS, never)
+    for before, after in zip(plain, verdicts, strict=True):
         assert after.label == {"ham": "ham", "spam": None}[before.label]
         ham, spam = (before.probabilities[name] ** 0.5 for name in model.label_names)
         assert after.probabilities["spam"] == pytest.approx(spam / (ham + spam))

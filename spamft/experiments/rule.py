@@ -111,8 +111,12 @@ def plan_rule(
 def measure_threshold(
     chosen: Tensor, measured: Tensor, label: str, rate: float, messages: str
 ) -> Threshold:
-    """Choose on the scores of some messages of other classes, measure on others'."""
-    value = choose_threshold(chosen, torch.zeros(len(chosen)), rate)
+    """Choose on the scores of some messages of other classes, measure on others'.
+
+    It is at least 1/2: a threshold holds back, and a model with fewer false alarms than
+    asked for need not give more, for messages that most probably are of another class.
+    """
+    value = max(0.5, choose_threshold(chosen, torch.zeros(len(chosen)), rate))
     false = int((measured > value).sum())
     evidence = Evidence(rate, messages, len(chosen), len(measured), false)
     return Threshold(label, value, evidence)
