@@ -133,7 +133,8 @@ def _choose(args: argparse.Namespace, saved, chosen: _Labelled, data: _Labelled)
         threshold = measure_threshold(
             scores, others, label, rate, f"other messages of {chosen.source}"
         )
-    notes = (*chosen.notes, *note_too_few(len(others), rate))
+    notes = tuple(f"{chosen.source}: {note}" for note in chosen.notes)
+    notes += note_too_few(len(others), rate)
     if shared := count_shared(data.df, chosen.df):
         notes += (
             f"{shared:,} messages also chose the threshold, or repeat one that did: "

@@ -110,7 +110,7 @@ class Threshold:
             raise SpamftError(f"threshold {self.value!r} must be from 0 to 1")
 
     def __str__(self) -> str:
-        line = f"threshold {self.value:.4f} for {visible(self.label)}"
+        line = f"threshold {self.value:.6g} for {visible(self.label)}"
         return f"{line}, {self.evidence}" if self.evidence else line
 
 
