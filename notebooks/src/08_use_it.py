@@ -229,8 +229,8 @@ figure
 # %% [markdown]
 # Some wrong answers stand at the right edge: the model is almost certain and errs.
 # These are its scores as trained, without the temperature: how sure it *sounds*, and
-# after five epochs it sounds too sure. Do not let a program delete mail on the strength of such
-# a number alone.
+# after five epochs it sounds too sure. Do not let a program delete mail on the strength
+# of such a number alone.
 #
 # ## Last column against last real token
 #
