@@ -131,6 +131,22 @@ def run_folder(message_file, tmp_path, small_scratch) -> Path:
 
 
 @pytest.fixture
+def careful_folder(tmp_path, small_scratch) -> Path:
+    """The folder of a run with a threshold for spam; spam is rare in its file."""
+    from spamft.experiments.finetune import finetune
+
+    pairs = [a + b for a in "abcdefghijklmnopq" for b in "abcdefghijklmnopq"]
+    rows = [f"ham\tsee you at {pair}" for pair in pairs]
+    rows += [f"spam\tWIN {pair.upper()} NOW" for pair in pairs[:100]]
+    rows += [f"spam\tsee you at {pair}" for pair in pairs[::7]]  # as ham, so not sure
+    path = tmp_path / "uneven.tsv"
+    path.write_text("\n".join(rows))
+    config = {"epochs": 12, "lr": 0.003}
+    run = finetune(path, "scratch", config=config, false_alarms=0.05)
+    return run.save(tmp_path / "careful")
+
+
+@pytest.fixture
 def texts(tmp_path) -> list[Path]:
     """Two files of a few documents each."""
     paths = [tmp_path / "one.txt", tmp_path / "two.txt"]

@@ -12,7 +12,7 @@ FLOORS = [
     {"plumbing"},
     {"reading", "data", "tokenizer", "gpt", "evaluate", "batches"},
     {"classifier", "train", "pretrained", "models", "sources"},
-    {"trunk", "use.predict", "use.saved", "use.tables", "plots"},
+    {"trunk", "use.verdict", "use.predict", "use.saved", "use.tables", "plots"},
     {"methods", "insight", "pretraining"},
     {"experiments", "use.export"},
     {"cli"},

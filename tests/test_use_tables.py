@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -7,6 +8,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.reading.layout import Layout
 from spamft.use.saved import load
 from spamft.use.tables import classify_table
+from spamft.use.verdict import DecisionRule, Threshold
 
 
 @pytest.fixture
@@ -24,6 +26,15 @@ def test_a_table_keeps_its_columns_and_the_order_of_its_rows(saved, tmp_path):
     assert rows[0]["body"] == "WIN, Q\nNOW" and rows[0]["predicted"] == "spam"
     shares = [float(rows[1][f"probability_{name}"]) for name in ("ham", "spam")]
     assert sum(shares) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_a_threshold_holds_back_is_unsure(saved, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("Text\nWIN Q NOW\nsee you at k\n")
+    never = replace(saved, rule=DecisionRule(threshold=Threshold("spam", 1.0)))
+    classify_table(never, source, target)
+    with target.open(newline="") as file:
+        assert [row["predicted"] for row in csv.DictReader(file)] == ["unsure", "ham"]
 
 
 def test_without_a_target_it_goes_to_standard_output(saved, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from pathlib import Path
 from spamft.cli.console import on_terminal, say
 from spamft.cli.options import (
     DEVICE_HELP,
+    AlarmOptions,
     add_data_options,
     add_options,
     given,
@@ -68,6 +69,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add_data_options(parser)
     add_options(parser.add_argument_group("model and method"), FinetuneOptions)
+    add_options(parser.add_argument_group("threshold"), AlarmOptions)
     settings = parser.add_argument_group("training settings (default the method's)")
     add_options(settings, TrainConfig, keep_defaults=False)
     parser.epilog = "methods:\n" + "\n".join(
@@ -96,6 +98,7 @@ def run(args: argparse.Namespace) -> None:
         finished = finetune(
             data,
             **options,
+            **given(args, AlarmOptions),
             lecture=args.lecture,
             config=settings,
             checkpoints=checkpoints,

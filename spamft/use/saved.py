@@ -25,7 +25,8 @@ from spamft.plumbing.modes import evaluation_mode
 from spamft.plumbing.tensors import check_tensors, read_tensors, write_tensors
 from spamft.pretrained import PUBLISHED
 from spamft.tokenizer import VOCABULARY, check_bpe, load_tokenizer, save_bpe
-from spamft.use.predict import Verdict, classify
+from spamft.use.predict import classify
+from spamft.use.verdict import DecisionRule, Verdict, rule_from
 
 __all__ = ["FILES", "Saved", "load", "save"]
 
@@ -42,10 +43,11 @@ class Saved:
     model: nn.Module
     tokenizer: tiktoken.Encoding
     text_columns: tuple[str, ...] = ()  # that training read, where they had a name
+    rule: DecisionRule = DecisionRule()  # what it does with its logits
 
     def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
         """A Verdict for one text, or one for each of many, in their order."""
-        return classify(self.model, self.tokenizer, texts)
+        return classify(self.model, self.tokenizer, texts, self.rule)
 
 
 def save(
@@ -54,6 +56,7 @@ def save(
     tokenizer: tiktoken.Encoding,
     *,
     text_columns: Sequence[str] = (),
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
 ) -> None:
     """Write all that `load` needs, as a folder that appears whole or not at all.
 
@@ -69,6 +72,7 @@ def save(
         "gpt": asdict(model.gpt.config),
         **_card(model),
         "text_columns": list(text_columns),
+        "rule": rule.to_dict(),
         "tokenizer": tokenizer.name if known else VOCABULARY,
         "canary": _canary(model, tokenizer),
     }
@@ -110,11 +114,12 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
         tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
         columns = _text_columns(card["text_columns"])
+        rule = rule_from(card["rule"], model.label_names)
     except DownloadError as error:  # of its tokenizer: what to do takes many lines
         raise DownloadError(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
         raise _refusal(error, folder) from error
-    return Saved(model.eval().to(pick_device(device)), tokenizer, columns)
+    return Saved(model.eval().to(pick_device(device)), tokenizer, columns, rule)
 
 
 def _refusal(error: Exception, folder: Path) -> SpamftError:
