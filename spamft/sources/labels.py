@@ -7,6 +7,7 @@ find_doubts(df)           what is doubtful about the labels, for a report
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ MISSING = {
     *("-", "--", "?", "unlabelled", "unlabeled"),
 }
 DROP_EMPTY = "add --drop-unlabelled to leave them out"
+# Marks that nobody sees: of UTF-8, inside where files are joined, and of no width
+_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060"
 _SEPARATORS = re.compile(r"\s*[,;|]\s*")
 
 
@@ -132,7 +135,7 @@ def read_as(
 
 def find_doubts(df: pd.DataFrame) -> list[Doubt]:
     """What is doubtful about the labels of `df`, each with the way out."""
-    counts = Counter(label.strip() for label in df["Label"])
+    counts = Counter(map(_stripped, df["Label"]))
     doubts = []
     if empty := counts.pop("", 0):
         what = f"{empty:,} of {len(df):,} messages have no label"
@@ -143,9 +146,11 @@ def find_doubts(df: pd.DataFrame) -> list[Doubt]:
         doubts.append(Doubt(f"{what} ({in_counts(missing)})", way_out))
     for spellings in _variants(counts):
         what = f"labels that differ in case or blanks ({in_counts(spellings)})"
+        if len(set(map(visible, map(_composed, spellings)))) == 1:
+            what = f"labels that look the same, but are not ({in_counts(spellings)})"
         way_out = "add --merge-case to make them one, or --trust-labels to keep them"
         doubts.append(Doubt(what, way_out))
-    if lists := [name for name in counts if _is_list(name, counts)]:
+    if lists := _lists(counts):
         what = (
             f"{len(lists):,} of {len(counts):,} classes look like lists of labels "
             f"({brief(', '.join(lists[:3]), 80)})"
@@ -159,7 +164,7 @@ def find_doubts(df: pd.DataFrame) -> list[Doubt]:
 
 def strip_labels(df: pd.DataFrame) -> Tidied:
     """The messages with no blanks around their labels, and a note if there were any."""
-    stripped = df["Label"].str.strip()
+    stripped = df["Label"].map(_stripped)
     changed = df["Label"] != stripped
     if not changed.any():
         return Tidied(df, ())
@@ -198,17 +203,44 @@ def _variants(counts: Mapping[str, int]) -> list[dict[str, int]]:
     """Groups of labels that are the same but for case and blanks, with their counts."""
     groups: dict[str, dict[str, int]] = {}
     for name, count in counts.items():
-        folded = "".join(name.casefold().split())
+        folded = "".join(_composed(name).casefold().split())
         groups.setdefault(folded, {})[name] = count
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _is_list(name: str, counts: Mapping[str, int]) -> bool:
-    """Whether a label names several: as JSON, or as labels between separators."""
-    if name.startswith("["):
-        try:
-            return isinstance(json.loads(name.replace("'", '"')), list)
-        except (ValueError, RecursionError):
-            return False
-    parts = [part for part in _SEPARATORS.split(name) if part]
-    return len(parts) > 1 and any(part in counts for part in parts)
+def _stripped(label: str) -> str:
+    """The label with no blanks around it, nor what nobody sees."""
+    return re.sub(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$", "", label)
+
+
+def _composed(name: str) -> str:
+    """The name as it looks: an é of one character or of two is the same."""
+    return unicodedata.normalize(
+        "NFKC", name.translate(dict.fromkeys(map(ord, _UNSEEN)))
+    )
+
+
+def _lists(counts: Mapping[str, int]) -> list[str]:
+    """The labels that name several: as JSON, or between separators labels that stand
+    alone elsewhere, or each in another list."""
+    parts = {name: [p for p in _SEPARATORS.split(name) if p] for name in counts}
+    times = Counter(part for name in parts for part in set(parts[name]))
+    return [
+        name
+        for name, several in parts.items()
+        if _is_json_list(name)
+        or len(several) > 1
+        and (
+            any(part in counts for part in several)
+            or all(times[part] > 1 for part in several)
+        )
+    ]
+
+
+def _is_json_list(name: str) -> bool:
+    if not name.startswith("["):
+        return False
+    try:
+        return isinstance(json.loads(name.replace("'", '"')), list)
+    except (ValueError, RecursionError):
+        return False

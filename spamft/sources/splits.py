@@ -12,7 +12,7 @@ from spamft.plumbing.display import brief, in_counts, naming, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.reading.layout import Layout
 from spamft.sources.duplicates import count_leaks, duplicate_groups
-from spamft.sources.labels import LabelRules, tidy_labels
+from spamft.sources.labels import LabelRules, read_as, tidy_labels
 from spamft.sources.messages import open_messages
 
 __all__ = ["PreparedData", "open_splits"]
@@ -81,7 +81,8 @@ def open_splits(
         splits = _cut(used, lecture, seed, enough=all(own.values()))
     for name, path in own.items():
         if path is not None:
-            splits = _with_part(splits, name, Path(path), names, layout, rules)
+            splits, note = _with_part(splits, name, Path(path), names, layout, rules)
+            notes += note
     notes += _notes_on_classes(splits, names)
     return PreparedData(
         *(df, source, names, splits, balanced, lecture, seed, notes), layout.texts
@@ -144,15 +145,17 @@ def _with_part(
     names: tuple[str, ...],
     layout: Layout,
     rules: LabelRules,
-) -> Splits:
-    """`splits` with the part `name` from a file; what was cut for it goes to train."""
+) -> tuple[Splits, tuple[str, ...]]:
+    """`splits` with the part `name` from a file, and notes on it; what was cut for it goes
+    to train."""
     df, _ = open_messages(path, layout=layout)
     with naming(path):
-        df, _ = tidy_labels(df, replace(rules, min_per_class=1))
-        part = encode_labels(df, names)
+        df, notes = tidy_labels(df, replace(rules, min_per_class=1))
+        part, more = read_as(df, names)
     cut = getattr(splits, name)
     train = pd.concat([splits.train, cut], ignore_index=True)
-    return splits._replace(**{"train": train, name: part})
+    notes = tuple(f"{name}: {note}" for note in (*notes, *more))
+    return splits._replace(**{"train": train, name: part}), notes
 
 
 def _notes_on_classes(splits: Splits, names: Sequence[str]) -> tuple[str, ...]:
