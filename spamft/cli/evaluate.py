@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     model, names = saved.model, saved.model.label_names
     layout = Layout(**given(args, Layout))
     df, source = open_messages(args.data, layout=layout)
-    df, notes = tidy_labels(df, LabelRules(**given(args, LabelRules)))
+    df, notes = tidy_labels(df, LabelRules(**given(args, LabelRules)), names)
     df, note = read_as(df, names, _meanings(args.labels))
     notes = [*notes, *note]
     if cut := count_cut(model, df["Text"].tolist(), saved.tokenizer):

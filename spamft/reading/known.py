@@ -44,7 +44,7 @@ def uci_rows(lines: Iterator[str], path: Path) -> Iterator[Row]:
             raise refusal(
                 path,
                 number,
-                f"{what}; --no-header takes any labels, --text and --label name columns",
+                f"{what}; --no-header takes any labels, --text and --label a header",
             )
         if any(map(is_uci_line, text.split("\r")[1:])):
             what = "a carriage return ends each message, as on an old Mac"
