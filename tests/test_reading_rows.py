@@ -30,9 +30,6 @@ def test_rows_that_pythons_csv_wrote_come_back(pairs, delimiter):
 def test_each_row_knows_the_line_where_it_begins():
     content = 'a,"b\nc"\n\nd,e\r\n"f\r\n\r\n",g\nh,i\n'
     assert [row.line for row in rows(content)] == [1, 4, 5, 8]
-    assert [row.line for row in rows('a,"b\nc"\n', quotes="text", width=None)][:1] == [
-        1
-    ]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def table_of_lines(wanted: Wanted, lines: Iterator[tuple[int, str]]) -> Table:
     else:
         raise _no_columns(wanted, line, list(islice(lines, 100)), dialects)
     if is_kaggle(names):
-        rows = kaggle_rows(lines, len(names), path)
+        rows = kaggle_rows(lines, names, path)
     else:
         rows = read_rows(lines, dialect, len(names), path)
     return table_of(path, names, rows, found, dialect.delimiter)

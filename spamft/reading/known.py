@@ -75,10 +75,11 @@ def is_kaggle(names: Sequence[str]) -> bool:
 
 
 def kaggle_rows(
-    lines: Iterator[tuple[int, str]], width: int, path: Path
+    lines: Iterator[tuple[int, str]], names: Sequence[str], path: Path
 ) -> Iterator[Row]:
-    """Those of the spam.csv that broke its texts at commas."""
-    begins = 0
+    """Those of the spam.csv that broke its texts at commas, perhaps at more of them
+    than the header has columns for."""
+    begins, width = 0, len(names)
 
     def feed() -> Iterator[str]:
         nonlocal begins
@@ -91,6 +92,10 @@ def kaggle_rows(
         line, begins = begins, 0
         if is_blank(cells):
             continue
+        while len(cells) > width and not cells[-1]:
+            cells.pop()
+        if len(cells) > width and _UNNAMED.fullmatch(names[-1].strip()):
+            cells[width - 1 :] = [",".join(cells[width - 1 :])]
         if not 1 < len(cells) <= width:
             raise refusal(path, line, f"expected {width} columns, found {len(cells)}")
         yield Row(line, cells + [""] * (width - len(cells)))

@@ -22,7 +22,7 @@ __all__ = ["excel_sheets", "json_table", "parquet_table"]
 
 Rows = Iterator[Row]
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a pair, which may lack the other one
-CHUNK = 1024  # rows
+CHUNK, FEW_ROWS = 1024, 2**22  # rows: of a batch, and allowed in any case
 EXACT = 2**53  # floats below it that are whole are no rounded ones
 
 
@@ -174,7 +174,7 @@ def _check_size(path: Path, size: int) -> None:
 
 def _check_count(path: Path, rows: int) -> None:
     """A few bytes of Parquet can say that a row is there a billion times."""
-    if rows > max(2**22, MOST_TIMES * path.stat().st_size):
+    if rows > max(FEW_ROWS, MOST_TIMES * path.stat().st_size):
         raise SpamftError(f"{path} claims to hold {rows:,} rows: save it as CSV")
 
 
