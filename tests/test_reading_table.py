@@ -39,7 +39,10 @@ def test_rows_are_read_as_they_are_needed(file):
 @pytest.mark.parametrize(
     "content, complaint",
     [
-        ("id,body\n1,a b\n", ":1: expected a column 'Text' in the header, .*--text body"),
+        (
+            "id,body\n1,a b\n",
+            ":1: expected a column 'Text' in the header, .*--text body",
+        ),
         ("", " is empty: expected one message per line"),
         (" \n\n", " is empty: expected one message per line"),
         ("id,Text\n1,a\n2\n", ":3: expected 2 columns, found 1"),
