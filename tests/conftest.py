@@ -121,6 +121,19 @@ def message_file(tmp_path) -> Path:
 
 
 @pytest.fixture
+def file(tmp_path):
+    """Write bytes or a text to a file, and give its path."""
+
+    def write(content: str | bytes, name: str = "messages.csv") -> Path:
+        path = tmp_path / name
+        raw = content.encode() if isinstance(content, str) else content
+        path.write_bytes(raw)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def run_folder(message_file, tmp_path, small_scratch) -> Path:
     """The folder of a finished, well trained run."""
     from spamft.experiments.finetune import finetune

@@ -99,7 +99,9 @@ def _open(args: argparse.Namespace, path: str | Path, saved) -> _Labelled:
 
     model, tokenizer = saved.model, saved.tokenizer
     df, source = open_messages(path, layout=Layout(**given(args, Layout)))
-    df, notes = tidy_labels(df, LabelRules(**given(args, LabelRules)))
+    df, notes = tidy_labels(
+        df, LabelRules(**given(args, LabelRules)), model.label_names
+    )
     df, note = read_as(df, model.label_names, _meanings(args.labels))
     notes = (*notes, *note)
     if cut := count_cut(model, df["Text"].tolist(), tokenizer):
