@@ -65,7 +65,6 @@ def test_01_labels_are_drawn_as_they_are(file, tmp_path, small_scratch, labels):
     assert {"model", "metrics.json", "confusion.png"} <= made
 
 
-@pytest.mark.xfail(run=False, reason="the picture still grows with the classes")
 @pytest.mark.parametrize("name", ["intent_%03d", "a label of very many words, %03d"])
 def test_03_many_classes_take_seconds_and_a_picture_of_bounded_size(
     file, tmp_path, small_scratch, name
@@ -426,7 +425,6 @@ def test_37_a_gpt_is_said_not_to_be_finetuned_yet(capsys, tmp_path, monkeypatch,
     assert f"{name} is a GPT that no finetuning has taught" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(reason="the picture has one font")
 @pytest.mark.parametrize("labels", ["垃圾 正常", "🎉 😀", "ไทย हिन्दी", "שלום مرحبا"])
 def test_39_labels_that_the_font_lacks_raise_no_warning(
     file, tmp_path, small_scratch, recwarn, labels

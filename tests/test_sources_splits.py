@@ -86,7 +86,7 @@ def test_a_class_of_one_is_named_with_options_that_work(table, counts):
     assert open_splits(data, balanced=False)
     kept = open_splits(data, rules=LabelRules(min_per_class=2))
     assert len(kept.names) == len(counts)
-    assert kept.notes[0].startswith("left out: 1 messages of classes with fewer than 2")
+    assert kept.notes[0].startswith("left out: 1 message of classes with fewer than 2")
 
 
 @pytest.mark.parametrize(

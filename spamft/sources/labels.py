@@ -191,7 +191,9 @@ def _leave_out(
     if not out.any():
         return Tidied(df, notes)
     counts = df.loc[out, "Label"].value_counts()
-    note = f"messages left out, {what}: {in_counts(counts)}"
+    count = int(out.sum())
+    messages = f"{count:,} message{'s' * (count != 1)}"
+    note = f"left out: {messages} {what} ({in_counts(counts)})"
     return Tidied(df[~out], (*notes, note))
 
 
