@@ -16,18 +16,13 @@ from torch import Tensor
 
 from spamft.models.llama import Llama, LlamaConfig
 from spamft.models.llama_files import fill_llama
+from spamft.models.vocabulary import PATTERNS, Vocabulary, bytes_of
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["PATTERN", "is_gguf", "open_gguf"]
+__all__ = ["is_gguf", "open_gguf"]
 
-# How SmolLM2's tokenizer cuts a text into pieces that merges never cross: every digit
-# is a piece of its own
-PATTERN = (
-    r"\p{Nd}|'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?[\p{Nl}\p{No}]+| ?[^\s\p{L}\p{N}]+"
-    r"|\s+(?!\S)|\s+"
-)
-PRETOKENIZERS = ("smollm",)  # a file's words for what PATTERN does
+ORDINARY = 1  # a token's kind in the file; others are control tokens
 # Of numbers: those that were tried
 KINDS = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q6_K")
 
@@ -63,7 +58,7 @@ def open_gguf(path: Path) -> tuple[Llama, tiktoken.Encoding]:
     try:
         config = _config(reader)
         weights = dict(_weights(reader, config))
-        tokenizer = _tokenizer(reader, path, config)
+        tokenizer = _tokenizer(reader, path)
     except SpamftError as error:
         raise SpamftError(f"{path}: {brief(error)}") from error
     except Exception as error:  # the package's, numpy's: the file is not what it says
@@ -158,52 +153,17 @@ def _in_halves(weight: Tensor, heads: int) -> Tensor:
     return pairs.transpose(1, 2).reshape(rows, channels)
 
 
-def _tokenizer(reader, path: Path, config: LlamaConfig) -> tiktoken.Encoding:
-    """Byte-level BPE. The merges ascend with the ids, so ids are ranks.
-
-    Some single bytes never occur alone and have no token; tiktoken needs one for each,
-    so these get ranks above the vocabulary.
-    """
+def _tokenizer(reader, path: Path) -> tiktoken.Encoding:
+    """Byte-level BPE whose merges ascend with the ids."""
     kind = _field(reader, "tokenizer.ggml.pre")
-    if _field(reader, "tokenizer.ggml.model") != "gpt2" or kind not in PRETOKENIZERS:
-        raise SpamftError(f"its tokenizer {kind!r} is not one of {PRETOKENIZERS}")
+    if _field(reader, "tokenizer.ggml.model") != "gpt2" or kind not in PATTERNS:
+        raise SpamftError(f"its tokenizer {kind!r} is not one of {', '.join(PATTERNS)}")
     tokens = _field(reader, "tokenizer.ggml.tokens")
     kinds = _field(reader, "tokenizer.ggml.token_type")
-    byte_of = _bytes_of_letters()
     ranks, special = {}, {}
     for number, (token, of) in enumerate(zip(tokens, kinds, strict=True)):
-        if of == 1:  # ordinary; 3 is for control
-            ranks[bytes(byte_of[letter] for letter in token)] = number
+        if of == ORDINARY:
+            ranks[bytes_of(token)] = number
         else:
             special[token] = number
-    above = config.vocab_size
-    for byte in range(256):
-        if bytes([byte]) not in ranks:
-            ranks[bytes([byte])] = above
-            above += 1
-    return _Bounded(config.vocab_size, str(path), ranks, special)
-
-
-class _Bounded(tiktoken.Encoding):
-    """Gives the end's id for the few control characters that have no token."""
-
-    def __init__(self, vocab_size: int, name: str, ranks: dict, special: dict):
-        super().__init__(
-            name, pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=special
-        )
-        self.vocab_size = vocab_size
-
-    n_vocab = property(lambda self: self.vocab_size)
-
-    def encode_ordinary(self, text: str) -> list[int]:
-        """Token ids below `vocab_size`; special tokens inside the text are text."""
-        ids = super().encode_ordinary(text)
-        return [i if i < self.vocab_size else self.eot_token for i in ids]
-
-
-def _bytes_of_letters() -> dict[str, int]:
-    """GPT-2's letters for bytes: itself where it can be seen, else one from 256 on."""
-    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    rest = [byte for byte in range(256) if byte not in seen]
-    letters = {chr(byte): byte for byte in seen}
-    return letters | {chr(256 + place): byte for place, byte in enumerate(rest)}
+    return Vocabulary(ranks, special, kind).encoding(str(path))
