@@ -15,7 +15,8 @@ MISSING = {
 }
 # Marks that nobody sees: of UTF-8, inside where files are joined, and of no width
 _UNSEEN = "\ufeff\u200b\u200c\u200d\u2060"
-_SEPARATORS = re.compile(r"\s*[,;|]\s*")
+_BLANKS = _UNSEEN + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+_SEPARATORS = re.compile("[,;|]")
 
 
 def missing_labels(labels: Iterable[str]) -> list[str]:
@@ -38,7 +39,7 @@ def folded(name: str) -> str:
 
 def stripped(label: str) -> str:
     """The label with no blanks around it, nor what nobody sees."""
-    return re.sub(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$", "", label)
+    return label.strip(_BLANKS)
 
 
 def composed(name: str) -> str:
@@ -51,7 +52,10 @@ def composed(name: str) -> str:
 def list_like(counts: Mapping[str, int]) -> list[str]:
     """The labels that name several: as JSON, or between separators labels that stand
     alone elsewhere, or each in another list."""
-    parts = {name: [p for p in _SEPARATORS.split(name) if p] for name in counts}
+    parts = {
+        name: [p for p in map(str.strip, _SEPARATORS.split(name)) if p]
+        for name in counts
+    }
     times = Counter(part for name in parts for part in set(parts[name]))
     return [
         name
