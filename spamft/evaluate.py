@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.plumbing.modes import evaluation_mode
-from spamft.plumbing.scores import area, correlation, softmax_sums
+from spamft.plumbing.scores import area, correlation, softmax_sums, wilson
 
 __all__ = [
     "FEW_CLASSES",
@@ -174,7 +173,6 @@ def report(logits: Tensor, labels: Tensor) -> Report:
         raise NotFiniteError("the model's logits are not finite")
     predicted, true = logits.argmax(-1).numpy(), labels.numpy()
     correct = int((predicted == true).sum())
-    interval = binomtest(correct, len(true)).proportion_ci(method="wilson")
     columns = metrics.precision_recall_fscore_support(
         true, predicted, labels=np.arange(logits.shape[1]), zero_division=0
     )
@@ -183,7 +181,7 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     return Report(
         loss=(sums.log() + highest - right).mean().item(),
         accuracy=correct / len(true),
-        interval=(float(interval.low), float(interval.high)),
+        interval=wilson(correct, len(true)),
         mcc=correlation(true, predicted, logits.shape[1]),
         average_precision=_average_precision(logits, labels),
         calibration_error=_calibration_error(logits, labels),

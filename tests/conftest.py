@@ -121,6 +121,19 @@ def message_file(tmp_path) -> Path:
 
 
 @pytest.fixture
+def file(tmp_path):
+    """Write bytes or a text to a file, and give its path."""
+
+    def write(content: str | bytes, name: str = "messages.csv") -> Path:
+        path = tmp_path / name
+        raw = content.encode() if isinstance(content, str) else content
+        path.write_bytes(raw)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def run_folder(message_file, tmp_path, small_scratch) -> Path:
     """The folder of a finished, well trained run."""
     from spamft.experiments.finetune import finetune
@@ -128,6 +141,22 @@ def run_folder(message_file, tmp_path, small_scratch) -> Path:
     config = {"epochs": 12, "lr": 0.003}
     run = finetune(str(message_file), "scratch", config=config)
     return run.save(tmp_path / "run")
+
+
+@pytest.fixture
+def careful_folder(tmp_path, small_scratch) -> Path:
+    """The folder of a run with a threshold for spam; spam is rare in its file."""
+    from spamft.experiments.finetune import finetune
+
+    pairs = [a + b for a in "abcdefghijklmnopq" for b in "abcdefghijklmnopq"]
+    rows = [f"ham\tsee you at {pair}" for pair in pairs]
+    rows += [f"spam\tWIN {pair.upper()} NOW" for pair in pairs[:100]]
+    rows += [f"spam\tsee you at {pair}" for pair in pairs[::7]]  # as ham, so not sure
+    path = tmp_path / "uneven.tsv"
+    path.write_text("\n".join(rows))
+    config = {"epochs": 12, "lr": 0.003}
+    run = finetune(path, "scratch", config=config, false_alarms=0.05)
+    return run.save(tmp_path / "careful")
 
 
 @pytest.fixture

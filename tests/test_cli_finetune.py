@@ -208,3 +208,38 @@ def test_a_reader_that_goes_away_does_not_lose_the_training(
     assert ended.returncode == 0 and "Traceback" not in ended.stderr
     assert metrics_of(out)["recipe"]["steps"] > 0
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_rate_of_false_alarms_reaches_the_card(tmp_path, capsys):
+    rows = [f"ham\tsee you at {chr(97 + i)}" for i in range(60)]
+    rows += [f"news\tbe there at {chr(97 + i)}" for i in range(50)]
+    rows += [f"spam\tWIN {chr(65 + i)} NOW" for i in range(20)]
+    path, run = tmp_path / "three.tsv", tmp_path / "r"
+    path.write_text("\n".join(["Label\tText", *rows]))
+    assert finetune(path, run, "--false-alarms", "10%") == 2
+    assert "--alarm NAME says it" in capsys.readouterr().err
+    assert finetune(path, run, "--false-alarms", "10%", "--alarm", "spam") == 0
+    assert "for at most 10 % false alarms" in capsys.readouterr().out
+    card = json.loads((run / "model" / "classifier.json").read_text())
+    assert card["rule"] == metrics_of(run)["rule"]
+    assert card["rule"]["threshold"]["label"] == "spam"
+    assert card["rule"]["threshold"]["evidence"]["rate"] == 0.1
+
+
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        ("--false-alarms 150%", "'150%' is no share between 0 and 1"),
+        ("--false-alarms few", "'few' is no share between 0 and 1"),
+        ("--alarm spam", "add --false-alarms 1%, say"),
+        ("--false-alarms 1% --alarm eggs", "no class 'eggs' for a threshold"),
+        ("--false-alarms 1%", "at least 99 are needed"),
+    ],
+)
+def test_a_threshold_that_cannot_be_chosen_is_refused_before_any_work(
+    message_file, tmp_path, capsys, options, complaint
+):
+    assert finetune(message_file, tmp_path / "r", *options.split()) == 2
+    shown = capsys.readouterr()
+    assert complaint in shown.err and shown.err.count("\n") == 1
+    assert "parameters train" not in shown.out and not (tmp_path / "r").exists()

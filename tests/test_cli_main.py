@@ -1,3 +1,5 @@
+import errno
+import re
 import subprocess
 import sys
 
@@ -87,3 +89,27 @@ def test_the_module_is_the_command():
         check=True,
     )
     assert shown.stdout.strip() == __import__("spamft").__version__
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no room to write: free"),
+        (OSError("a: I/O error: File too large (os error 27)"), "no room to write"),
+        (PermissionError(errno.EACCES, "denied", "a"), "not allowed: choose another"),
+        (FileNotFoundError(errno.ENOENT, "No such"), "the folder you are in is gone"),
+        (RuntimeError("can't start new thread"), "out of memory: use a smaller"),
+        (SystemError("error return without exception set"), "out of memory: use a"),
+        (MemoryError(), "out of memory: use a smaller .*(MemoryError)"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line_with_advice(
+    error, words, monkeypatch, capsys
+):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("spamft.use.saved.load", fail)
+    assert main(["classify", "--model", "m", "hello"]) == 2
+    shown = capsys.readouterr().err
+    assert re.match(f"spamft: {words}", shown) and shown.count("\n") == 1

@@ -9,6 +9,7 @@ from spamft.cli.options import (
     given,
     open_data,
     option,
+    share_of,
 )
 
 
@@ -38,6 +39,19 @@ def test_a_field_with_help_is_an_option_of_its_type_and_default():
 def test_without_defaults_only_what_was_named_is_given():
     _, args = parse("--size", "9", keep_defaults=False)
     assert given(args, Some) == {"size": 9}
+
+
+@pytest.mark.parametrize(
+    "text, share", [("0.2%", 0.002), ("0.002", 0.002), (" 1 %", 0.01), ("2e-3", 0.002)]
+)
+def test_a_share_is_read_as_people_write_it(text, share):
+    assert share_of(text) == share
+
+
+@pytest.mark.parametrize("text", ["0", "1", "100%", "-1%", "x", "", "%", "nan", "inf"])
+def test_what_is_no_share_is_named(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no share between 0 and 1"):
+        share_of(text)
 
 
 def opened(*arguments: str):

@@ -50,6 +50,7 @@ def test_writing_takes_its_share_of_the_time_and_no_more(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_logged_and_the_work_goes_on(tmp_path, monkeypatch):
     def full(path, tree):
+        path.parent.mkdir()
         raise OSError("No space left on device")
 
     monkeypatch.setattr("spamft.experiments.checkpoints.save_checkpoint", full)
@@ -58,6 +59,7 @@ def test_a_full_disk_is_logged_and_the_work_goes_on(tmp_path, monkeypatch):
     kept.begin(WHO, lines.append)
     kept.write(lambda: progress(1), at_once=True)
     assert lines == ["no checkpoint could be written: No space left on device"]
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_damaged_one_is_refused(tmp_path):

@@ -2,10 +2,13 @@ import inspect
 from dataclasses import fields
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
+from made_messages import clean
 
 from spamft.cli.finetune import FinetuneOptions
+from spamft.cli.options import AlarmOptions
 from spamft.experiments.finetune import finetune
 from spamft.gpt import GPTConfig
 from spamft.methods.method import METHODS
@@ -140,6 +143,29 @@ def test_any_number_of_classes(tmp_path):
         assert set(run.classify("x a").probabilities) == {"x", "y", "z"}
 
 
+def uneven(path) -> Path:
+    """120 ham and 40 spam, which a model separates for the most part."""
+    df = clean(240)
+    ham, spam = df[df["Label"] == "ham"], df[df["Label"] == "spam"][:40]
+    pd.concat([ham, spam]).to_csv(path, index=False)
+    return path
+
+
+def test_a_rate_of_false_alarms_gives_a_threshold_and_changes_no_training(tmp_path):
+    path, lines = uneven(tmp_path / "uneven.csv"), []
+    plain = finetune(path, "scratch", config={"epochs": 1})
+    run = finetune(
+        *(path, "scratch"), config={"epochs": 1}, false_alarms=0.1, log=lines.append
+    )
+    assert run.logits["test"].equal(plain.logits["test"])
+    evidence = run.rule.threshold.evidence
+    assert (evidence.chosen_on, evidence.measured_on) == (40, 40)
+    assert any("threshold 0." in line for line in lines)
+    assert plain.rule.threshold is None
+    with pytest.raises(SpamftError, match="40 messages cannot choose a threshold"):
+        finetune(path, "scratch", false_alarms=0.01)
+
+
 def test_leaks_are_kept_out_or_counted(file):
     file.write_text("\n".join(file.read_text().split("\n") * 2))
     assert quick(file).data.leaks["test"] == {"exact": 0, "folded": 0}
@@ -176,5 +202,5 @@ def test_a_keyboard_interrupt_reaches_the_caller(file):
 
 def test_the_command_lines_options_are_the_functions_own():
     parameters = inspect.signature(finetune).parameters
-    for each in fields(FinetuneOptions):
+    for each in (*fields(FinetuneOptions), *fields(AlarmOptions)):
         assert parameters[each.name].default == each.default, each.name

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from spamft.experiments.run import RESULTS, check_folder, report_dict
 from spamft.gpt import GPTConfig
 from spamft.methods.lora import lora_layers
 from spamft.use.predict import dataset_for
+from spamft.use.verdict import DecisionRule, Threshold
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def test_a_run_leaves_what_it_promises(file, tmp_path):
     written = json.loads((folder / "metrics.json").read_text())
     assert written == json.loads(json.dumps(run.metrics()))
     assert set(written) == {
-        *("data", "model", "method", "recipe", "leaks", "trunk", "seconds"),
+        *("data", "model", "method", "recipe", "leaks", "trunk", "seconds", "rule"),
         *("train", "validation", "test"),
     }
     test = written["test"]
@@ -65,6 +67,19 @@ def test_a_saved_run_classifies_as_the_one_in_memory(file, tmp_path, method):
         assert there.probabilities == pytest.approx(here.probabilities, abs=1e-5)
     if "lora" in method:
         assert lora_layers(run.model) and not lora_layers(saved.model)
+
+
+def test_the_rule_of_a_run_is_kept_to_the_bit_and_used(file, tmp_path):
+    rule = DecisionRule(1 / 3, 7, Threshold("spam", 1.0))
+    run = replace(run_of(file), rule=rule)
+    folder = run.save(tmp_path / "run")
+    saved = spamft.load(folder)
+    assert saved.rule == rule
+    assert json.loads((folder / "metrics.json").read_text())["rule"] == rule.to_dict()
+    for texts in (["see you at x", "WIN Q NOW"], run.data.splits.test["Text"].tolist()):
+        for verdict in (*run.classify(texts), *saved.classify(texts)):
+            spam = verdict.probabilities["spam"]
+            assert verdict.label == (None if spam >= 0.5 else "ham")
 
 
 def test_the_saved_parts_and_model_are_those_of_the_run(file, tmp_path):

@@ -1,9 +1,15 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 
 from spamft.evaluate import reliability, report
 from spamft.insight.calibrate import (
@@ -17,6 +23,7 @@ from spamft.insight.calibrate import (
     spam_scores,
     threshold_curve,
 )
+from spamft.use.verdict import DecisionRule
 
 
 def drawn(size: int, scale: float = 1.0, seed: int = 0):
@@ -63,26 +70,90 @@ def test_a_shifted_prior_calibrates_the_logits_on_the_new_mix():
         shift_prior(logits, balanced, torch.tensor([1.0, 0.0]))
 
 
-@given(st.integers(50, 400), st.integers(0, 50), st.sampled_from([0.02, 0.05, 0.2]))
-def test_the_threshold_keeps_its_rate_on_the_scores_it_was_chosen_on(size, seed, rate):
+class Logits(ClassifierMixin, BaseEstimator):
+    """Logits for messages, as an estimator of scikit-learn."""
+
+    def fit(self, x, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, x):
+        return x
+
+    def predict(self, x):
+        return self.classes_[x.argmax(1)]
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_the_temperature_is_that_of_scikit_learn(scale):
+    generator = torch.Generator().manual_seed(7)
+    true = torch.randn(300, 3, generator=generator) * 2
+    labels = torch.multinomial(true.softmax(-1), 1, generator=generator)[:, 0]
+    x = (true * scale).numpy()
+    frozen = FrozenEstimator(Logits().fit(x, labels.numpy()))
+    oracle = CalibratedClassifierCV(frozen, method="temperature").fit(x, labels.numpy())
+    ours = DecisionRule(fit_temperature(true * scale, labels))
+    expected = torch.tensor(oracle.predict_proba(x))
+    assert torch.allclose(ours.probabilities(true * scale), expected, atol=1e-3)
+
+
+@given(st.integers(0, 200), st.floats(0.05, 20))
+def test_the_loss_does_not_grow_on_the_messages_that_choose_the_temperature(seed, s):
+    logits, labels = drawn(30, s, seed)
+    cooled = logits / fit_temperature(logits, labels)
+    assert report(cooled, labels).loss <= report(logits, labels).loss + 1e-12
+
+
+def test_where_no_message_is_predicted_wrong_the_temperature_stays_1():
+    logits, _ = drawn(50)
+    assert fit_temperature(logits, logits.argmax(-1)) == 1.0
+
+
+ham_counts, rates = st.integers(1, 300), st.sampled_from([0.005, 0.01, 0.05, 0.2, 0.5])
+
+
+@given(ham_counts, rates, st.integers(0, 50))
+def test_the_threshold_is_the_conformal_quantile_of_the_ham(size, rate, seed):
+    """The ceil((n + 1)(1 - rate))-th smallest score of n."""
     generator = torch.Generator().manual_seed(seed)
-    scores = (torch.rand(size, generator=generator) * 20).round() / 20  # with ties
-    labels = torch.arange(size) % 2
-    if (labels == 0).sum() * rate < 1:
-        with pytest.raises(ValueError, match="are needed"):
+    scores = (torch.rand(size + 9, generator=generator) * 50).round() / 50  # with ties
+    labels = (torch.arange(size + 9) >= size).long()  # the last ones are spam
+    place = math.ceil((size + 1) * (1 - Fraction(str(rate))))
+    if place > size:
+        with pytest.raises(ValueError, match=f"at least {round(1 / rate) - 1} are"):
             choose_threshold(scores, labels, rate)
         return
     threshold = choose_threshold(scores, labels, rate)
+    assert threshold == scores[:size].sort().values[place - 1]
     assert rates_at(scores, labels, threshold).false_positives <= rate
-    # and it is the lowest: a little lower, and too much ham is lost
-    assert rates_at(scores, labels, threshold - 1e-6).false_positives > rate or (
-        threshold < 0
+
+
+@pytest.mark.parametrize("size, rate", [(499, 0.002), (750, 0.002), (150, 0.05)])
+def test_new_ham_is_above_the_threshold_at_most_at_the_rate_on_average(size, rate):
+    generator = torch.Generator().manual_seed(size)
+    trials = torch.rand(4000, size, generator=generator)  # of uniform scores
+    zeros = torch.zeros(size)
+    lost = torch.tensor([1 - choose_threshold(row, zeros, rate) for row in trials])
+    error = (lost.std() / len(lost) ** 0.5).item()
+    assert lost.mean().item() == pytest.approx(
+        math.floor((size + 1) * rate + 1e-9) / (size + 1), abs=4 * error
     )
+    assert lost.mean().item() <= rate + 4 * error
 
 
-def test_a_false_positive_rate_of_0_is_refused():
-    with pytest.raises(ValueError, match="above 0 and at most 1"):
-        choose_threshold(torch.rand(5), torch.zeros(5), 0.0)
+def test_no_threshold_of_the_curve_catches_more_at_the_same_false_positives():
+    logits, labels = drawn(400)
+    scores = spam_scores(logits)
+    threshold = choose_threshold(scores, labels, 0.05)
+    false, recall, _ = metrics.roc_curve(labels, scores, drop_intermediate=False)
+    rates = rates_at(scores, labels, threshold)
+    assert rates.recall == max(recall[false <= rates.false_positives + 1e-12])
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -1.0, float("nan")])
+def test_a_false_positive_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        choose_threshold(torch.rand(5), torch.zeros(5), rate)
 
 
 def test_rates_are_those_of_scikit_learn():

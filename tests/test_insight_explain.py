@@ -14,6 +14,7 @@ from spamft.insight.explain import (
 )
 from spamft.train import TrainConfig, fit
 from spamft.use.predict import classify
+from spamft.use.verdict import DecisionRule, Threshold
 
 TEXT = "abXde"
 LETTERS = "abcdefghij"
@@ -154,6 +155,17 @@ def test_without_a_label_the_shift_is_that_of_each_predicted_label(model, tokeni
     rest = [after[0].probabilities["ham"], after[1].probabilities["spam"]]
     assert swapped.changed == 2
     assert swapped.mean_shift == pytest.approx((sum(rest) - sum(before)) / 2)
+
+
+def test_a_rule_makes_the_predictions_that_flip_and_the_shift(model, tokenizer):
+    texts, rule = ["abcde", "Xbcde"], DecisionRule(5.0, threshold=Threshold("spam", 1))
+    drop = [classify(model, tokenizer, text, rule) for text in ("Xbcde", "bcde")]
+    found = count_flips(
+        *(model, tokenizer, texts, lambda t: t.replace("X", ""), "spam"), rule=rule
+    )
+    assert found.changed == 1 and drop[0].unsure and drop[1].label == "ham"
+    spam = [verdict.probabilities["spam"] for verdict in drop]
+    assert found.mean_shift == pytest.approx((spam[1] - spam[0]) / 2)
 
 
 def test_what_cannot_be_explained_is_refused(model, tokenizer, tiny_gpt):

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import sys
@@ -10,6 +11,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import (
     _swap,
     check_place,
+    clear_up,
     existing_folder,
     sha256,
     whole_file,
@@ -272,3 +274,18 @@ def test_a_read_only_place_is_refused_by_its_name(tmp_path):
     for place in (tmp_path / "shut", tmp_path / "shut" / "run"):
         with pytest.raises(SpamftError, match="cannot write to .*shut"):
             check_place(place)
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with (
+        pytest.raises(OSError, match="No space left on device: '.*file'"),
+        whole_file(tmp_path / "file"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_a_killed_writer_left_can_be_removed_without_writing(tmp_path):
+    (tmp_path / "file").write_text("whole")
+    (tmp_path / ".file.abc.unfinished").mkdir()
+    clear_up(tmp_path / "file")
+    assert names(tmp_path) == {"file"}

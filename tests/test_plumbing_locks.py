@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -40,3 +41,13 @@ def test_no_lock_without_a_folder(tmp_path):
         take(tmp_path / "nowhere" / "lock")
     with only_one(tmp_path / "made" / "run"):
         assert (tmp_path / "made").is_dir()
+
+
+def test_a_full_disk_locks_without_a_number(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    with only_one(tmp_path / "run"):
+        assert take(tmp_path / ".run.lock") is None
+    assert list(tmp_path.iterdir()) == []

@@ -69,3 +69,10 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SpamftError, match="nowhere: not a safetensors file"):
         read_tensors(tmp_path / "nowhere")
+
+
+def test_whoever_may_read_a_new_file_may_read_the_tensors(tmp_path):
+    (tmp_path / "ordinary").write_text("")
+    write_tensors(tmp_path / "weights", {"a": torch.ones(3)})
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1

@@ -18,6 +18,7 @@ from spamft.data import (
 )
 from spamft.sources.duplicates import (
     count_leaks,
+    count_shared,
     duplicate_groups,
     leaked_messages,
     near_duplicate_groups,
@@ -192,3 +193,10 @@ def test_thousands_of_labels_are_compared_in_seconds():
     assert count_leaks(splits)["test"] == {"exact": 0, "folded": 0}
     assert put_aside(df, splits).empty
     assert time.process_time() - began < 20
+
+
+def test_shared_messages_are_those_of_one_frame_that_repeat_one_of_another():
+    one = pd.DataFrame({"Text": ["Call 123 now!", "call 7 now", "alone", "!!"]})
+    other = pd.DataFrame({"Text": ["CALL 99, now", "?!", "others"]}, index=[5, 6, 7])
+    assert count_shared(one, other) == 2
+    assert count_shared(other, one) == 1

@@ -4,13 +4,12 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from spamft import data
 from spamft.plumbing.fetch import DownloadError
 from spamft.reading.layout import Layout
-from spamft.sources import open_messages, open_model, open_splits
+from spamft.sources import open_messages, open_model
 
 CONTENT = b"ham\tsee you\nspam\tWIN\n"
 
@@ -73,37 +72,3 @@ def test_a_zip_leaves_nothing_behind(tmp_path, monkeypatch, stand_in):
         file.writestr("SMSSpamCollection", CONTENT)
     assert len(open_messages("sms.zip").df) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["sms.zip"]
-
-
-def test_splits_come_ready_to_train_on_as_the_lecture_cuts_and_leak_free(tmp_path):
-    lines = [f"ham\tsee you {w}" for w in "abcdefghijkl"] + ["ham\tSee you a!"] * 3
-    path = tmp_path / "messages.tsv"
-    path.write_text("\n".join(lines + [f"spam\tWIN {w}" for w in "mnopqrstuvwxyzABCD"]))
-    for lecture in (True, False):
-        prepared = open_splits(path, lecture=lecture)
-        assert prepared.names == ("ham", "spam")
-        assert len(prepared.df) == 33 and sum(map(len, prepared.splits)) == 30
-        assert {*pd.concat(prepared.splits)["Label"]} == {0, 1}
-    assert prepared.leaks["test"]["folded"] == 0  # of the leak-free one
-    assert sum(map(len, open_splits(path, balanced=False).splits)) == 33
-
-
-def test_no_label_and_no_name_of_a_file_can_act_or_begin_a_line(tmp_path):
-    path = tmp_path / "m\x1b[2J.csv"
-    rows = "".join(f'"h\nam",a{a}\n\x1b[2J,b{a}\n' for a in "abcdefghij")
-    path.write_text(f"Label,Text\n{rows}")
-    assert str(open_splits(path)).isprintable()
-
-
-def test_thousands_of_labels_are_split_in_seconds(tmp_path):
-    """Comparing every label with every message would take minutes."""
-    letters = str.maketrans("0123456789", "abcdefghij")  # digits make duplicates
-    texts = [str(i).translate(letters) for i in range(40_000)]
-    rows = "".join(f"n{i % 20_000},{text}\n" for i, text in enumerate(texts))
-    path = tmp_path / "many.csv"
-    path.write_text(f"Label,Text\n{rows}")
-    began = time.perf_counter()
-    prepared = open_splits(path)
-    assert time.perf_counter() - began < 20
-    assert len(prepared.names) == 20_000 and len(str(prepared)) < 400
-    assert prepared.leaks["test"]["folded"] == 0

@@ -7,6 +7,7 @@ from spamft.data import encode_labels
 from spamft.evaluate import predict
 from spamft.plumbing.errors import SpamftError
 from spamft.use.predict import classify, classify_stream, dataset_for, predict_in_order
+from spamft.use.verdict import DecisionRule, Threshold
 
 TEXTS = ["see you", "", "WIN " * 20, "see you", "a", "<|endoftext|>", "£ é 👍"]
 
@@ -34,6 +35,17 @@ def test_classify_cuts_what_is_longer_than_the_model_reads(tiny_gpt, tokenizer):
 def test_classify_uses_the_labels_names(tiny_gpt, tokenizer):
     model = GPTClassifier(tiny_gpt, ["billing", "bug", "praise"])
     assert set(classify(model, tokenizer, "x").probabilities) == set(model.label_names)
+
+
+def test_a_rule_makes_the_verdicts_of_a_stream(tiny_gpt, tokenizer):
+    model = GPTClassifier(tiny_gpt)
+    plain = classify(model, tokenizer, TEXTS)
+    never = DecisionRule(2.0, threshold=Threshold("spam", 1.0))
+    verdicts = classify(model, tokenizer, TEXTS, never)
+    for before, after in zip(plain, verdicts, strict=True):
+        assert after.label == {"ham": "ham", "spam": None}[before.label]
+        ham, spam = (before.probabilities[name] ** 0.5 for name in model.label_names)
+        assert after.probabilities["spam"] == pytest.approx(spam / (ham + spam))
 
 
 def test_a_stream_is_read_no_further_than_its_chunk(tiny_gpt, tokenizer):

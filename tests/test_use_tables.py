@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -7,6 +8,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.reading.layout import Layout
 from spamft.use.saved import load
 from spamft.use.tables import classify_table
+from spamft.use.verdict import DecisionRule, Threshold
 
 
 @pytest.fixture
@@ -37,6 +39,15 @@ def test_an_empty_text_is_a_row_and_an_empty_line_is_none(saved, tmp_path):
                 "",
                 "bye",
             ]
+
+
+def test_what_a_threshold_holds_back_is_unsure(saved, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("Text\nWIN Q NOW\nsee you at k\n")
+    never = replace(saved, rule=DecisionRule(threshold=Threshold("spam", 1.0)))
+    classify_table(never, source, target)
+    with target.open(newline="") as file:
+        assert [row["predicted"] for row in csv.DictReader(file)] == ["unsure", "ham"]
 
 
 def test_without_a_target_it_goes_to_standard_output(saved, tmp_path, monkeypatch):

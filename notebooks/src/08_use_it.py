@@ -72,14 +72,17 @@ sorted(path.name for path in FOLDER.iterdir())
 # %% [markdown]
 # ## One message
 #
-# From text to verdict are five steps, all known: tokenize, cut, run the model,
-# softmax, take the likelier class. By hand:
+# From text to verdict are six steps, of which one is new: tokenize, cut, run the model,
+# divide by the run's *temperature*, softmax, take the likelier class. The temperature
+# was chosen on the validation part, so that the probability is as sure as it is right
+# (notebook 14); it changes no verdict. By hand:
 
 # %%
 message = "Your account is locked. Confirm your details today at bank-login.example"
 [ids] = encode_texts([message], tokenizer, model.max_length)
 with torch.inference_mode():
-    chances = model(torch.tensor([ids], device=device)).softmax(-1)[0].cpu()
+    logits = model(torch.tensor([ids], device=device))[0].cpu()
+chances = (logits / run.rule.temperature).softmax(-1)
 by_hand = model.label_names[int(chances.argmax())]
 print(by_hand, [round(p, 4) for p in chances.tolist()])
 
@@ -234,10 +237,10 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# Some wrong answers stand at the right edge: the model is almost certain and errs. A
-# probability that a finetuned model prints is how sure it *sounds*, and after five
-# epochs it sounds too sure. Do not let a program delete mail on the strength of such
-# a number alone.
+# Some wrong answers stand at the right edge: the model is almost certain and errs.
+# These are its scores as trained, without the temperature: how sure it *sounds*, and
+# after five epochs it sounds too sure. Do not let a program delete mail on the strength
+# of such a number alone.
 #
 # ## Last column against last real token
 #

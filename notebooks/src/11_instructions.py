@@ -201,11 +201,13 @@ figure
 # agree here: both names have equally many tokens, so dividing changes nothing. They
 # can differ for names of different length. The first agrees with them once the model
 # nearly always writes a name. How sure is it about our message? The likelihoods, made
-# to add up to 1 over the two names:
+# to add up to 1 over the two names, after division by the run's temperature (notebook
+# 14):
 
 # %%
 logs = answer_likelihoods(tuned, tokenizer, [prompt], names)[0]
-by_hand = dict(zip(names, logs.softmax(-1).tolist(), strict=True))
+chances = (logs / run.rule.temperature).softmax(-1).tolist()
+by_hand = dict(zip(names, chances, strict=True))
 asked = run.classify(message).probabilities
 assert all(abs(by_hand[name] - asked[name]) < 1e-4 for name in names)
 by_hand

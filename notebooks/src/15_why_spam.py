@@ -195,7 +195,7 @@ edits = {
     "no web address": lambda text: re.sub(PATTERNS["web address"], "", text),
 }
 for name, edit in edits.items():
-    flips = count_flips(model, tokenizer, spam, edit)
+    flips = count_flips(model, tokenizer, spam, edit, rule=run.rule)
     shift = flips.mean_shift
     print(
         f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} {names[1]}"

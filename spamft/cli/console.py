@@ -80,6 +80,9 @@ def lines_of_input() -> Iterable[str]:
     """The lines of standard input. Raises SpamftError if it is closed."""
     if sys.stdin is None:
         raise SpamftError("standard input is closed: give texts or --file")
+    with suppress(AttributeError, OSError, ValueError):  # a test's, or read already
+        # what is no text stays recognisable, so that its line can be named
+        sys.stdin.reconfigure(errors="surrogateescape")
     return _decoded(sys.stdin)
 
 
@@ -88,15 +91,15 @@ def _decoded(stream: TextIO) -> Iterator[str]:
     try:
         for number, line in enumerate(stream, start=1):
             if odd := re.search("[\udc80-\udcff]", line):
-                raise _no_text(number, ord(odd.group()) - 0xDC00)
+                raise _no_text(f"{number}", ord(odd.group()) - 0xDC00)
             yield line.rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise _no_text(number + 1, error.object[error.start]) from error
+        raise _no_text(f"{number + 1} or after", error.object[error.start]) from error
 
 
-def _no_text(line: int, byte: int) -> SpamftError:
+def _no_text(line: str, byte: int) -> SpamftError:
     return SpamftError(
-        f"standard input, line {line} or after: byte {byte:#04x} is not "
+        f"standard input, line {line}: byte {byte:#04x} is not "
         f"{sys.stdin.encoding}: name its encoding, as in PYTHONIOENCODING=cp1252, or "
         "convert it first, as in `iconv -f cp1252 -t utf-8`"
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 from spamft.cli.console import on_terminal, say
 from spamft.cli.options import (
     DEVICE_HELP,
+    AlarmOptions,
     add_data_options,
     add_options,
     given,
@@ -38,9 +39,10 @@ class FinetuneOptions:
 
     model: str = option(
         "auto",
-        "gpt2, gpt2-medium, gpt2-large or gpt2-xl, downloaded; tiny, the bundled "
-        "pretrained GPT; auto (default), gpt2 or, with no network, tiny; scratch, a "
-        "small GPT with random weights; or a folder with a model",
+        "gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2 or smollm2-360m, downloaded; "
+        "tiny, the bundled pretrained GPT; auto (default), gpt2 or, with no network, "
+        "tiny; scratch, a small GPT with random weights; or a folder with a model, or "
+        "a .gguf file",
     )
     method: str | None = option(None, "how to finetune: see below", "NAME")
     pooling: str | None = option(
@@ -68,6 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add_data_options(parser)
     add_options(parser.add_argument_group("model and method"), FinetuneOptions)
+    add_options(parser.add_argument_group("threshold"), AlarmOptions)
     settings = parser.add_argument_group("training settings (default the method's)")
     add_options(settings, TrainConfig, keep_defaults=False)
     parser.epilog = "methods:\n" + "\n".join(
@@ -96,6 +99,7 @@ def run(args: argparse.Namespace) -> None:
         finished = finetune(
             data,
             **options,
+            **given(args, AlarmOptions),
             lecture=args.lecture,
             config=settings,
             checkpoints=checkpoints,

@@ -1,6 +1,7 @@
 """Find the command, run it, and turn its errors into one line and an exit code."""
 
 import argparse
+import errno
 import importlib
 import os
 import re
@@ -27,10 +28,15 @@ COMMANDS = (
     "spamft.cli.pretrain",
 )
 
-# torch has one error for everything; the loader says it of libraries
+# torch has one error for everything; the loader says it of libraries; and extensions
+# written in C may fail without a word
 _SHORT_OF_MEMORY = re.compile(
-    "allocate memory|out of memory|not enough memory|failed to map segment", re.I
+    "allocate memory|out of memory|not enough memory|failed to map segment|"
+    "can't start new thread|without exception set|without setting an exception",
+    re.I,
 )
+# safetensors has one error for everything, too
+_NO_ROOM = re.compile("no space left|file too large|quota exceeded", re.I)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,11 +114,25 @@ def _what_is_left(arguments: Sequence[str]) -> str:
 def _in_one_line(error: Exception) -> str:
     """What the user can do something about, in words; "" for a bug."""
     line = " | ".join(filter(None, map(str.strip, str(error).splitlines())))
-    if isinstance(error, (SpamftError, OSError)):  # OSErrors: the system's own words
-        return line or type(error).__name__
+    if isinstance(error, SpamftError):
+        return line
+    if isinstance(error, OSError):
+        return _advice(error, line) or type(error).__name__
     if isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(line):
-        return f"out of memory: use a smaller model, batch or file ({line[:200]})"
+        words = line[:200] or type(error).__name__
+        return f"out of memory: use a smaller model, batch or file ({words})"
     return ""
+
+
+def _advice(error: OSError, line: str) -> str:
+    """What to do, then the system's own words."""
+    if _NO_ROOM.search(line):
+        return f"no room to write: free space on that disk or choose another ({line})"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"not allowed: choose another place or change its permissions ({line})"
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return f"the folder you are in is gone: change to another one ({line})"
+    return line
 
 
 def _complain(line: str) -> None:

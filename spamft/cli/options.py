@@ -6,16 +6,20 @@ the field's own. So each option is defined once.
 
 import argparse
 import dataclasses
+import math
 import types
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 
 __all__ = [
     "DEVICE_HELP",
+    "AlarmOptions",
     "DataOptions",
     "add_classifier_options",
     "add_data_options",
@@ -25,14 +29,20 @@ __all__ = [
     "open_data",
     "option",
     "refuse_existing",
+    "share_of",
 ]
 
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
 
 
-def option(default: Any, help: str, metavar: str | None = None) -> Any:
-    """A dataclass field that is an option with this help."""
-    metadata = {"help": help, "metavar": metavar}
+def option(
+    default: Any,
+    help: str,
+    metavar: str | None = None,
+    read: Callable[[str], Any] | None = None,
+) -> Any:
+    """A dataclass field that is an option with this help; `read` makes its value."""
+    metadata = {"help": help, "metavar": metavar, "read": read}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -64,7 +74,7 @@ def add_options(
             text += f" (default {each.default})"
         parser.add_argument(
             name,
-            type=_type_of(each.type),
+            type=each.metadata.get("read") or _type_of(each.type),
             default=default,
             help=text.replace("%", "%%"),
             metavar=each.metadata.get("metavar") or each.name.upper(),
@@ -82,6 +92,42 @@ def _type_of(annotation: Any) -> type:
     if isinstance(annotation, types.UnionType):
         [annotation] = [a for a in get_args(annotation) if a is not types.NoneType]
     return annotation
+
+
+def share_of(text: str) -> float:
+    """A share as people write it, between 0 and 1.
+
+    >>> share_of("0.2%"), share_of("0.002")
+    (0.002, 0.002)
+    """
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(Decimal(number) / (100 if percent else 1))
+    except ArithmeticError:  # as "x", which is no number
+        share = math.nan
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(
+            f"{brief(text, 30)!r} is no share between 0 and 1, such as 0.2% or 0.002"
+        )
+    return share
+
+
+@dataclass(frozen=True)
+class AlarmOptions:
+    """When to hold a message back rather than raise a false alarm."""
+
+    false_alarms: float | None = option(
+        None,
+        "choose a threshold at which at most this share of the other messages is "
+        "predicted as the class, such as 0.2%",
+        "SHARE",
+        share_of,
+    )
+    alarm: str | None = option(
+        None,
+        "the class whose false alarms cost (default spam, where the other is ham)",
+        "NAME",
+    )
 
 
 def add_classifier_options(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """Runs: one model finetuned and measured, and all methods compared.
 
 finetune.py     data + model + method -> a Run
+rule.py         which messages choose temperature and threshold, and which measure
 checkpoints.py  the progress of a run, from which a killed one resumes
 run.py          a Run: the model, its metrics, its folder
 pictures.py     a Run's pictures, as far as they can be drawn

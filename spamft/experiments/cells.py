@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.files import clear_up
 from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.sources.models import Pretrained
 from spamft.sources.splits import PreparedData
@@ -33,6 +34,7 @@ def about(data: PreparedData, model: Pretrained) -> dict:
 def claim(folder: Path, about: dict, what: str) -> None:
     """Note what the folder is about, or check that it is what it was made for."""
     path = folder / "about.json"
+    clear_up(path)
     if not path.exists():
         write_sealed(path, about)
         return
@@ -59,6 +61,7 @@ def kept_cell(
     if path.exists():
         cell = read_sealed(path)
         if cell.get("description") == description:
+            clear_up(path)  # it may have been killed just after it was stored
             return cell
         log(f"{name}: stored for other settings, so run again")
     cell = {"description": description} | make()

@@ -9,6 +9,7 @@ go away when the run is whole.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,8 @@ class Checkpoints:
             save_checkpoint(self._path, {"identity": self._identity} | progress())
         except OSError as error:
             self._log(f"no checkpoint could be written: {error}")
+            with suppress(OSError):  # if there is an earlier one
+                self.folder.rmdir()
         now = time.monotonic()
         self._next = now + (now - began) / self.share
 

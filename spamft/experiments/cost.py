@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,10 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while self.STATUS.exists():
-            lines = self.STATUS.read_text().splitlines()
-            [line] = [x for x in lines if x.startswith("RssAnon")]
-            self.bytes = max(self.bytes or 0, int(line.split()[1]) * 1024)
+            with suppress(MemoryError):  # a sample less; what is measured will tell
+                lines = self.STATUS.read_text().splitlines()
+                [line] = [x for x in lines if x.startswith("RssAnon")]
+                self.bytes = max(self.bytes or 0, int(line.split()[1]) * 1024)
             if self._done.wait(0.05):
                 return
 

@@ -21,6 +21,7 @@ from spamft.classifier import POOLINGS, what_trains
 from spamft.data import Splits
 from spamft.evaluate import report
 from spamft.experiments.checkpoints import Checkpoints
+from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
@@ -30,7 +31,7 @@ from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.sources.models import Pretrained, open_model
 from spamft.sources.splits import PreparedData, open_splits
 from spamft.train import Record, TrainConfig, TrainState
-from spamft.use.predict import predict_in_order
+from spamft.use.predict import dataset_for, predict_in_order
 
 __all__ = ["decide_config", "finetune", "lecture_config"]
 
@@ -53,6 +54,8 @@ def finetune(
     config: TrainConfig | dict | None = None,
     pooling: str | None = None,
     max_length: int | None = None,
+    false_alarms: float | None = None,
+    alarm: str | None = None,
     seed: int = 123,
     device: str = "auto",
     checkpoints: Checkpoints | None = None,
@@ -66,6 +69,8 @@ def finetune(
     TrainConfig, or the settings to change in the method's recipe. `pooling` is by
     default the method's own, `max_length` (tokens) the longest training message.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
+    The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
+    threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
     finetuning resumes, and ends with the same weights to the bit; call their `remove`
     once the run is saved. `log` gets a line whenever there is news. Raises
@@ -76,6 +81,7 @@ def finetune(
         method = method_named(method)  # a wrong name is reported before any download
     with _timed(seconds, "data"):
         data = _opened(data, lecture, log)
+        plan = plan_rule(data, false_alarms, alarm)
     with _timed(seconds, "model"):
         if not isinstance(model, Pretrained):
             model = open_model(model, seed=seed)
@@ -85,17 +91,20 @@ def finetune(
     setup = Setup(data, model, method, config, lecture, seed, where)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
-    if note := _note_on_cuts(task.encoded, model.gpt.config.context_length):
+    cuts = _notes_on_cuts(task.encoded, model.gpt.config.context_length)
+    for note in (*plan.notes, *cuts):
         _tell(log, f"note: {note}")
-        setup = setup._replace(data=data._replace(notes=(*data.notes, note)))
+    notes = (*data.notes, *plan.notes, *cuts)
+    setup = setup._replace(data=data._replace(notes=notes))
     if checkpoints is not None:
         task = replace(task, keep=checkpoints.hidden)
-    return _work(setup, task, seconds, checkpoints, log)
+    return _work(setup, task, plan, seconds, checkpoints, log)
 
 
 def _work(
     setup: Setup,
     task: Task,
+    plan: RulePlan,
     seconds: dict[str, float],
     checkpoints: Checkpoints | None,
     log: Log | None,
@@ -126,11 +135,13 @@ def _work(
             name: predict_in_order(lessons.reader, part)
             for name, part in zip(Splits._fields, lessons.parts, strict=True)
         }
+        reports = _reports(logits, setup.data)
+        rule = plan.fit(logits, lambda df: _scored(classifier, df, task))
     trunk = getattr(lessons.learner, "plan", None)
-    reports = _reports(logits, setup.data)
     said = reports["test"].describe(setup.data.names, "all of them in metrics.json")
     _tell(log, f"test: {said}")
-    return Run(classifier, setup, history, logits, reports, trunk, seconds)
+    _tell(log, str(rule))
+    return Run(classifier, setup, history, logits, reports, trunk, seconds, rule)
 
 
 def _learn(
@@ -235,7 +246,7 @@ def _task(setup: Setup, pooling: str | None, max_length: int | None) -> Task:
     return Task(data.names, longest, pooling, data.splits, encoded, tokenizer)
 
 
-def _note_on_cuts(encoded: Splits, context: int) -> str:
+def _notes_on_cuts(encoded: Splits, context: int) -> tuple[str, ...]:
     """How many messages the model does not read to their end, and what would help."""
     longest = encoded.train.max_length
     counts = ", ".join(
@@ -244,11 +255,16 @@ def _note_on_cuts(encoded: Splits, context: int) -> str:
         if part.cut
     )
     if not counts:
-        return ""
+        return ()
     note = f"longer than {longest:,} tokens, and cut there: {counts} messages"
     if encoded.train.cut and longest == context < GPT2_CONTEXT:
         note += f"; --model gpt2 reads {GPT2_CONTEXT:,}"
-    return note
+    return (note,)
+
+
+def _scored(classifier: nn.Module, df: pd.DataFrame, task: Task) -> Tensor:
+    """(N, K) logits of messages with class ids."""
+    return predict_in_order(classifier, dataset_for(classifier, df, task.tokenizer))
 
 
 def _reports(logits: dict[str, Tensor], data: PreparedData) -> dict:

@@ -31,8 +31,9 @@ from spamft.sources.models import Pretrained
 from spamft.sources.splits import PreparedData
 from spamft.train import Record, TrainConfig
 from spamft.trunk import TrunkPlan
-from spamft.use.predict import Verdict, classify
+from spamft.use.predict import classify
 from spamft.use.saved import FILES, save
+from spamft.use.verdict import DecisionRule, Verdict
 
 __all__ = ["RESULTS", "Run", "Setup", "check_folder", "report_dict"]
 
@@ -66,6 +67,7 @@ class Run:
     reports: dict[str, Report]  # of the same
     trunk: TrunkPlan | None  # what was run once, if anything was
     seconds: dict[str, float]  # by stage
+    rule: DecisionRule = DecisionRule()  # what it does with its logits
 
     @property
     def data(self) -> PreparedData:
@@ -79,7 +81,7 @@ class Run:
 
     def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
         """A Verdict for one text, or one for each of many, in their order."""
-        return classify(self.model, self.tokenizer, texts)
+        return classify(self.model, self.tokenizer, texts, self.rule)
 
     def __repr__(self) -> str:
         test = self.reports["test"].describe(self.data.names)
@@ -95,6 +97,7 @@ class Run:
             "model": _model_facts(self),
             "method": describe(self.setup.method),
             "recipe": _recipe_facts(self),
+            "rule": self.rule.to_dict(),
             "leaks": self.data.leaks,
             "trunk": _trunk_facts(self.trunk),
             "seconds": self.seconds,
@@ -182,8 +185,9 @@ def report_dict(report: Report, names: Iterable[str]) -> dict:
 
 def _save_merged(run: Run, folder: Path) -> None:
     taken = merge_lora(run.model)
+    columns, rule = run.data.text_columns, run.rule
     try:
-        save(run.model, folder, run.tokenizer, text_columns=run.data.text_columns)
+        save(run.model, folder, run.tokenizer, text_columns=columns, rule=rule)
     finally:
         unmerge_lora(run.model, taken)
 

@@ -8,6 +8,7 @@ baselines.py    what a finetuned model must beat
 learning_curve.py  accuracy over the number of labels, and what more would bring
 active.py       which of many messages to label next: uncertain and different ones
 calibrate.py    calibration, decision thresholds, precision where spam is rare
+alarms.py       what a decision rule catches, its false alarms, what is unsure
 explain.py      which tokens decided, and after which block
 explanation.py  the record of that, and how it is shown
 

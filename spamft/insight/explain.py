@@ -23,6 +23,7 @@ from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
 from spamft.use.predict import classify
+from spamft.use.verdict import DecisionRule
 
 __all__ = [
     "Explanation",
@@ -131,22 +132,25 @@ def count_flips(
     texts: Sequence[str],
     edit: Callable[[str], str],
     label: str | None = None,
+    *,
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
 ) -> Flips:
     """Edit every text, and count the predictions that change: what should not matter?
 
-    The shift is that of the probability of `label`, by default of the label predicted
-    for the text before the edit.
+    The shift is that of the probability of `label`, by default of the most probable
+    class of the text before the edit. `rule` makes predictions and probabilities, say a
+    run's own.
     """
     if not len(texts):
         raise SpamftError("no predictions to compare: there is no text")
     if label is not None:
         _class_id(model, label)  # to refuse a wrong one before the work
-    before = classify(model, tokenizer, list(texts))
-    after = classify(model, tokenizer, [edit(text) for text in texts])
+    before = classify(model, tokenizer, list(texts), rule)
+    after = classify(model, tokenizer, [edit(text) for text in texts], rule)
     changed, shift = 0, 0.0
     for old, new in zip(before, after, strict=True):
         changed += old.label != new.label
-        name = label or old.label
+        name = label or max(old.probabilities, key=old.probabilities.get)
         shift += new.probabilities[name] - old.probabilities[name]
     return Flips(len(texts), changed, shift / len(texts))
 

@@ -3,6 +3,11 @@
 backbone.py       the five names, and what an architecture brings
 architectures.py  which architectures there are
 layout.py         Hugging Face's tensors <-> ours, by one table read both ways
+llama.py          Llama and SmolLM2: what differs from GPT-2
+llama_files.py    Llama's weights in Hugging Face's layout
+vocabulary.py     a vocabulary of byte pairs <-> files and a tiktoken.Encoding
+gguf.py           a GGUF file -> a Llama and its tokenizer
+smollm2.py        SmolLM2 by name: from the hub, or from the package index
 hub.py            the name of published weights -> files
 prompted.py       a GPT that classifies by answering a prompt
 """

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spamft.models.backbone import Architecture, Backbone
+from spamft.models.llama_files import LLAMA
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
@@ -12,6 +13,7 @@ __all__ = ["ARCHITECTURES", "load_backbone", "name_of"]
 
 ARCHITECTURES: dict[str, Architecture] = {
     "gpt2": GPT2,
+    "llama": LLAMA,
 }
 
 

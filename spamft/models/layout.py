@@ -29,6 +29,7 @@ class Layout:
     block: tuple[Name, ...]  # inside each block
     blocks: str  # theirs for our "blocks"
     prefix: str = ""  # theirs may have it or not, depending on who saved them
+    bare: tuple[str, ...] = ()  # theirs that never have it
     not_weights: tuple[str, ...] = ()  # endings of tensors to pass over
     tied: tuple[str, str] | None = None  # theirs: a copy, and what it must equal
 
@@ -65,11 +66,14 @@ class Layout:
         """The exact inverse of `fill`, under their names with the prefix."""
         weights = model.state_dict()
         return {
-            self.prefix + theirs: (
+            self._full(theirs): (
                 weights[ours].T if flip else weights[ours]
             ).contiguous()
             for ours, theirs, flip in self.pairs(model)
         }
+
+    def _full(self, theirs: str) -> str:
+        return theirs if theirs.startswith(self.bare) else self.prefix + theirs
 
     def pairs(self, model: nn.Module) -> Iterator[Name]:
         """(our name, their name, transposed?) of every parameter of `model`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import Patience, fetch, reason
-from spamft.plumbing.files import whole_file
+from spamft.plumbing.files import clear_up, whole_file
 
 __all__ = ["Archive", "fetch_member", "open_zip", "read_member"]
 
@@ -59,6 +59,8 @@ def fetch_member(
         if archive.holds(canonical := content.replace(b"\r\n", b"\n")):
             if canonical != content:
                 _write(target, canonical)
+            else:  # nothing is written that would clear up
+                clear_up(target)
             return target
     if at_hand is not None:
         _write(target, _extract(archive, Path(at_hand)))

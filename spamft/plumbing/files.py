@@ -14,6 +14,7 @@ name for an instant; killed just then, it is put back by the next writer.
 """
 
 import ctypes
+import errno
 import glob
 import hashlib
 import os
@@ -30,6 +31,7 @@ from spamft.plumbing.locks import take
 
 __all__ = [
     "check_place",
+    "clear_up",
     "existing_folder",
     "remove",
     "sha256",
@@ -41,6 +43,7 @@ UNFINISHED = ".unfinished"
 LOCK, REPLACED = "lock", "replaced"
 SWAP = 2  # RENAME_EXCHANGE on Linux, RENAME_SWAP on macOS
 HERE = -100  # AT_FDCWD: paths as usual
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 @contextmanager
@@ -96,12 +99,23 @@ def check_place(folder: Path | str) -> None:
             f"cannot write to {shown}: a disk begins there; name a folder in it"
         )
     if folder == there and not os.access(folder, os.W_OK):
-        raise SpamftError(f"cannot write to {shown}: it is read-only")
+        raise SpamftError(
+            f"cannot write to {shown}: it is read-only; choose another place"
+        )
     try:
         with _room(folder) as room:  # names beside it are longer than its own
             (room / f".{folder.name}{UNFINISHED}").mkdir()
     except OSError as error:
-        raise SpamftError(f"cannot write to {shown}: {error.strerror}") from error
+        raise SpamftError(
+            f"cannot write to {shown}: {error.strerror}; choose another place"
+        ) from error
+
+
+def clear_up(path: Path | str) -> None:
+    """Remove what killed writers of `path` left beside it."""
+    path = Path(path)
+    for leftover in path.parent.glob(f"{glob.escape(_start(path))}*{UNFINISHED}"):
+        _clear(leftover, path)
 
 
 def existing_folder(path: Path | str) -> Path:
@@ -138,13 +152,10 @@ def sha256(path: Path) -> str:
 def _room(path: Path) -> Iterator[Path]:
     """A folder of our own beside `path`; those of dead processes go away first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # not all of a long name, for the folder's own may not be longer than that
-    start = f".{os.fsdecode(os.fsencode(path.name)[:150])}."
-    for leftover in path.parent.glob(f"{glob.escape(start)}*{UNFINISHED}"):
-        _clear(leftover, path)
+    clear_up(path)
     lock = None
     while lock is None:  # None if another process took it for a dead one's
-        room = Path(tempfile.mkdtemp(UNFINISHED, start, path.parent))
+        room = Path(tempfile.mkdtemp(UNFINISHED, _start(path), path.parent))
         try:
             lock = take(room / LOCK)
         except FileNotFoundError:
@@ -153,10 +164,20 @@ def _room(path: Path) -> Iterator[Path]:
             break
     try:
         yield room
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(path)  # a write does not tell where
+        raise
     finally:
         if lock is not None:
             lock.release()
         remove(room)
+
+
+def _start(path: Path) -> str:
+    """How the names of the folders of our own begin that lie beside `path`."""
+    # not all of a long name, for the folder's own may not be longer than that
+    return f".{os.fsdecode(os.fsencode(path.name)[:150])}."
 
 
 def _clear(leftover: Path, path: Path) -> None:

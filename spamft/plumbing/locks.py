@@ -24,8 +24,9 @@ class Lock:
 
     def sign(self) -> None:
         """Write this process's number into the file, for whoever is refused."""
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # a full disk: it is locked without a number, too
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Remove the file and let go of it."""

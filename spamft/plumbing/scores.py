@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 from torch import Tensor
 
-__all__ = ["area", "correlation", "softmax_sums"]
+__all__ = ["area", "correlation", "softmax_sums", "wilson"]
 
 ROWS = 256  # of logits at a time in float64: all at once they take too much memory
 
@@ -42,3 +43,11 @@ def softmax_sums(logits: Tensor) -> tuple[Tensor, Tensor]:
     blocks = zip(logits.split(ROWS), highest.split(ROWS), strict=True)
     sums = [(some.double() - top[:, None]).exp().sum(-1) for some, top in blocks]
     return highest, torch.cat(sums)
+
+
+def wilson(count: int, of: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of the share `count / of`; (0, 1) where `of` is 0."""
+    if not of:
+        return 0.0, 1.0
+    interval = binomtest(count, of).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

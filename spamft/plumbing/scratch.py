@@ -62,7 +62,13 @@ class KeptTensor:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for path in (self.seal_path, self.path):
             remove(path)
-        return _mapped(self.path, shape, dtype, new=True)
+        try:
+            return _mapped(self.path, shape, dtype, new=True)
+        except OSError:
+            remove(self.path)
+            with suppress(OSError):  # if there is something else in it
+                self.path.parent.rmdir()
+            raise
 
     def seal(self) -> None:
         """Note that it is filled."""
@@ -79,6 +85,14 @@ def _mapped(
     if new and hasattr(os, "posix_fallocate"):
         # else a full disk would kill the process at a write instead of refusing here
         with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, size * dtype.itemsize))
+            _allocate(file.fileno(), max(1, size * dtype.itemsize), path)
     mapped = torch.from_file(str(path), shared=True, size=size, dtype=dtype)
     return mapped.view(shape)
+
+
+def _allocate(descriptor: int, size: int, path: Path) -> None:
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        error.filename = str(path)  # which the system does not tell here
+        raise

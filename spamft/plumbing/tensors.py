@@ -24,8 +24,12 @@ def write_tensors(
 ) -> None:
     """Write a safetensors file. Raises OSError, say if the disk is full."""
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    path = Path(path)
+    path.touch()
+    mode = path.stat().st_mode
     try:
         save_file(tensors, path, metadata=metadata)
+        path.chmod(mode)  # else nobody but the owner could read it
     except SafetensorError as error:  # their name for the system's errors, too
         raise OSError(f"{path}: {' '.join(str(error).split())}") from error
 

@@ -24,7 +24,7 @@ from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.device import describe_device, has_bf16, pick_device
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.files import sha256, whole_folder
+from spamft.plumbing.files import clear_up, sha256, whole_folder
 from spamft.plumbing.locks import only_one
 from spamft.pretrained import save_gpt2
 from spamft.pretraining.bpe import train_bpe
@@ -174,6 +174,7 @@ def _identity(texts: list[Path], config: PretrainConfig, shape: GPTConfig) -> st
 def _open_checkpoint(output: Path, call: str, config: PretrainConfig) -> dict | None:
     """The checkpoint that the same call left, or None."""
     path = output / CHECKPOINT
+    clear_up(path)  # if no step is left, nothing is written that would do so
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)

@@ -1,7 +1,7 @@
-"""The names of columns -> the places of text and label, or an error with a way out."""
+"""The names of columns -> a table whose text and label are found, or a way out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
+from spamft.reading.delimited import Row
+from spamft.reading.known import whole_texts
 from spamft.reading.layout import Layout
 
-__all__ = ["KNOWN_COLUMNS", "Columns", "Wanted"]
+__all__ = ["KNOWN_COLUMNS", "Columns", "Table", "Wanted", "table_of"]
 
 # Names of the label and the text column that are known without being told
 KNOWN_COLUMNS = (("Label", "Text"), ("v1", "v2"))
@@ -23,6 +25,45 @@ class Columns(NamedTuple):
 
     texts: tuple[int, ...]
     label: int | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """An open file of messages."""
+
+    names: list[str]  # of the columns
+    rows: Iterator[Row]
+    columns: Columns
+    delimiter: str | None = None  # of a CSV or TSV
+
+    def text(self, row: Row) -> str:
+        """The message of a row; of several text columns, with a blank between them."""
+        return " ".join(row.cells[place] for place in self.columns.texts)
+
+    def label(self, row: Row) -> str:
+        """The label of a row."""
+        return row.cells[self.columns.label]
+
+
+def table_of(
+    path: Path,
+    names: list[str],
+    rows: Iterator[Row],
+    found: Columns,
+    delimiter: str | None = None,
+) -> Table:
+    """The table, once its columns are found."""
+    rows = whole_texts(_not_none(rows, path), names, max(found.texts), path)
+    return Table(names, rows, found, delimiter)
+
+
+def _not_none(rows: Iterator[Row], path: Path) -> Iterator[Row]:
+    """The rows. Raises SpamftError if there is none."""
+    first = next(rows, None)
+    if first is None:
+        raise SpamftError(f"{path} contains a header but no messages")
+    yield first
+    yield from rows
 
 
 @dataclass(frozen=True)
@@ -45,11 +86,19 @@ class Wanted:
             if not self.with_label:
                 label_at = None
             if None not in texts and (label_at is not None or not self.with_label):
+                if len({label_at, *texts}) <= len(texts):
+                    raise SpamftError(
+                        "one column is named for two: name different ones"
+                    )
                 return Columns(tuple(texts), label_at)
         return None
 
     def refusal(
-        self, names: Sequence[str], rows: Sequence[Sequence[str]]
+        self,
+        names: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        may_lack_header: bool = True,
     ) -> SpamftError:
         """The error for a header without them, which ends with what to add.
 
@@ -62,14 +111,21 @@ class Wanted:
             f"expected {'columns' if len(wanted) > 1 else 'a column'} {expected} in "
             f"the header, found {brief(','.join(names), 80)!r}"
         )
-        way_out = "--no-header if line 1 is a message"
-        if any(
-            names[i] in {r[i] for r in rows if i < len(r)} for i in range(len(names))
-        ):
-            way_out = "--no-header, since line 1 looks like a message"
-        elif len(names) > self.with_label:
-            way_out = f"{_options(names, rows, self.with_label)}, or {way_out}"
-        return SpamftError(f"{self.path}:1: {what}: add {way_out}")
+        ways_out = []
+        again = any(
+            name in {row[i] for row in rows if i < len(row)}
+            for i, name in enumerate(names)
+            if name.strip()
+        )
+        if may_lack_header and again:
+            ways_out = ["--no-header, since line 1 looks like a message"]
+        else:
+            if len(names) > self.with_label and all(name.strip() for name in names):
+                ways_out = [_options(names, rows, self.with_label)]
+            if may_lack_header:
+                ways_out += ["--no-header if line 1 is a message"]
+        way_out = f"add {', or '.join(ways_out)}" if ways_out else "rename the columns"
+        return SpamftError(f"{self.path}:1: {what}: {way_out}")
 
 
 def _place(names: Sequence[str], wanted: str) -> int | None:

@@ -20,9 +20,11 @@ KAGGLE = b"v1,v2,"  # how the copy of the SMS collection begins that is latin-1
 # A file may unpack to this many times its size, and to so many bytes in any case: text
 # packs to a third, repeated text to a hundredth; a bomb to a thousandth
 MOST_TIMES, ANY_CASE = 200, 64 * 2**20
-# The byte that is no character of the encoding, as "surrogateescape" keeps it
-_ODD = re.compile("[\udc80-\udcff]")
+# What no text can hold: a byte that is no character of the encoding, as
+# "surrogateescape" keeps it, and half of a pair
+_ODD = re.compile("[\ud800-\udfff]")
 _BOMS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",
     b"\xff\xfe": "utf-16",
@@ -86,6 +88,11 @@ def table_in_zip(path: Path) -> str:
             and not each.filename.startswith("__MACOSX/")
             and not each.filename.rpartition("/")[2].startswith(".")
         ]
+    if {"mimetype", "[Content_Types].xml"} & {each.filename for each in members}:
+        raise SpamftError(
+            f"{path} is a document of an office program, but no .xlsx: save its table "
+            "as .xlsx or CSV"
+        )
     if len(members) != 1:
         names = ", ".join(each.filename for each in members[:5]) or "nothing"
         raise SpamftError(
@@ -133,12 +140,12 @@ def _encoding_of(first: bytes, path: Path, encoding: str | None) -> str:
         if first.startswith(mark):
             return name
     if encoding is not None:
-        return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+        return encoding
     if first.startswith(KAGGLE) and not _is_utf8(path):
         return "latin-1"
     if b"\0" in first:
         _refuse_binary(first, path)
-    return "utf-8-sig"
+    return "utf-8"
 
 
 def _refuse_binary(first: bytes, path: Path) -> None:
@@ -154,8 +161,8 @@ def _refuse_binary(first: bytes, path: Path) -> None:
 def _is_utf8(path: Path) -> bool:
     with open_bytes(path) as file:
         try:
-            for _ in io.TextIOWrapper(file, "utf-8", newline="\n"):
-                pass
+            for line in file:
+                line.decode()
         except UnicodeDecodeError:
             return False
     return True
@@ -172,11 +179,13 @@ def _checked(lines: io.TextIOWrapper, path: Path, encoding: str) -> Iterator[str
     except UnicodeError as error:  # of UTF-16 and others, whose halves may be lost
         raise SpamftError(
             f"{path}:{number + 1} or after: {reason(error)}: the file is not "
-            f"{encoding}, or damaged"
+            f"{encoding}, which another --encoding may mend, or it is damaged"
         ) from error
 
 
 def _no_character(path: Path, line: int, odd: str, encoding: str) -> str:
+    if not "\udc80" <= odd <= "\udcff":
+        return f"{path}:{line}: half of a character, {ascii(odd)}: try --encoding utf-8"
     byte = f"byte {ord(odd) - 0xDC00:#04x}"
     if encoding.startswith("utf-8"):
         return (

@@ -25,6 +25,7 @@ _REFUSED = {
     b"Rar!\x1a": ("packed by RAR", _UNPACK),
     b"\x28\xb5\x2f\xfd": ("packed by Zstandard", _UNPACK),
     b"PK\x05\x06": ("an empty zip", "pack a CSV, or give the CSV itself"),
+    b"PARE": ("an encrypted Parquet file", "save it without encryption, or as CSV"),
     b"ARROW1": ("an Arrow or Feather file", "save it as Parquet or CSV"),
     b"\xff\xff\xff\xff": ("an Arrow stream", "save it as Parquet or CSV"),
     b"Obj\x01": ("an Avro file", "save it as Parquet or CSV"),
@@ -35,8 +36,8 @@ _REFUSED = {
     b"version https://git-lfs": ("a Git LFS pointer", "run `git lfs pull`"),
     b"{\\rtf": ("a Rich Text document", "save it as plain text or CSV"),
 }
-_WEB_PAGE = (b"<!doctype html", b"<html", b"<?xml")
-MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # of UTF-8, UTF-16, UTF-32
+_WEB_PAGE = (b"<!doctype", b"<html", b"<?xml", b"<!--", b"<head>", b"<table")
+MARK, WIDE_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")  # of UTF-8, and others
 
 
 def kind_of(first: bytes) -> str:
@@ -48,7 +49,8 @@ def kind_of(first: bytes) -> str:
 
 def refuse_other_kinds(first: bytes, path: Path | str) -> None:
     """Raise SpamftError if no text begins like that: what it is, and what to do."""
-    if first.startswith(MARKS):
+    first = first.removeprefix(MARK)
+    if first.startswith(WIDE_MARKS):
         return
     for sign, (what, way_out) in _REFUSED.items():
         if first.startswith(sign):

@@ -61,7 +61,11 @@ class Layout:
 
 
 def _is_encoding(name: str) -> bool:
+    """Whether text can be read by it, with what it does not know kept apart."""
     try:
-        return codecs.lookup(name)._is_text_encoding
-    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        if not codecs.lookup(name)._is_text_encoding:
+            return False
+        codecs.getincrementaldecoder(name)("surrogateescape").decode(b"", True)
+        return True
+    except (LookupError, ValueError, TypeError):  # ValueError: a NUL in the name
         return False

@@ -11,6 +11,8 @@ from spamft.reading.table import Table, open_table
 
 __all__ = ["read_pairs"]
 
+BLANKS = " \t\r\n\ufeff"  # the last is the mark of UTF-8, inside where files are joined
+
 
 def read_pairs(
     path: Path,
@@ -21,17 +23,31 @@ def read_pairs(
     Raises SpamftError for a line that repeats the header, and for a text that holds a
     line which itself reads as a row: a quotation mark swallowed it.
     """
+    pairs, headers, long = [], [], []
     with open_table(path, layout) as table:
-        rows = list(table.rows)
-        pairs = [(table.label(row), table.text(row)) for row in rows]
-    _check_header(path, table, rows)
+        header = _folded(table.names)
+        for row in table.rows:
+            label, text = table.label(row), table.text(row)
+            pairs.append((label, text))
+            if (
+                label.strip(BLANKS).casefold() in header
+                and _folded(row.cells) == header
+            ):
+                headers.append(row.line)
+            if "\n" in text:
+                long.append(row)
+    _check_header(path, headers)
     if table.delimiter and layout.quotes is None:
-        _check_swallowed(path, table, rows, {label for label, _ in pairs})
+        _check_swallowed(path, table, long, {label for label, _ in pairs})
     return pairs
 
 
-def _check_header(path: Path, table: Table, rows: Sequence[Row]) -> None:
-    again = [row.line for row in rows if row.cells == table.names]
+def _folded(cells: Sequence[str]) -> list[str]:
+    """Cells as they compare: files are joined whose headers differ in this only."""
+    return sorted(cell.strip(BLANKS).casefold() for cell in cells)
+
+
+def _check_header(path: Path, again: Sequence[int]) -> None:
     if again:
         which = brief(", ".join(map(str, again)), 80)
         what = f"the header is repeated here ({len(again)} such: {which})"
@@ -44,10 +60,7 @@ def _check_swallowed(
     """Refuse a text with a line inside that has as many cells, and a known label."""
     dialect, width = Dialect(table.delimiter), len(table.names)
     for row in rows:
-        text = table.text(row)
-        if "\n" not in text:
-            continue
-        for line in text.split("\n")[1:]:
+        for line in table.text(row).split("\n")[1:]:
             cells = cells_of(line, dialect)
             if cells and len(cells) == width and cells[table.columns.label] in labels:
                 raise SpamftError(

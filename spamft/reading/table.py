@@ -13,58 +13,22 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from spamft.plumbing.archive import open_zip
 from spamft.plumbing.display import naming
 from spamft.plumbing.errors import SpamftError
-from spamft.reading.columns import KNOWN_COLUMNS, Columns, Wanted
+from spamft.reading.columns import Columns, Table, Wanted, table_of
 from spamft.reading.contents import first_bytes, lines_of
-from spamft.reading.delimited import (
-    Dialect,
-    Row,
-    cells_of,
-    is_blank,
-    read_rows,
-    refusal,
-)
+from spamft.reading.delimited import Row
+from spamft.reading.header import table_of_lines
 from spamft.reading.kinds import kind_of
-from spamft.reading.known import (
-    FASTTEXT,
-    fasttext_rows,
-    is_uci_line,
-    kaggle_rows,
-    uci_rows,
-    unnamed_places,
-)
+from spamft.reading.known import FASTTEXT, fasttext_rows, is_uci_line, uci_rows
 from spamft.reading.layout import Layout
 from spamft.reading.records import excel_sheets, json_table, parquet_table
 
 __all__ = ["Table", "is_uci", "open_table"]
-
-DELIMITERS = "\t,;"
-# Without a header, by the number of columns
-KNOWN_BY_NUMBER = {1: Layout(text="1"), 2: Layout(text="2", label="1")}
-
-
-@dataclass(frozen=True)
-class Table:
-    """An open file of messages."""
-
-    names: list[str]  # of the columns
-    rows: Iterator[Row]
-    columns: Columns
-    delimiter: str | None = None  # of a CSV or TSV
-
-    def text(self, row: Row) -> str:
-        """The message of a row; of several text columns, with a blank between them."""
-        return " ".join(row.cells[place] for place in self.columns.texts)
-
-    def label(self, row: Row) -> str:
-        """The label of a row."""
-        return row.cells[self.columns.label]
 
 
 @contextmanager
@@ -108,11 +72,13 @@ def _open(wanted: Wanted) -> Iterator[Table]:
             if rows_of:
                 yield Table(["Label", "Text"], rows_of(lines, path), Columns((1,), 0))
             else:
-                yield _of_lines(wanted, enumerate(lines, start=1))
+                yield table_of_lines(wanted, enumerate(lines, start=1))
 
 
 def _kind(path: Path) -> str:
     """ "parquet", "excel", "json" or "text"."""
+    if path.exists() and not path.is_file():  # a pipe can be read only once
+        raise SpamftError(f"{path} is no ordinary file: save what it holds in one")
     with path.open("rb") as file:
         kind = kind_of(file.read(8))
     if kind == "parquet":
@@ -135,70 +101,7 @@ def _unnamed_first_line(path: Path, layout: Layout) -> str:
     if layout.texts or layout.label or layout.no_header:
         return ""
     with lines_of(path, layout.encoding, "\n") as lines:
-        return next(lines, "")
-
-
-def _of_lines(wanted: Wanted, lines: Iterator[tuple[int, str]]) -> Table:
-    """A CSV or TSV, from its numbered lines."""
-    path, delimiters = wanted.path, DELIMITERS
-    number, line = _first_line(lines, path)
-    if marked := re.fullmatch(r"sep=(.)", line.strip("\r\n"), re.IGNORECASE):
-        delimiters = marked[1]  # as Excel marks it
-        number, line = _first_line(lines, path)
-    dialects = [_dialect(line, each, wanted.layout) for each in delimiters]
-    best = max(dialects, key=lambda dialect: line.count(dialect.delimiter))
-    if wanted.layout.no_header:
-        return _without_header(wanted, chain([(number, line)], lines), best)
-    for dialect in dialects:
-        names = cells_of(line, dialect)
-        if names and (found := wanted.find(names)):
-            break
-    else:
-        names = cells_of(line, best) or [line.rstrip("\r\n")]
-        some = [cells_of(each, best) or [] for _, each in islice(lines, 100)]
-        raise wanted.refusal(names, some)
-    if names[:2] == list(KNOWN_COLUMNS[1]) and (places := unnamed_places(names)):
-        rows = kaggle_rows(lines, len(names), places, path)
-    else:
-        rows = read_rows(lines, dialect, len(names), path)
-    return Table(names, _not_none(rows, path), found, dialect.delimiter)
-
-
-def _dialect(line: str, delimiter: str, layout: Layout) -> Dialect:
-    """A header such as `label, text` tells that a blank follows each delimiter."""
-    count = line.count(delimiter)
-    blank = count > 0 and delimiter != "\t" and line.count(f"{delimiter} ") == count
-    return Dialect(delimiter, layout.quotes, blank)
-
-
-def _first_line(lines: Iterator[tuple[int, str]], path: Path) -> tuple[int, str]:
-    for number, line in lines:
-        if line.strip():
-            return number, line
-    raise SpamftError(f"{path} is empty: expected one message per line")
-
-
-def _without_header(
-    wanted: Wanted, lines: Iterator[tuple[int, str]], dialect: Dialect
-) -> Table:
-    """Columns by number; of two, the first is the label's, as in the UCI file."""
-    layout = wanted.layout
-    number, line = next(lines)
-    width = line.count("\t") + 1 if dialect.delimiter == "\t" else None
-    lines = chain([(number, line)], lines)
-    rows = read_rows(lines, dialect, width, wanted.path)
-    first = next(rows, Row(number, []))
-    names = [str(place) for place in range(1, len(first.cells) + 1)]
-    usual = KNOWN_BY_NUMBER.get(len(names), Layout())
-    asked = replace(
-        layout, text=layout.text or usual.text, label=layout.label or usual.label
-    )
-    found = replace(wanted, layout=asked).find(names)
-    if found is None:
-        options = "--text NUMBER" + " --label NUMBER" * wanted.with_label
-        what = f"columns go by number here: add {options}, of {first.cells}"
-        raise refusal(wanted.path, number, what)
-    return Table(names, chain([first], rows), found, dialect.delimiter)
+        return next((line for line in lines if line.strip()), "")
 
 
 def _of_records(wanted: Wanted, names: list[str], rows: Iterator[Row]) -> Table:
@@ -207,32 +110,25 @@ def _of_records(wanted: Wanted, names: list[str], rows: Iterator[Row]) -> Table:
         raise SpamftError("the file names its columns itself: leave out --no-header")
     found = wanted.find(names)
     if found is None:
-        raise wanted.refusal(names, [row.cells for row in islice(rows, 100)])
-    return Table(names, _not_none(rows, wanted.path), found)
+        some = list(islice(rows, 100))
+        if header := next((row for row in some if wanted.find(row.cells)), None):
+            what = f"the header stands in row {header.line}: remove what is above it"
+            raise SpamftError(what)
+        raise wanted.refusal(names, [row.cells for row in some], may_lack_header=False)
+    return table_of(wanted.path, names, rows, found)
 
 
 def _of_workbook(wanted: Wanted) -> Table:
     """Of the one sheet of a workbook that has the columns."""
-    sheets = []
-    for _, cells in excel_sheets(wanted.path):
-        numbered = (Row(*pair) for pair in enumerate(cells, start=1))
-        rows = (row for row in numbered if not is_blank(row.cells))
-        if header := next(rows, None):
-            sheets.append((header.cells, rows))
+    if wanted.layout.no_header:
+        raise SpamftError("the first row must name the columns: insert one that does")
+    sheets = list(excel_sheets(wanted.path))
     if not sheets:
         raise SpamftError("the workbook is empty: expected one message per row")
-    fitting = [sheet for sheet in sheets if wanted.find(sheet[0])]
+    fitting = [sheet for sheet in sheets if wanted.find(sheet[0].cells)]
     if len(fitting) > 1:
         raise SpamftError(
             f"{len(fitting)} sheets have such columns: save one of them as CSV"
         )
-    return _of_records(wanted, *(fitting or sheets)[0])
-
-
-def _not_none(rows: Iterator[Row], path: Path) -> Iterator[Row]:
-    """The rows. Raises SpamftError if there is none."""
-    first = next(rows, None)
-    if first is None:
-        raise SpamftError(f"{path} contains a header but no messages")
-    yield first
-    yield from rows
+    header, *rows = (fitting or sheets)[0]
+    return _of_records(wanted, header.cells, iter(rows))

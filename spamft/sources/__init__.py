@@ -2,6 +2,7 @@
 
     messages.py    "auto", "uci", "sample", a file -> messages
     labels.py      labels as people have them -> labels to train on
+    spelling.py    what is the same label, what is none, what is several
     splits.py      messages ready to train on: balanced, numbered, in three parts
     models.py      "auto", "gpt2", "tiny", a folder -> a pretrained GPT
     collection.py  what stands behind a collection's name

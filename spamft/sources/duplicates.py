@@ -14,6 +14,7 @@ from spamft.reading.frame import check_frame
 
 __all__ = [
     "count_leaks",
+    "count_shared",
     "duplicate_groups",
     "duplicate_key",
     "leaked_messages",
@@ -70,6 +71,12 @@ def count_leaks(splits: Splits) -> dict[str, dict[str, int]]:
         folded = groups.loc[name].isin(groups.loc["train"])
         leaks[name] = {"exact": int(exact.sum()), "folded": int(folded.sum())}
     return leaks
+
+
+def count_shared(df: pd.DataFrame, other: pd.DataFrame) -> int:
+    """How many messages of `df` are duplicates of one of `other`."""
+    groups = duplicate_groups(pd.concat([df, other], ignore_index=True))
+    return int(groups[: len(df)].isin(groups[len(df) :]).sum())
 
 
 def leaked_messages(splits: Splits) -> list[str]:

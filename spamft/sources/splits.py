@@ -12,7 +12,7 @@ from spamft.plumbing.display import brief, in_counts, naming, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.reading.layout import Layout
 from spamft.sources.duplicates import count_leaks, duplicate_groups
-from spamft.sources.labels import LabelRules, tidy_labels
+from spamft.sources.labels import LabelRules, read_as, strip_labels, tidy_labels
 from spamft.sources.messages import open_messages
 
 __all__ = ["PreparedData", "open_splits"]
@@ -73,15 +73,19 @@ def open_splits(
     )
     own = {"validation": validation, "test": test}
     with naming(data):
+        rare = strip_labels(df).df["Label"]
         df, notes = tidy_labels(df, rules)
         names = label_names(df)
+        rare = set(rare) - set(names) if rules.min_per_class > 1 else set()
         _check_rarest(df, balanced)
         used = encode_labels(balance(df, seed=seed) if balanced else df, names)
         notes += _note_on_balancing(df, used)
         splits = _cut(used, lecture, seed, enough=all(own.values()))
     for name, path in own.items():
         if path is not None:
-            splits = _with_part(splits, name, Path(path), names, layout, rules)
+            part, note = _own_part(Path(path), names, rare, layout, rules)
+            splits = _with_part(splits, name, part)
+            notes += tuple(f"{name}: {line}" for line in note)
     notes += _notes_on_classes(splits, names)
     return PreparedData(
         *(df, source, names, splits, balanced, lecture, seed, notes), layout.texts
@@ -127,8 +131,14 @@ def _cut(used: pd.DataFrame, lecture: bool, seed: int, *, enough: bool) -> Split
     try:
         return random_split(used, groups=groups, stratified=bool(rare), seed=seed)
     except SpamftError as error:
+        counts = used["Label"].value_counts()
         if groups.nunique() > len(used) / 2:
-            raise
+            raise SpamftError(
+                f"{error}, and the rarest of {len(counts):,} classes has "
+                f"{counts.min():,} messages: add --min-per-class to leave such out, "
+                "--no-balance to keep all rows of the others, or bring your own parts "
+                "with --validation and --test"
+            ) from error
         raise SpamftError(
             f"{len(used):,} messages are only {groups.nunique():,} but for digits, "
             "case and symbols. Such duplicates stay in one part, which leaves another "
@@ -137,19 +147,29 @@ def _cut(used: pd.DataFrame, lecture: bool, seed: int, *, enough: bool) -> Split
         ) from error
 
 
-def _with_part(
-    splits: Splits,
-    name: str,
+def _own_part(
     path: Path,
     names: tuple[str, ...],
+    rare: set[str],
     layout: Layout,
     rules: LabelRules,
-) -> Splits:
-    """`splits` with the part `name` from a file; what was cut for it goes to train."""
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The messages of a file with class ids, without those of the `rare` classes that
+    the data left out, and notes on it."""
     df, _ = open_messages(path, layout=layout)
     with naming(path):
-        df, _ = tidy_labels(df, replace(rules, min_per_class=1))
-        part = encode_labels(df, names)
+        df, notes = tidy_labels(df, replace(rules, min_per_class=1), names)
+        out = df["Label"].isin(rare)
+        if out.any():
+            notes = (*notes, f"left out: {out.sum():,} messages of classes left out")
+        if out.all():
+            raise SpamftError("no message of the classes that are trained is left")
+        df, more = read_as(df[~out].reset_index(drop=True), names)
+    return df, (*notes, *more)
+
+
+def _with_part(splits: Splits, name: str, part: pd.DataFrame) -> Splits:
+    """`splits` with `part` under that name; what was cut for it goes to train."""
     cut = getattr(splits, name)
     train = pd.concat([splits.train, cut], ignore_index=True)
     return splits._replace(**{"train": train, name: part})
@@ -163,10 +183,12 @@ def _notes_on_classes(splits: Splits, names: Sequence[str]) -> tuple[str, ...]:
         absent = [name for number, name in enumerate(names) if number not in there]
         if absent and part == "train":
             raise SpamftError(
-                f"{brief(', '.join(absent), 80)}: no training message, since all are "
-                "duplicates that another part has; leave them out with --min-per-class"
+                f"{brief(', '.join(absent), 80)}: no training message, since their "
+                "few, or all that repeat each other, are in another part: add "
+                "--min-per-class to leave such classes out"
             )
         if absent:
             shown = brief(", ".join(absent), 80)
-            notes.append(f"classes with no {part} message: {shown}")
+            which = f"{len(absent):,} of {len(names):,} classes: {shown}"
+            notes.append(f"no {part} message of {which}")
     return tuple(notes)

@@ -1,7 +1,8 @@
 """A trained classifier at work.
 
-predict.py  texts -> a label and probabilities for each
-tables.py   a CSV of texts -> the same with a label and probabilities
+verdict.py  scores -> a label, or none, and calibrated probabilities
+predict.py  texts -> a verdict for each
+tables.py   a file of texts -> the same with verdicts
 saved.py    a classifier <-> a folder
 export.py   a classifier -> Hugging Face's layout
 """

@@ -1,8 +1,7 @@
-"""A classifier + texts -> a label and probabilities for each."""
+"""A classifier + texts -> a Verdict for each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import pandas as pd
 import tiktoken
@@ -17,9 +16,9 @@ from spamft.plumbing.device import token_budget as default_token_budget
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
 from spamft.trunk import TrainablePart
+from spamft.use.verdict import DecisionRule, Verdict
 
 __all__ = [
-    "Verdict",
     "classify",
     "classify_stream",
     "count_cut",
@@ -28,30 +27,30 @@ __all__ = [
 ]
 
 
-class Verdict(NamedTuple):
-    """What a classifier predicts for one message."""
-
-    label: str
-    probabilities: dict[str, float]  # label name -> 0..1
-
-
 def classify(
-    model: nn.Module, tokenizer: tiktoken.Encoding, texts: str | Iterable[str]
+    model: nn.Module,
+    tokenizer: tiktoken.Encoding,
+    texts: str | Iterable[str],
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
 ) -> Verdict | list[Verdict]:
-    """A Verdict for one text, or one for each of many, in their order."""
+    """A Verdict for one text, or one for each of many, in their order.
+
+    Without a `rule` it is the most probable class, and probabilities as trained.
+    """
     if isinstance(texts, (pd.DataFrame, dict)):  # which would give its column names
         raise SpamftError(
             f"expected texts, not a {type(texts).__name__}: give a column, df['Text']"
         )
     if isinstance(texts, str):
-        return next(classify_stream(model, tokenizer, [texts]))
-    return list(classify_stream(model, tokenizer, texts))
+        return next(classify_stream(model, tokenizer, [texts], rule))
+    return list(classify_stream(model, tokenizer, texts, rule))
 
 
 def classify_stream(
     model: nn.Module,
     tokenizer: tiktoken.Encoding,
     texts: Iterable[str],
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
     *,
     chunk_size: int = 8192,
     token_budget: int | None = None,
@@ -75,10 +74,11 @@ def classify_stream(
         ids = model.encode(distinct, tokenizer)
         on_cut(count_cut(model, chunk, tokenizer))
         examples = _dataset(model, ids, [0] * len(ids), tokenizer)
-        rows = predict_in_order(model, examples, token_budget).softmax(-1).tolist()
-        row_of = dict(zip(distinct, rows, strict=True))
+        logits = predict_in_order(model, examples, token_budget)
+        verdicts = rule.verdicts(logits, model.label_names)
+        verdict_of = dict(zip(distinct, verdicts, strict=True))
         for text in chunk:
-            yield _verdict(model.label_names, row_of[text])
+            yield verdict_of[text]
 
 
 def count_cut(
@@ -109,11 +109,6 @@ def _dataset(
     return TokenDataset(
         ids, labels, tokenizer.eot_token, width, fixed_width=width is not None
     )
-
-
-def _verdict(names: tuple[str, ...], row: list[float]) -> Verdict:
-    label = names[max(range(len(row)), key=row.__getitem__)]
-    return Verdict(label, dict(zip(names, row, strict=True)))
 
 
 @torch.inference_mode()

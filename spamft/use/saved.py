@@ -15,23 +15,27 @@ from torch import nn
 from spamft.classifier import GPTClassifier
 from spamft.models.architectures import ARCHITECTURES, name_of
 from spamft.models.prompted import PromptClassifier
+from spamft.models.smollm2 import SMOLLM2
+from spamft.models.vocabulary import BoundedEncoding, Vocabulary
 from spamft.plumbing.device import pick_device
 from spamft.plumbing.display import SHORT, brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError
 from spamft.plumbing.files import sha256, whole_folder
-from spamft.plumbing.jsonfile import read_sealed, write_sealed
+from spamft.plumbing.jsonfile import read_json, read_sealed, write_json, write_sealed
 from spamft.plumbing.modes import evaluation_mode
 from spamft.plumbing.tensors import check_tensors, read_tensors, write_tensors
 from spamft.pretrained import PUBLISHED
 from spamft.tokenizer import VOCABULARY, check_bpe, load_tokenizer, save_bpe
-from spamft.use.predict import Verdict, classify
+from spamft.use.predict import classify
+from spamft.use.verdict import DecisionRule, Verdict, rule_from
 
 __all__ = ["FILES", "Saved", "load", "save"]
 
 CANARY = "You have won a prize! Call now."  # a loaded model must answer this as before
 CARD, WEIGHTS = "classifier.json", "model.safetensors"
-FILES = (CARD, WEIGHTS, VOCABULARY)  # all that `save` may write
+TOKENS = "vocabulary.json"
+FILES = (CARD, WEIGHTS, VOCABULARY, TOKENS)  # all that `save` may write
 KNOWN_TOKENIZERS = ("gpt2", "tiny")
 
 
@@ -42,10 +46,11 @@ class Saved:
     model: nn.Module
     tokenizer: tiktoken.Encoding
     text_columns: tuple[str, ...] = ()  # that training read, where they had a name
+    rule: DecisionRule = DecisionRule()  # what it does with its logits
 
     def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
         """A Verdict for one text, or one for each of many, in their order."""
-        return classify(self.model, self.tokenizer, texts)
+        return classify(self.model, self.tokenizer, texts, self.rule)
 
 
 def save(
@@ -54,22 +59,22 @@ def save(
     tokenizer: tiktoken.Encoding,
     *,
     text_columns: Sequence[str] = (),
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
 ) -> None:
     """Write all that `load` needs, as a folder that appears whole or not at all.
 
     That is model.safetensors, classifier.json and, if the tokenizer is neither "gpt2"
-    nor "tiny", vocabulary.tiktoken. Raises SpamftError for a model with layers that a
-    plain one does not have, such as LoRA's.
+    nor "tiny", vocabulary.tiktoken or, of a Llama, vocabulary.json. Raises SpamftError
+    for a model with layers that a plain one does not have, such as LoRA's.
     """
-    known = tokenizer.name in KNOWN_TOKENIZERS
-    if not known:
-        check_bpe(tokenizer)
+    tokenizer_file = _tokenizer_file(tokenizer)
     card = {
         "architecture": name_of(model.gpt),
         "gpt": asdict(model.gpt.config),
         **_card(model),
         "text_columns": list(text_columns),
-        "tokenizer": tokenizer.name if known else VOCABULARY,
+        "rule": rule.to_dict(),
+        "tokenizer": tokenizer_file or tokenizer.name,
         "canary": _canary(model, tokenizer),
     }
     if odd := set(model.state_dict()) - set(_build(card).state_dict()):
@@ -79,8 +84,10 @@ def save(
         )
     with whole_folder(folder, FILES) as made:
         write_tensors(made / WEIGHTS, model.state_dict())
-        if not known:
+        if tokenizer_file == VOCABULARY:
             save_bpe(tokenizer._mergeable_ranks, made / VOCABULARY)
+        elif tokenizer_file == TOKENS:
+            write_json(made / TOKENS, tokenizer.vocabulary.to_dict())
         files = {path.name: sha256(path) for path in made.iterdir()}
         write_sealed(made / CARD, card | {"sha256": files})
 
@@ -95,7 +102,10 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
     folder = Path(folder)
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
         folder = folder / "model"
-    if str(folder) in (*PUBLISHED, "tiny", "auto", "scratch") and not folder.exists():
+    if (
+        str(folder) in (*PUBLISHED, *SMOLLM2, "tiny", "auto", "scratch")
+        and not folder.exists()
+    ):
         raise SpamftError(
             f"{folder} is a GPT that no finetuning has taught labels yet: run `spamft "
             f"finetune --model {folder} --output runs/mine`, then give runs/mine"
@@ -110,11 +120,12 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
         tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
         columns = _text_columns(card["text_columns"])
+        rule = rule_from(card["rule"], model.label_names)
     except DownloadError as error:  # of its tokenizer: what to do takes many lines
         raise DownloadError(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
         raise _refusal(error, folder) from error
-    return Saved(model.eval().to(pick_device(device)), tokenizer, columns)
+    return Saved(model.eval().to(pick_device(device)), tokenizer, columns, rule)
 
 
 def _refusal(error: Exception, folder: Path) -> SpamftError:
@@ -161,10 +172,24 @@ def _text_columns(names: object) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _tokenizer_file(tokenizer: tiktoken.Encoding) -> str | None:
+    """The file that keeps this tokenizer; None for those that go by their name."""
+    if tokenizer.name in KNOWN_TOKENIZERS:
+        return None
+    if isinstance(tokenizer, BoundedEncoding):
+        return TOKENS
+    check_bpe(tokenizer)
+    return VOCABULARY
+
+
 def _open_tokenizer(name: str, folder: Path, model: nn.Module) -> tiktoken.Encoding:
-    if name not in (*KNOWN_TOKENIZERS, VOCABULARY):
+    if name not in (*KNOWN_TOKENIZERS, VOCABULARY, TOKENS):
         raise SpamftError(f"{folder}: unknown tokenizer {name!r} in {CARD}")
-    tokenizer = load_tokenizer(folder.resolve() if name == VOCABULARY else name)
+    if name == TOKENS:
+        path = folder / TOKENS
+        tokenizer = Vocabulary.from_dict(read_json(path)).encoding(str(path))
+    else:
+        tokenizer = load_tokenizer(folder.resolve() if name == VOCABULARY else name)
     if tokenizer.n_vocab > (known := model.gpt.config.vocab_size):
         raise SpamftError(
             f"{folder}: the tokenizer has {tokenizer.n_vocab:,} tokens, the model "

@@ -34,11 +34,12 @@ def classify_table(
 
     `source` is any file that `reading.table` opens; the text column is the one that
     `layout` names, else the one that training read. The columns `predicted` and
-    `probability_NAME` come after those of the file. The target appears whole or not at
-    all; without one, it is standard output. Rows are read as they are needed, so a file
-    of any length will do. A cell that a spreadsheet would compute gets an apostrophe in
-    front, unless `mark_formulas` is False; it is taken away again by
-    `plumbing.display.unmark_formula`. `on_cut` is told, now and then, how many texts
+    `probability_NAME` come after those of the file; where a threshold holds a message
+    back, `predicted` is "unsure", which then no class can be called. The target appears
+    whole or not at all; without one, it is standard output. Rows are read as they are
+    needed, so a file of any length will do. A cell that a spreadsheet would compute
+    gets an apostrophe in front, unless `mark_formulas` is False; it is taken away again
+    by `plumbing.display.unmark_formula`. `on_cut` is told, now and then, how many texts
     more the model did not read to their end.
     """
     source, names = Path(source), saved.model.label_names
@@ -52,14 +53,18 @@ def classify_table(
             raise SpamftError(f"{source} already has the column {min(taken)!r}")
         rows, again = tee(table.rows)
         verdicts = classify_stream(
-            saved.model, saved.tokenizer, map(table.text, again), on_cut=on_cut
+            saved.model,
+            saved.tokenizer,
+            map(table.text, again),
+            saved.rule,
+            on_cut=on_cut,
         )
         write = csv.writer(file, lineterminator="\n").writerow
         cell = mark_formula if mark_formulas else str
         write(map(cell, [*table.names, *added]))
-        for row, (label, probabilities) in zip(rows, verdicts, strict=True):
-            shares = (f"{probabilities[name]:.6f}" for name in names)
-            write([*map(cell, [*row.cells, label]), *shares])
+        for row, verdict in zip(rows, verdicts, strict=True):
+            shares = (f"{verdict.probabilities[name]:.6f}" for name in names)
+            write([*map(cell, [*row.cells, verdict.shown]), *shares])
 
 
 @contextmanager

@@ -9,14 +9,20 @@ hostile_checkpoint(...)      a checkpoint with an absurd tree and the right dige
 """
 
 import base64
+import gzip
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
+from xml.sax.saxutils import escape
 
+import pyarrow
 import torch
+from pyarrow import parquet
 from safetensors.torch import load_file, save_file
 
 from spamft.plumbing.checkpoint import _sha256 as digest_of_checkpoint
@@ -76,11 +82,17 @@ Bytes = Callable[[Random, bytes], bytes]
 
 
 def message_file(draw: Random) -> bytes:
-    """A file of messages in one of the known layouts, spoilt up to three times."""
+    """A file of messages in one of the known layouts, spoilt up to three times; some
+    are packed then, and may be spoilt again."""
     raw = draw.choice(LAYOUTS)(_rows(draw))
     for _ in range(draw.choice((0, 1, 1, 1, 1, 2, 3))):
         raw = draw.choice(SPOILERS)(draw, raw)
-    return raw[:LARGE]
+    raw = raw[:LARGE]
+    if draw.random() < 0.3:
+        raw = draw.choice(PACKERS)(draw, raw)
+        if draw.random() < 0.5:
+            raw = draw.choice(BYTES)(draw, raw)
+    return raw
 
 
 def _rows(draw: Random) -> list[list[str]]:
@@ -113,7 +125,89 @@ def _kaggle(rows: list[list[str]]) -> bytes:
     return text.replace('"\n', '",,,\n').encode("latin-1", errors="replace")
 
 
+def _json(rows: list[list[str]]) -> bytes:
+    records = [{"label": label, "text": text} for label, text in rows]
+    return "".join(json.dumps(each) + "\n" for each in records).encode()
+
+
+def _fasttext(rows: list[list[str]]) -> bytes:
+    lines = (f"__label__{label} {' '.join(text.split())}\n" for label, text in rows)
+    return "".join(lines).encode()
+
+
+def _parquet(rows: list[list[str]]) -> bytes:
+    labels, texts = zip(*rows, strict=True)
+    table = pyarrow.table({"Label": list(labels), "Text": list(texts)})
+    stream = io.BytesIO()
+    parquet.write_table(table, stream)
+    return stream.getvalue()
+
+
+def _zipped(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():  # with no time in it, but the seed's own
+            file.writestr(zipfile.ZipInfo(name), content)
+    return stream.getvalue()
+
+
+def _workbook(draw: Random, raw: bytes) -> bytes:
+    """A workbook whose sheet, or another part, is spoilt before it is packed."""
+    sheet = _sheet([["Label", "Text"], *_rows(draw)])
+    members = dict(WORKBOOK) | {"xl/worksheets/sheet1.xml": sheet}
+    name = draw.choice(("xl/worksheets/sheet1.xml", *members))
+    members[name] = draw.choice((*BYTES, _in_xml, _in_xml))(draw, members[name])
+    return _zipped(members)
+
+
+def _sheet(rows: list[list[str]]) -> bytes:
+    cells = (
+        "".join(f'<c t="inlineStr"><is><t>{escape(each)}</t></is></c>' for each in row)
+        for row in rows
+    )
+    lines = "".join(f"<row>{row}</row>" for row in cells)
+    return f"<worksheet {MAIN}><sheetData>{lines}</sheetData></worksheet>".encode()
+
+
+def _in_xml(draw: Random, raw: bytes) -> bytes:
+    """Something absurd where a tag begins."""
+    places = [i for i, byte in enumerate(raw) if byte == ord("<")]
+    at = draw.choice(places)
+    return raw[:at] + draw.choice(XML) + raw[at:]
+
+
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+WORKBOOK = {
+    "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Override '
+    f'PartName="/xl/workbook.xml" ContentType="{TYPES}.sheet.main+xml"/></Types>',
+    "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets><sheet name="a" '
+    'sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{OFFICE}/worksheet" '
+    'Target="worksheets/sheet1.xml"/></Relationships>',
+}
+WORKBOOK = {name: text.encode() for name, text in WORKBOOK.items()}
+XML = (
+    *(b"<row r='1048576'/>", b"<row r='9999999999'/>", b"<c r='XFD1'/>", b"<c r='0'/>"),
+    *(b"<row r='-1'><c r='A1'/></row>", b"<c t='s'><v>99999</v></c>", b"<c t='n'><v>"),
+    *(b"<c t='d'><v>2024-99-99</v></c>", b"<c t='b'><v>x</v></c>", b"<dimension/>"),
+    *(b"<c><v>1e999</v></c>", b"<c><v>nan</v></c>", b"<c t='e'><v>#REF!</v></c>"),
+    *(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"<f>1+1</f>", b"&b;", b"<v>" * 5000),
+    *(b"<c><f>A1</f></c>", b"<dimension ref='A1:XFD1048576'/>", b"<row>" * 2000),
+)
+PACKERS = (
+    lambda draw, raw: gzip.compress(raw, mtime=0),
+    lambda draw, raw: _zipped({"a.csv": raw}),
+    lambda draw, raw: _zipped({draw.choice(("__MACOSX/a", "b.csv")): b"", "a": raw}),
+    _workbook,
+    _workbook,
+)
 LAYOUTS = (
+    *(_json, _json, _fasttext, _parquet),
+    lambda rows: json.dumps([{"text": b, "label": a} for a, b in rows]).encode(),
     *(_uci, _uci, _kaggle, _table(",", "Label,Text"), _table(";", '"Label";"Text"')),
     *(_table("\t", "label\ttext"), _table(",", "Label,Text", "\r\n")),
     lambda rows: b"\xef\xbb\xbf" + _table(",", "Label,Text")(rows),

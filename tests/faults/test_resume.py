@@ -1,11 +1,21 @@
-"""A killed finetuning that resumes ends with the same bits as one that was not."""
+"""A killed training that resumes ends with the same bits as one that was not."""
+
+import os
+import signal
+from dataclasses import replace
 
 import pytest
 import torch
+from killing import run
 
 from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.finetune import finetune
+from spamft.gpt import GPTConfig
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.files import sha256
+from spamft.pretraining.config import PretrainConfig
+from spamft.pretraining.corpus import Corpus
+from spamft.pretraining.loop import pretrain
 from spamft.sources.models import open_model
 from spamft.sources.splits import open_splits
 
@@ -159,3 +169,40 @@ def test_another_finetuning_is_not_resumed(
         change = {"model": open_model("scratch", seed=9)}
     with pytest.raises(SpamftError, match=f"of a run with another .*{named}"):
         finetune(**options | change, checkpoints=kept)
+
+
+@pytest.fixture
+def pretrained(texts, monkeypatch):
+    """Pretrain into a folder, killed as it reads for a step; the first one is 0."""
+    pytest.importorskip("tokenizers")
+    monkeypatch.setattr("torch.compile", lambda function: function)
+    # its threads do not survive a fork
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    shape = GPTConfig(300, context_length=16, emb_dim=16, n_layers=2, n_heads=2)
+    config = PretrainConfig(7, batch_size=4, report_every=2)
+    windows = Corpus.windows
+
+    def work(output, kill_at=None):
+        def die(self, step, *size):
+            if step == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return windows(self, step, *size)
+
+        monkeypatch.setattr(Corpus, "windows", die)
+        history = pretrain(texts, output, config, shape, device="cpu")
+        lines = [replace(line, seconds=0.0) for line in history]
+        return lines, sha256(output / "model.safetensors")
+
+    return work
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    "kills", [*([step] for step in range(7)), [1, 1, 2, 3, 6], [5, 6]]
+)
+def test_a_killed_pretraining_ends_with_the_same_bits(pretrained, tmp_path, kills):
+    whole = pretrained(tmp_path / "whole")
+    for step in kills:
+        status, _ = run(lambda step=step: pretrained(tmp_path / "killed", step))
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    assert pretrained(tmp_path / "killed") == whole

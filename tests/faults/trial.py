@@ -30,7 +30,7 @@ from spamft.use.saved import load
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 COMMAND = [sys.executable, "-m", "spamft", "finetune", "--data", "sample", "--model"]
-SETTINGS = ["scratch", "--method", "last_block", "--epochs", "60"]
+SETTINGS = ["scratch", "--method", "last_block", "--epochs", "40"]
 
 
 def main() -> None:
