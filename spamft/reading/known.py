@@ -38,7 +38,7 @@ def uci_rows(lines: Iterator[str], path: Path) -> Iterator[Row]:
         if not tab and not label.strip():
             continue
         if not tab:
-            raise refusal(path, number, f"expected a tab in {line[:80]!r}")
+            raise refusal(path, number, f"expected a tab in {label[:80]!r}")
         if label.strip().casefold() not in UCI_LABELS:
             what = f"unknown label {label[:80]!r}, expected ham or spam"
             raise refusal(
