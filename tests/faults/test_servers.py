@@ -297,7 +297,7 @@ def dead_port() -> int:
 @pytest.mark.parametrize(
     "url",
     [
-        f"http://127.0.0.1:{dead_port()}/refused",
+        "http://127.0.0.1:DEAD/refused",
         f"http://{'x' * 64}.example/label",
         "http://..example/dots",
         "http://[::1/bracket",
@@ -309,6 +309,7 @@ def dead_port() -> int:
     ],
 )
 def test_a_bad_address_gives_one_error(outcome, tmp_path, url):
+    url = url.replace("DEAD", str(dead_port()))
     check_refusal(outcome(url), url, tmp_path / "folder")
 
 
@@ -317,8 +318,9 @@ def test_a_server_that_speaks_no_tls_gives_one_error(address, outcome, tmp_path)
     check_refusal(outcome(url), url, tmp_path / "folder")
 
 
-@pytest.mark.parametrize("proxy", [f"http://127.0.0.1:{dead_port()}", "x://y", "[::"])
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:DEAD", "x://y", "[::"])
 def test_a_dead_proxy_gives_one_error(address, outcome, tmp_path, monkeypatch, proxy):
+    proxy = proxy.replace("DEAD", str(dead_port()))
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
