@@ -14,7 +14,7 @@ lab: .venv/lab # the notebooks, in JupyterLab
 	$(RUN) -m jupyter lab "$(NOTEBOOKS)" $(OPTIONS)
 
 test: .venv/dev # everything that can be checked without a network
-	$(RUN) -m pytest --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal
 
 lint: .venv/dev
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
