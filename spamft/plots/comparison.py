@@ -21,6 +21,8 @@ __all__ = ["plot_comparison"]
 CIRCLES = 20  # methods: the names of more have no room beside the panels
 LONGEST = 40  # characters of a method's name
 
+SHORTEST = 0.01  # seconds that are drawn: a logarithmic axis has no 0
+
 
 def plot_comparison(frame: pd.DataFrame) -> Picture:
     """Accuracy against seconds: one numbered circle per method, larger for more
@@ -50,6 +52,9 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
         style(axes)
         in_percent(axes)
         axes.set_xscale("log")
+        seconds = some["seconds"].clip(lower=SHORTEST)
+        # room on both sides, even if all took equally long
+        axes.set_xlim(seconds.min() / 1.5, seconds.max() * 1.5)
         axes.set_xlabel("seconds, training and test")
     left.set_ylabel("test accuracy (%), with its 95 % interval")
     right.set_ylabel("the best ones, enlarged (%)")
@@ -65,7 +70,7 @@ def _circles(axes: Axes, frame: pd.DataFrame) -> None:
         # grey trains nothing; 100,000 parameters lie between what a head or a baseline
         # trains (blue) and the inside of a GPT (orange)
         color = ORANGE if each.trained > 1e5 else BLUE if each.trained else GREY
-        seconds = max(each.seconds, 0.01)  # a logarithmic axis has no 0
+        seconds = max(each.seconds, SHORTEST)
         number = each.Index + 1
         ends = [each.interval_low, each.interval_high]
         axes.plot([seconds] * 2, ends, color=color, alpha=0.25, linewidth=0.8)
