@@ -53,7 +53,7 @@ def run(
     caches = ("HF_HOME", "TIKTOKEN_CACHE_DIR")
     client = NotebookClient(
         notebook,
-        timeout=300,
+        timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
