@@ -19,11 +19,22 @@ __all__ = [
     "Block",
     "CausalSelfAttention",
     "GPTConfig",
+    "check_sizes",
     "generate",
 ]
 
 
 MOST = 2**24  # of anything that a network has; above it a config is broken
+
+
+def check_sizes(config: object, *names: str) -> None:
+    """Raise SpamftError unless these fields are counts that a network can have."""
+    for name in names:
+        value = getattr(config, name)
+        if type(value) is not int or not 1 <= value < MOST:
+            raise SpamftError(
+                f"{name}={value!r} must be a whole number from 1 to {MOST - 1:,}"
+            )
 
 
 @dataclass(frozen=True)
@@ -38,12 +49,8 @@ class GPTConfig:
     dropout: float = 0.0  # a probability; 0 as in the lecture
 
     def __post_init__(self):
-        for name in ("vocab_size", "context_length", "emb_dim", "n_layers", "n_heads"):
-            value = getattr(self, name)
-            if type(value) is not int or not 1 <= value < MOST:
-                raise SpamftError(
-                    f"{name}={value!r} must be a whole number from 1 to {MOST - 1:,}"
-                )
+        names = ("vocab_size", "context_length", "emb_dim", "n_layers", "n_heads")
+        check_sizes(self, *names)
         if self.emb_dim % self.n_heads:
             raise SpamftError(
                 f"n_heads={self.n_heads} must divide emb_dim={self.emb_dim}"

@@ -11,7 +11,7 @@ the prompt and still uses this loop.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -22,38 +22,34 @@ from spamft.evaluate import IGNORED, count_sums, measure
 from spamft.plumbing.bookkeeping import Bookkeeping, not_finite
 from spamft.plumbing.device import check_bf16
 from spamft.plumbing.errors import NotFiniteError, SpamftError
+from spamft.plumbing.options import option
 
 __all__ = ["Record", "TrainConfig", "TrainState", "fit", "train"]
-
-
-def _option(default, help: str):
-    """A field that is also an option of the command line, with its help text."""
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train. Data and model have their own settings elsewhere."""
 
-    epochs: int = _option(5, "passes over the training messages")
-    lr: float = _option(5e-5, "learning rate of AdamW, at its peak")
-    batch_size: int = _option(8, "messages per batch")  # for whoever makes the loader
-    weight_decay: float = _option(0.1, "weight decay of AdamW")
-    warmup_steps: int | None = _option(
+    epochs: int = option(5, "passes over the training messages")
+    lr: float = option(5e-5, "learning rate of AdamW, at its peak")
+    batch_size: int = option(8, "messages per batch")  # for whoever makes the loader
+    weight_decay: float = option(0.1, "weight decay of AdamW")
+    warmup_steps: int | None = option(
         None, "steps in which the rate rises, then a cosine to 0; without it, constant"
     )
-    clip_norm: float | None = _option(None, "maximum norm of the gradient")
-    accumulate: int = _option(1, "batches per optimizer step")
+    clip_norm: float | None = option(None, "maximum norm of the gradient")
+    accumulate: int = option(1, "batches per optimizer step")
     class_weights: tuple[float, ...] | None = None  # of the loss, by class id
-    eval_every: int | None = _option(
+    eval_every: int | None = option(
         None, "optimizer steps between evaluations; without it, once per epoch"
     )
-    patience: int | None = _option(
+    patience: int | None = option(
         None,
         "stop early, after this many evaluations without a better validation loss, and "
         "keep the best weights",
     )
-    bf16: bool = _option(False, "compute in bfloat16; weights stay float32")
+    bf16: bool = option(False, "compute in bfloat16; weights stay float32")
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "patience"):

@@ -8,9 +8,9 @@ from spamft.cli.options import (
     add_options,
     given,
     open_data,
-    option,
     share_of,
 )
+from spamft.plumbing.options import option
 
 
 @dataclass(frozen=True)

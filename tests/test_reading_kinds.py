@@ -7,6 +7,7 @@ import pytest
 
 from spamft.plumbing.errors import SpamftError
 from spamft.reading.kinds import kind_of, refuse_other_kinds
+from spamft.reading.pairs import read_pairs
 
 
 def feather() -> bytes:
@@ -35,7 +36,7 @@ def tar() -> bytes:
         (b"\xef\xbb\xbf\n <HTML>", "a web page or XML"),
         (b"<!-- saved from url -->", "a web page or XML"),
         (b"<table><tr>", "a web page or XML"),
-        (b"PAREabc", "an encrypted Parquet file"),
+        (b"PARE\0abc", "an encrypted Parquet file"),
         (pickle.dumps(pd.DataFrame({"a": [1]})), "a Python pickle"),
         (feather(), "Feather file: save it as Parquet or CSV"),
         (tar(), "a tar archive: unpack it first"),
@@ -54,3 +55,9 @@ def test_texts_are_let_through(text):
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         refuse_other_kinds(text.encode(encoding), "a.csv")
     assert kind_of(text.encode()) == "text"
+
+
+@pytest.mark.parametrize("name", ["PARENT", "PAR1", "ORC", "MZ", "BZh", "GIF8"])
+def test_a_header_that_begins_like_another_kind_is_a_header(file, name):
+    path = file(f"{name},Label,Text\n1,a,hello\n2,b,there\n")
+    assert read_pairs(path) == [("a", "hello"), ("b", "there")]

@@ -51,7 +51,7 @@ def test_rows_are_read_as_they_are_needed(file):
         (gzip.compress(b""), " is empty: expected one message per line"),
         (gzip.compress(gzip.compress(b"Text\na")), " is packed twice: unpack it once"),
         ('{"body": "a", "n": 1}\n', ":1: .*add --text body$"),
-        ("PAR1", " cannot be read as Parquet"),
+        ("PAR1\x15", " cannot be read as Parquet"),
     ],
 )
 def test_what_does_not_fit_is_named(file, content, complaint):

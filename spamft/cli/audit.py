@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from spamft.cli.console import emit
-from spamft.cli.options import add_reading_options, given, refuse_existing
+from spamft.cli.options import add_reading_options, layout_of, refuse_existing, rules_of
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -37,14 +37,12 @@ def run(args: argparse.Namespace) -> None:
     """Print what the audit found."""
     from spamft.insight.audit import audit_file
     from spamft.insight.suspects import suspects_table
-    from spamft.reading.layout import Layout
-    from spamft.sources.labels import LabelRules
     from spamft.sources.mending import write_exactly
 
     if not args.file.is_file():
         raise SpamftError(f"no file {str(args.file)!r}")
     refuse_existing(args.suspects, args.overwrite)
-    layout, rules = Layout(**given(args, Layout)), LabelRules(**given(args, LabelRules))
+    layout, rules = layout_of(args), rules_of(args)
     found = audit_file(args.file, layout=layout, rules=rules)
     if args.suspects:
         write_exactly(args.suspects, suspects_table(found.suspects))

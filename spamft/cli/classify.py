@@ -18,7 +18,7 @@ from spamft.cli.options import (
     add_classifier_options,
     add_options,
     add_reading_options,
-    given,
+    layout_of,
     refuse_existing,
 )
 from spamft.plumbing.display import visible
@@ -62,7 +62,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a label and its probability for each text, or write a CSV."""
-    from spamft.reading.layout import Layout
     from spamft.use.predict import classify_stream
     from spamft.use.saved import load
     from spamft.use.tables import classify_table
@@ -76,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
             saved,
             args.file,
             args.output,
-            layout=Layout(**given(args, Layout)),
+            layout=layout_of(args),
             mark_formulas=not args.exact,
             on_cut=cut.append,
         )

@@ -17,7 +17,8 @@ from spamft.cli.options import (
     add_classifier_options,
     add_options,
     add_reading_options,
-    given,
+    layout_of,
+    rules_of,
     share_of,
 )
 from spamft.plumbing.display import naming, visible
@@ -92,16 +93,13 @@ class _Labelled:
 def _open(args: argparse.Namespace, path: str | Path, saved) -> _Labelled:
     import torch
 
-    from spamft.reading.layout import Layout
     from spamft.sources import open_messages
-    from spamft.sources.labels import LabelRules, read_as, tidy_labels
+    from spamft.sources.labels import read_as, tidy_labels
     from spamft.use.predict import count_cut, dataset_for, predict_in_order
 
     model, tokenizer = saved.model, saved.tokenizer
-    df, source = open_messages(path, layout=Layout(**given(args, Layout)))
-    df, notes = tidy_labels(
-        df, LabelRules(**given(args, LabelRules)), model.label_names
-    )
+    df, source = open_messages(path, layout=layout_of(args))
+    df, notes = tidy_labels(df, rules_of(args), model.label_names)
     df, note = read_as(df, model.label_names, _meanings(args.labels))
     notes = (*notes, *note)
     if cut := count_cut(model, df["Text"].tolist(), tokenizer):

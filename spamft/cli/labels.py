@@ -15,8 +15,9 @@ from spamft.cli.console import emit, on_terminal, say
 from spamft.cli.options import (
     DEVICE_HELP,
     add_reading_options,
-    given,
+    layout_of,
     refuse_existing,
+    rules_of,
 )
 from spamft.plumbing.errors import SpamftError
 
@@ -105,12 +106,11 @@ def _choose(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from spamft.experiments.unlabelled import next_to_label
-    from spamft.reading.layout import Layout
     from spamft.reading.table import open_table
     from spamft.sources import open_model
     from spamft.sources.mending import write_exactly
 
-    layout = Layout(**given(args, Layout))
+    layout = layout_of(args)
     with open_table(args.unlabelled, layout, with_label=False) as table:
         chosen = next_to_label(
             _open(args),
@@ -142,22 +142,19 @@ def _merge(args: argparse.Namespace) -> None:
 
 
 def _messages(args: argparse.Namespace):
-    from spamft.reading.layout import Layout
     from spamft.sources import open_messages
 
-    layout = Layout(**given(args, Layout))
+    layout = layout_of(args)
     return open_messages(args.file, layout=layout, progress=on_terminal()).df
 
 
 def _open(args: argparse.Namespace):
-    from spamft.reading.layout import Layout
     from spamft.sources import open_splits
-    from spamft.sources.labels import LabelRules
 
     return open_splits(
         args.file,
         balanced=not args.no_balance,
-        layout=Layout(**given(args, Layout)),
-        rules=LabelRules(**given(args, LabelRules)),
+        layout=layout_of(args),
+        rules=rules_of(args),
         progress=on_terminal(),
     )

@@ -5,10 +5,9 @@ the field's own. So each option is defined once.
 """
 
 import argparse
-import dataclasses
 import math
 import types
-from collections.abc import Callable, Container
+from collections.abc import Container
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, get_args
 
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.options import option
 
 __all__ = [
     "DEVICE_HELP",
@@ -26,24 +26,14 @@ __all__ = [
     "add_options",
     "add_reading_options",
     "given",
+    "layout_of",
     "open_data",
-    "option",
     "refuse_existing",
+    "rules_of",
     "share_of",
 ]
 
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
-
-
-def option(
-    default: Any,
-    help: str,
-    metavar: str | None = None,
-    read: Callable[[str], Any] | None = None,
-) -> Any:
-    """A dataclass field that is an option with this help; `read` makes its value."""
-    metadata = {"help": help, "metavar": metavar, "read": read}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 def add_options(
@@ -121,7 +111,7 @@ class AlarmOptions:
         "choose a threshold at which at most this share of the other messages is "
         "predicted as the class, such as 0.2%",
         "SHARE",
-        share_of,
+        read=share_of,
     )
     alarm: str | None = option(
         None,
@@ -195,11 +185,23 @@ def add_reading_options(
         add_options(parser.add_argument_group("doubtful labels"), LabelRules)
 
 
+def layout_of(args: argparse.Namespace):
+    """The Layout that the options describe."""
+    from spamft.reading.layout import Layout
+
+    return Layout(**given(args, Layout))
+
+
+def rules_of(args: argparse.Namespace):
+    """The LabelRules that the options name."""
+    from spamft.sources.labels import LabelRules
+
+    return LabelRules(**given(args, LabelRules))
+
+
 def open_data(args: argparse.Namespace, *, progress: bool):
     """The messages that the options name, ready to train on."""
-    from spamft.reading.layout import Layout
     from spamft.sources import open_splits
-    from spamft.sources.labels import LabelRules
 
     return open_splits(
         args.data,
@@ -207,8 +209,8 @@ def open_data(args: argparse.Namespace, *, progress: bool):
         test=args.test,
         lecture=args.lecture,
         balanced=not args.no_balance,
-        layout=Layout(**given(args, Layout)),
-        rules=LabelRules(**given(args, LabelRules)),
+        layout=layout_of(args),
+        rules=rules_of(args),
         cache_dir=args.cache_dir,
         seed=args.split_seed,
         progress=progress,

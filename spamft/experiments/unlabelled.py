@@ -6,15 +6,12 @@ next_to_label(data, model, texts, 50) -> 50 of the texts
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spamft.classifier import GPTClassifier
 from spamft.experiments.finetune import finetune
-from spamft.experiments.run import Run
 from spamft.insight.active import Candidates, choose, margins
-from spamft.insight.calibrate import fit_temperature
 from spamft.methods.heads import encode_messages
 from spamft.methods.method import Method, method_named
 from spamft.plumbing.errors import SpamftError
@@ -55,14 +52,14 @@ def next_to_label(
             "method, such as features"
         )
     run = finetune(data, model, method, device=device, log=log)
-    reader, temperature = _Reader(run.model), _temperature(run)
+    reader = _Reader(run.model)
     known = map(duplicate_key, data.df["Text"])
     candidates, texts = Candidates(WIDTH * count, known), iter(texts)
     while chunk := list(islice(texts, CHUNK)):
         if fresh := candidates.fresh(chunk):
             ids = run.model.encode(fresh, run.tokenizer)
             features, logits = reader.read(ids)
-            shares = (logits.double() / temperature).softmax(-1).numpy()
+            shares = run.rule.probabilities(logits).numpy()
             candidates.add(fresh, margins(shares), features.numpy())
     if not candidates.texts:
         raise SpamftError("no message is left to label: all are empty or labelled")
@@ -88,9 +85,3 @@ class _Reader(nn.Module):
         rows = predict_in_order(self, ids)
         classes = len(self.classifier.label_names)
         return rows[:, :-classes], rows[:, -classes:]
-
-
-def _temperature(run: Run) -> float:
-    """What calibrates the logits on messages that did not train."""
-    labels = np.array(run.data.splits.validation["Label"])
-    return fit_temperature(run.logits["validation"], torch.tensor(labels))

@@ -1,5 +1,6 @@
 """The name of published weights -> files in the Hugging Face hub's cache."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from spamft.plumbing.fetch import DownloadError, Patience, reachable, reason
@@ -15,8 +16,10 @@ def download_weights(
     digest: str | None,
     size: int,
     patience: Patience = Patience(),  # noqa: B008, it is frozen
+    *,
+    more: Sequence[str] = (),
 ) -> Path:
-    """The folder with config.json and model.safetensors of a repository.
+    """The folder with config.json, model.safetensors and `more` of a repository.
 
     Uses huggingface_hub: its cache, its progress bar, HF_ENDPOINT and HF_HUB_OFFLINE.
     A fresh download must have the SHA-256 `digest`, where one is known; `size`, in
@@ -25,7 +28,7 @@ def download_weights(
     """
     seconds = patience.seconds_for(size)
     try:
-        return in_time(lambda: _download(repository, revision, digest), seconds)
+        return in_time(lambda: _download(repository, revision, digest, more), seconds)
     except DownloadError:
         raise
     except TooSlow:
@@ -51,13 +54,16 @@ def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
     return reachable(hf_hub_url(filename="config.json", **where), timeout)
 
 
-def _download(repository: str, revision: str, digest: str | None) -> Path:
+def _download(
+    repository: str, revision: str, digest: str | None, more: Sequence[str]
+) -> Path:
     """The folder in the cache, however long it takes; what is new there is checked."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     where = {"repo_id": repository, "revision": revision}
     cached = try_to_load_from_cache(filename="model.safetensors", **where)
-    config = hf_hub_download(filename="config.json", etag_timeout=5, **where)
+    for name in ("config.json", *more):
+        config = hf_hub_download(filename=name, etag_timeout=5, **where)
     weights = hf_hub_download(filename="model.safetensors", etag_timeout=5, **where)
     if not isinstance(cached, str) and digest is not None:
         _check(Path(weights), repository, digest)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spamft.gpt import MOST
+from spamft.gpt import check_sizes
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["Llama", "LlamaAttention", "LlamaBlock", "LlamaConfig", "SwiGLU", "rotate"]
@@ -37,10 +37,8 @@ class LlamaConfig:
     tied: bool = True  # the output reuses the token vectors, as in GPT-2
 
     def __post_init__(self):
-        for name in ("vocab_size", "context_length", "emb_dim", "n_layers"):
-            self._check_count(name)
-        for name in ("n_heads", "n_kv_heads", "hidden_dim"):
-            self._check_count(name)
+        check_sizes(self, "vocab_size", "context_length", "emb_dim", "n_layers")
+        check_sizes(self, "n_heads", "n_kv_heads", "hidden_dim")
         for part, whole in (("n_heads", "emb_dim"), ("n_kv_heads", "n_heads")):
             if getattr(self, whole) % getattr(self, part):
                 raise SpamftError(
@@ -53,13 +51,6 @@ class LlamaConfig:
             raise SpamftError(
                 f"rope_base={self.rope_base!r} and norm_eps={self.norm_eps!r} are no "
                 "numbers of a model"
-            )
-
-    def _check_count(self, name: str) -> None:
-        value = getattr(self, name)
-        if type(value) is not int or not 1 <= value < MOST:
-            raise SpamftError(
-                f"{name}={value!r} must be a whole number from 1 to {MOST - 1:,}"
             )
 
     @property

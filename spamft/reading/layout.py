@@ -2,17 +2,12 @@
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.options import option
 
 __all__ = ["Layout"]
-
-
-def _option(default, help: str, metavar: str | None = None, *, several: bool = False):
-    """A field that is also an option of the command line, with its help text."""
-    about = {"help": help, "metavar": metavar, "several": several}
-    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
@@ -22,20 +17,20 @@ class Layout:
     Raises SpamftError for an encoding that Python does not know, and for a wrong word.
     """
 
-    text: str | Sequence[str] | None = _option(
+    text: str | Sequence[str] | None = option(
         None,
         "the text column (default Text); given several times, the columns are joined",
         "NAME",
         several=True,
     )
-    label: str | None = _option(None, "the label column (default Label)", "NAME")
-    no_header: bool = _option(
+    label: str | None = option(None, "the label column (default Label)", "NAME")
+    no_header: bool = option(
         False, "line 1 is a message: columns are named by number, from 1"
     )
-    encoding: str | None = _option(
+    encoding: str | None = option(
         None, "of the file, such as cp1252, if it is not UTF-8", "NAME"
     )
-    quotes: str | None = _option(
+    quotes: str | None = option(
         None,
         "text: quotation marks are characters like others; csv: they enclose cells "
         "(default: csv, and in a TSV only where they enclose whole cells)",

@@ -5,8 +5,9 @@
 
 Known are the UCI file (no header, one `label<TAB>text` per line), Kaggle's spam.csv,
 any CSV or TSV, JSON lines, Parquet, Excel workbooks and fastText's `__label__` lines,
-text also in a gz or alone in a zip. Rows are read as they are needed. Nothing is
-guessed and nothing dropped: what does not fit raises SpamftError with file and line.
+text also in a gz or alone in a zip. Rows are read as they are needed, but a workbook's
+sheet at once. Nothing is guessed and nothing dropped: what does not fit raises
+SpamftError with file and line.
 """
 
 import re

@@ -7,7 +7,7 @@ find_doubts(df)           what is doubtful about the labels, for a report
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from spamft.data import encode_labels
 from spamft.plumbing.display import brief, in_counts, visible
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.options import option
 from spamft.sources.spelling import (
     composed,
     folded,
@@ -36,23 +37,18 @@ __all__ = [
 DROP_EMPTY = "add --drop-unlabelled to leave them out"
 
 
-def _option(default, help: str, metavar: str | None = None):
-    """A field that is also an option of the command line, with its help text."""
-    return field(default=default, metadata={"help": help, "metavar": metavar})
-
-
 @dataclass(frozen=True)
 class LabelRules:
     """What to do with labels that are doubtful; without a rule they are refused."""
 
-    drop_unlabelled: bool = _option(
+    drop_unlabelled: bool = option(
         False, "leave out rows whose label is empty or looks missing (N/A, nan, -)"
     )
-    merge_case: bool = _option(
+    merge_case: bool = option(
         False, "make labels one that differ in case or blanks, by the most frequent"
     )
-    min_per_class: int = _option(1, "leave out classes with fewer messages", "N")
-    trust_labels: bool = _option(
+    min_per_class: int = option(1, "leave out classes with fewer messages", "N")
+    trust_labels: bool = option(
         False, "take every label but an empty one as the class that it names"
     )
 
