@@ -260,7 +260,7 @@ except ValueError as error:
 
 # %% [markdown]
 # Which part of the library did this? Mostly `spamft/data.py`, with
-# `plumbing/formats.py` checking the lines, `plumbing/fetch.py` downloading and
+# `reading/known.py` checking the lines, `plumbing/fetch.py` downloading and
 # `sources/messages.py` choosing between collection and sample. This is how `data.py`
 # opens:
 
