@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 
@@ -27,8 +28,8 @@ PART = [
 ]
 
 
-def gpt2_folder(path, seed=1):
-    save_gpt2(GPT(GPTConfig(257, 160, 16, 8, 2), seed=seed), path)
+def gpt2_folder(path, seed=1, channels=16):
+    save_gpt2(GPT(GPTConfig(257, 160, channels, 8, 2), seed=seed), path)
     save_bpe({bytes([b]): b for b in range(256)}, path / "vocabulary.tiktoken")
     return path
 
@@ -42,7 +43,7 @@ def llama_file(path):
 @pytest.fixture(params=["gpt2", "llama"])
 def base(request, tmp_path):
     if request.param == "gpt2":
-        return gpt2_folder(tmp_path / "base")
+        return gpt2_folder(tmp_path / "base", channels=64)
     return llama_file(tmp_path / "base.gguf")
 
 
@@ -52,22 +53,23 @@ def all_large(monkeypatch):
 
 
 def logits_of(model, tokenizer):
+    """With weights in rows, in their own memory: other orders may round otherwise."""
+    model = copy.deepcopy(model).eval()
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
     with torch.inference_mode():
         return [
             model(torch.tensor([ids]), torch.tensor([len(ids)]))
-            for ids in model.eval().encode(TEXTS, tokenizer)
+            for ids in model.encode(TEXTS, tokenizer)
         ]
 
 
 def assert_same_bits(saved, model):
-    again = saved.model.state_dict()
-    assert all(again[name].equal(t) for name, t in model.state_dict().items())
-    both = zip(
-        logits_of(saved.model, saved.tokenizer),
-        logits_of(model, saved.tokenizer),
-        strict=True,
-    )
-    assert all(one.equal(other) for one, other in both)
+    again, before = saved.model.state_dict(), model.state_dict()
+    assert again.keys() == before.keys()
+    assert all(again[name].equal(tensor) for name, tensor in before.items())
+    ours, theirs = (logits_of(m, saved.tokenizer) for m in (saved.model, model))
+    assert all(one.equal(other) for one, other in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.parametrize("method", [*PART, "full", "random"])
@@ -135,7 +137,7 @@ def test_lora_on_other_weights_than_the_bases_keeps_the_merged_matrix(
     add_lora(model, LoRAConfig(2, targets=("mlp.up",)))
     for name, parameter in model.named_parameters():
         if name.endswith(".B"):
-            torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(1))
+            torch.nn.init.normal_(parameter)
     save(model, tmp_path / "m", tokenizer, base=base)
     stored = load_file(tmp_path / "m" / "model.safetensors")
     kept = {name for name in stored if ".blocks.0." in name}
@@ -211,7 +213,6 @@ def test_a_part_that_lacks_something_is_refused(part, name):
         *({"lora": v} for v in (None, [], "x", {}, {"scale": "x", "in_4_bits": False})),
         {"lora": {"scale": 1e308, "in_4_bits": False}},
         {"lora": {"scale": 9.0, "in_4_bits": False}},
-        {"lora": {"scale": 8.0, "in_4_bits": True}},
         {"gpt": {**vars(GPTConfig(257, 160, 16, 8, 2)), "n_layers": 10**9}},
         {"gpt": {**vars(GPTConfig(257, 160, 16, 8, 2)), "vocab_size": 10**12}},
         {"architecture": "llama"},
