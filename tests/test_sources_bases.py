@@ -120,3 +120,11 @@ def test_what_is_no_base_is_refused(found):
 def test_a_name_is_one_that_is_known_or_an_absolute_path(name):
     with pytest.raises(SpamftError, match="must be an absolute path or one of"):
         Base.from_dict({"name": name, "source": "", "sha256": ""})
+
+
+def test_a_link_to_a_file_without_an_ending_is_opened_again_as_the_link(tmp_path):
+    """As the hub's cache has them."""
+    write(small_llama(), tmp_path / "blob")
+    (tmp_path / "model.gguf").symlink_to(tmp_path / "blob")
+    base = Base.of(open_model(tmp_path / "model.gguf"))
+    assert base.name == str(tmp_path / "model.gguf") and base.weights()

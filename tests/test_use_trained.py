@@ -11,6 +11,7 @@ from test_use_saved import reseal
 
 import spamft
 from spamft.classifier import GPTClassifier
+from spamft.cli.main import main
 from spamft.gpt import GPT, GPTConfig
 from spamft.methods.lora import LoRAConfig, add_lora, merge_lora
 from spamft.methods.nf4 import quantize_linears
@@ -293,3 +294,29 @@ def test_a_whole_classifier_takes_no_base(part, tmp_path, tokenizer):
     save(GPTClassifier(GPT(GPTConfig(257, 64, 16, 2, 2))), tmp_path / "w", tokenizer)
     with pytest.raises(SpamftError, match="holds all weights: leave the base out"):
         load(tmp_path / "w", base=part.parent / "base")
+
+
+def test_the_commands_keep_the_part_or_the_whole_and_are_told_of_a_moved_base(
+    message_file, tmp_path, capsys, all_large
+):
+    base, moved = gpt2_folder(tmp_path / "base"), tmp_path / "moved"
+    words = ["finetune", "--data", str(message_file), "--model", str(base)]
+    words += ["--epochs", "1", "--method", "head", "--output"]
+    assert main([*words, str(tmp_path / "part")]) == 0
+    assert (
+        f"trained part: 0.1 kB beside {base}, which must stay there; --whole keeps"
+        in (capsys.readouterr().out)
+    )
+    assert main([*words, str(tmp_path / "whole"), "--whole"]) == 0
+    base.rename(moved)
+    capsys.readouterr()
+    classify = ["classify", "hi", "--model"]
+    evaluate = ["evaluate", "--data", str(message_file), "--model"]
+    for command in (classify, evaluate):
+        assert main([*command, str(tmp_path / "whole")]) == 0
+        expected = capsys.readouterr().out
+        assert main([*command, str(tmp_path / "part")]) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert "is not there: if it was moved, give it with --base" in line
+        assert main([*command, str(tmp_path / "part"), "--base", str(moved)]) == 0
+        assert capsys.readouterr().out == expected
