@@ -27,7 +27,7 @@ from spamft.sources.models import Pretrained, open_model
 __all__ = ["Base", "MissingBaseError"]
 
 NAMES = (*PUBLISHED, *SMOLLM2, "tiny")  # all that may cause a download
-INSTEAD = "give it with --base, in Python load(folder, base=...)"
+INSTEAD = "give it with --base (load(folder, base=...)), or train with --whole"
 MOST = 150  # characters of a path or a reason, so that the advice is never cut
 
 
