@@ -20,17 +20,35 @@ for row, length in zip(IDS, LENGTHS, strict=True):
     row[length:] = 256  # GPT-2 in Hugging Face finds the end by the padding's id
 
 
-@pytest.fixture
-def model(tiny_gpt) -> GPTClassifier:
-    return GPTClassifier(tiny_gpt).eval()
+TARGETS = {
+    "GPT": ["c_attn", "mlp.c_proj"],
+    "Llama": ["q_proj", "v_proj", "gate_proj", "down_proj"],
+}
 
 
-@pytest.fixture
-def finetuned(model, tmp_path):
+def fresh(gpt, *names, **options) -> GPTClassifier:
+    """A plain classifier of the same size with other numbers."""
+    return GPTClassifier(type(gpt)(gpt.config, seed=7), *names, **options).eval()
+
+
+def theirs_in(folder):
+    """transformers' classifier of an exported folder."""
+    transformers = pytest.importorskip("transformers")
+    auto = transformers.AutoModelForSequenceClassification
+    return auto.from_pretrained(folder).eval()
+
+
+@pytest.fixture(params=[None, ("qkv", "down", "query", "gate")], ids=["all", "some"])
+def finetuned(any_gpt, tmp_path, request):
     """A model with LoRA that has learned, its backbone exported before."""
-    export_hf(model, tmp_path / "backbone")
-    config = LoRAConfig(rank=4, alpha=8, targets=("qkv", "down"))
-    add_lora(model, config)
+    model = GPTClassifier(any_gpt).eval()
+    export_hf(model, tmp_path / "backbone", pad_id=256)
+    ends = tuple(
+        end
+        for end in request.param or ()
+        if any(name.endswith(end) for name, _ in model.named_modules())
+    )
+    add_lora(model, LoRAConfig(rank=4, alpha=8, targets=ends or None))
     batches = [Batch(IDS, LENGTHS, torch.tensor([0, 1, 0, 1]))] * 3
     fit(model, batches, batches, TrainConfig(epochs=3, lr=0.02))
     save_adapter(model, tmp_path / "adapter", str(tmp_path / "backbone"))
@@ -39,53 +57,68 @@ def finetuned(model, tmp_path):
 
 def test_peft_opens_ours_over_the_exported_backbone(finetuned, tmp_path):
     peft = pytest.importorskip("peft")
-    transformers = pytest.importorskip("transformers")
-    backbone = transformers.GPT2ForSequenceClassification.from_pretrained(
-        tmp_path / "backbone"
-    )
+    backbone = theirs_in(tmp_path / "backbone")
     theirs = peft.PeftModel.from_pretrained(backbone, tmp_path / "adapter").eval()
-    says = theirs(input_ids=IDS).logits
-    torch.testing.assert_close(says, finetuned(IDS, LENGTHS), atol=1e-5, rtol=1e-5)
+    for ids, lengths in ((IDS, LENGTHS), (IDS[:1], LENGTHS[:1])):
+        says = theirs(input_ids=ids).logits
+        torch.testing.assert_close(says, finetuned(ids, lengths), atol=1e-5, rtol=1e-5)
+    # whatever the file holds, PEFT has a place for it
+    kept = set(load_file(tmp_path / "adapter" / "adapter_model.safetensors"))
+    assert kept == set(peft.get_peft_model_state_dict(theirs))
 
 
-def test_we_open_what_peft_saved(tiny_gpt, tmp_path):
+@pytest.fixture
+def from_peft(any_gpt, tmp_path):
+    """PEFT's LoRA with random A and B over transformers' model, and ours with it."""
     peft = pytest.importorskip("peft")
-    transformers = pytest.importorskip("transformers")
-    config = transformers.GPT2Config(
-        vocab_size=257,
-        n_positions=64,
-        n_embd=16,
-        n_layer=2,
-        n_head=2,
-        num_labels=3,
-        pad_token_id=256,
-    )
-    torch.manual_seed(2)
-    theirs = transformers.GPT2ForSequenceClassification(config)
-    ours = GPTClassifier(tiny_gpt, ("a", "b", "c"))
-    weights = theirs.state_dict()
-    weights = {k: v for k, v in weights.items() if k.startswith("transformer.")}
-    from_hf(ours.gpt, {name: tensor.clone() for name, tensor in weights.items()})
+    ours = GPTClassifier(any_gpt, ("a", "b", "c"))
+    export_hf(ours, tmp_path / "backbone", pad_id=256)
     lora = peft.LoraConfig(
         task_type="SEQ_CLS",
         r=2,
         lora_alpha=5,
-        target_modules=["c_attn", "mlp.c_proj"],
-        fan_in_fan_out=True,
+        target_modules=TARGETS[type(any_gpt).__name__],
+        fan_in_fan_out="GPT" == type(any_gpt).__name__,
         init_lora_weights=False,
     )
-    theirs = peft.get_peft_model(theirs, lora).eval()
-    theirs.save_pretrained(tmp_path)
-    names = load_adapter(ours, tmp_path)
-    assert len(names) == 4 and set(lora_layers(ours)) == set(names)
+    theirs = peft.get_peft_model(theirs_in(tmp_path / "backbone"), lora)
+    nn.init.normal_(theirs.base_model.model.score.modules_to_save.default.weight)
+    theirs.save_pretrained(tmp_path / "adapter")
+    export_hf(ours, tmp_path / "backbone", pad_id=256)
+    if ours.head.bias is not None:  # theirs has it in the norm
+        ours.gpt.final_norm.bias.data = theirs.base_model.model.transformer.ln_f.bias
+    names = load_adapter(ours, tmp_path / "adapter")
+    assert len(names) == 2 * len(lora.target_modules) == len(lora_layers(ours))
+    return ours.eval(), theirs.eval()
+
+
+def test_we_open_what_peft_saved(from_peft):
+    ours, theirs = from_peft
     says = theirs(input_ids=IDS).logits
-    torch.testing.assert_close(ours.eval()(IDS, LENGTHS), says, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ours(IDS, LENGTHS), says, atol=1e-5, rtol=1e-5)
 
 
-def test_what_we_saved_comes_back(finetuned, tiny_gpt, tmp_path):
-    from spamft.gpt import GPT
+def test_the_gradients_are_those_of_peft(from_peft):
+    ours, theirs = from_peft
+    labels = torch.tensor([0, 2, 1, 0])
+    nn.functional.cross_entropy(theirs(input_ids=IDS).logits, labels).backward()
+    nn.functional.cross_entropy(ours(IDS, LENGTHS), labels).backward()
+    wanted = [p.grad for n, p in theirs.named_parameters() if "lora_" in n]
+    pairs = [(x.A.grad, x.B.grad) for x in lora_layers(ours).values()]
+    by_size = sorted([g for pair in pairs for g in pair], key=lambda g: g.norm())
+    wanted = sorted(wanted, key=lambda g: g.norm())
+    for ours_is, theirs_is in zip(by_size, wanted, strict=True):
+        torch.testing.assert_close(ours_is, theirs_is, atol=1e-6, rtol=1e-4)
+    score = theirs.base_model.model.score.modules_to_save.default.weight.grad
+    torch.testing.assert_close(ours.head.weight.grad, score, atol=1e-6, rtol=1e-4)
 
-    again = GPTClassifier(GPT(tiny_gpt.config), seed=9).eval()
+
+def test_what_we_saved_comes_back(finetuned, any_gpt, tmp_path):
+    again = fresh(any_gpt)
+    again.gpt.load_state_dict(
+        {n.replace(".base.", "."): t for n, t in finetuned.gpt.state_dict().items()},
+        strict=False,
+    )
     load_adapter(again, tmp_path / "adapter")
     says = again(IDS, LENGTHS)
     torch.testing.assert_close(says, finetuned(IDS, LENGTHS), atol=1e-5, rtol=1e-5)

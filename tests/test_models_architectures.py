@@ -1,7 +1,7 @@
 import pytest
 
 from spamft.gpt import GPT
-from spamft.models.architectures import ARCHITECTURES, load_backbone, name_of
+from spamft.models.architectures import ARCHITECTURES, load_backbone, name_of, theirs_of
 from spamft.plumbing.errors import SpamftError
 from spamft.pretrained import save_gpt2
 
@@ -21,3 +21,13 @@ def test_a_model_knows_the_name_of_its_architecture(tiny_gpt):
     tiny_gpt.config = object()
     with pytest.raises(SpamftError, match="GPT is none of the architectures gpt2"):
         name_of(tiny_gpt)
+
+
+def test_an_architecture_that_hugging_face_calls_nobody_knows_what_is_refused(
+    monkeypatch, tiny_gpt
+):
+    assert theirs_of(tiny_gpt).classifier == "GPT2ForSequenceClassification"
+    bare = ARCHITECTURES["gpt2"]._replace(theirs=None)
+    monkeypatch.setitem(ARCHITECTURES, "gpt2", bare)
+    with pytest.raises(SpamftError, match="calls the layers of gpt2 is not known"):
+        theirs_of(tiny_gpt)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from spamft.models.backbone import Architecture, Backbone
+from spamft.models.backbone import Architecture, Backbone, HuggingFace
 from spamft.models.llama_files import LLAMA
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
 from spamft.pretrained import GPT2
 
-__all__ = ["ARCHITECTURES", "load_backbone", "name_of"]
+__all__ = ["ARCHITECTURES", "load_backbone", "name_of", "theirs_of"]
 
 ARCHITECTURES: dict[str, Architecture] = {
     "gpt2": GPT2,
@@ -41,3 +41,13 @@ def name_of(model: Backbone) -> str:
             return name
     known = ", ".join(ARCHITECTURES)
     raise SpamftError(f"{type(model).__name__} is none of the architectures {known}")
+
+
+def theirs_of(model: Backbone) -> HuggingFace:
+    """What Hugging Face calls the parts of this model."""
+    name = name_of(model)
+    if (theirs := ARCHITECTURES[name].theirs) is None:
+        raise SpamftError(
+            f"what Hugging Face calls the layers of {name} is not known"
+        )
+    return theirs
