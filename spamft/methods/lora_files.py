@@ -112,7 +112,7 @@ def _put_in(model: GPTClassifier, config: dict, stored: dict[str, Tensor]) -> li
     for name, layer in layers.items():
         A, B = (lora.rank, layer.in_features), (layer.out_features, lora.rank)
         shapes |= zip(_keys(names[name]), (A, B), strict=True)
-    check_fit(stored, shapes, "the adapter")
+    check_fit(stored, shapes, WEIGHTS)
     added = add_lora(model, lora)
     with torch.no_grad():
         for name, parameter in (score | _updates(model, names)).items():

@@ -47,7 +47,5 @@ def theirs_of(model: Backbone) -> HuggingFace:
     """What Hugging Face calls the parts of this model."""
     name = name_of(model)
     if (theirs := ARCHITECTURES[name].theirs) is None:
-        raise SpamftError(
-            f"what Hugging Face calls the layers of {name} is not known"
-        )
+        raise SpamftError(f"what Hugging Face calls the layers of {name} is not known")
     return theirs
