@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from spamft.gpt import GPT, GPTConfig
+from spamft.models.llama import Llama, LlamaConfig
 from spamft.tokenizer import PATTERN
 
 collect_ignore_glob = ["browser/*"]  # needs a browser: `make browser`
@@ -62,6 +63,24 @@ def messages() -> pd.DataFrame:
 def tiny_gpt() -> GPT:
     return GPT(
         GPTConfig(vocab_size=257, context_length=64, emb_dim=16, n_layers=2, n_heads=2)
+    )
+
+
+@pytest.fixture
+def tiny_llama() -> Llama:
+    """As many tokens and channels as tiny_gpt, with norms that are not all ones."""
+    model = Llama(LlamaConfig(257, 64, 16, 2, 4, 2, 24))
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            nn.init.normal_(parameter, 1, 0.3)
+    return model
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def any_gpt(request) -> GPT | Llama:
+    """One of each architecture."""
+    return request.getfixturevalue(
+        {"gpt2": "tiny_gpt", "llama": "tiny_llama"}[request.param]
     )
 
 

@@ -1,5 +1,7 @@
 """bitsandbytes is the oracle for the levels and the stored values."""
 
+import importlib.util
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -106,6 +108,16 @@ def test_qlora_starts_as_the_4_bit_model_and_only_its_updates_learn(tiny_gpt):
         "head.weight",
         "head.bias",
     }
+
+
+def test_levels_have_numbers_even_if_memory_was_all_that_was_asked_of_them_first():
+    place = importlib.util.find_spec("spamft.methods.nf4")
+    fresh = importlib.util.module_from_spec(place)
+    place.loader.exec_module(fresh)
+    with torch.device("meta"):
+        fresh.NF4Linear(nn.Linear(64, 64)).dequantize()
+    weight = torch.randn(64, 64)
+    assert fresh.quantize(weight)["codes"].equal(quantize(weight)["codes"])
 
 
 def test_a_target_that_is_not_there_is_named(tiny_gpt):
