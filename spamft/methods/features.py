@@ -1,9 +1,9 @@
 """Nothing of the GPT trains: a logistic regression on the vectors that it gives.
 
-The features are the mean over a message's tokens. The regression's coefficients become
-the class head's numbers, so what comes out is an ordinary classifier. Where the head
-has no bias, as on a Llama, the regression has no intercept and its features are scaled,
-but not centred.
+The features are the mean over a message's tokens of what the lower blocks give; how
+many of them, the method says. The regression's coefficients become the class head's
+numbers, so what comes out is an ordinary classifier. Where the head has no bias, as on
+a Llama, the regression has no intercept and its features are scaled, but not centred.
 """
 
 from collections.abc import Iterable, Iterator

@@ -71,7 +71,8 @@ METHODS: dict[str, Method] = {
     "head": Method("head only", ClassHead("head"), Recipe(5e-3, 5e-4)),
     "features": Method(
         "frozen features + logistic regression",
-        ClassHead("head", pooling="mean"),
+        # the upper blocks turn to the next word: the vectors below tell more of a text
+        ClassHead("head", pooling="mean", depth=0.6),
         Recipe(1e-3, 1e-3),
         learn=regress,
     ),
