@@ -43,8 +43,8 @@ def to_score(model: GPTClassifier) -> dict[str, Tensor]:
         if name.endswith(".bias") and moved is not None:
             return tensors | {name: (tensors[name].double() + moved).float()}
     raise SpamftError(
-        "the head's bias cannot move into the final norm, and Hugging Face's heads have "
-        "none: train a head without, GPTClassifier(..., bias=False)"
+        "the head's bias cannot move into the final norm, and Hugging Face's heads "
+        "have none: train a head without, GPTClassifier(..., bias=False)"
     )
 
 
