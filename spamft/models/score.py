@@ -43,15 +43,15 @@ def to_score(model: GPTClassifier) -> dict[str, Tensor]:
         if name.endswith(".bias") and moved is not None:
             return tensors | {name: (tensors[name].double() + moved).float()}
     raise SpamftError(
-        "the head's bias cannot move into the final norm, and theirs has none: train a "
-        "head without, GPTClassifier(..., bias=False)"
+        "the head's bias cannot move into the final norm, and Hugging Face's heads "
+        "have none: train a head without, GPTClassifier(..., bias=False)"
     )
 
 
 @torch.no_grad()
 def _moved_bias(head: nn.Linear) -> Tensor | None:
-    """(C,) d with W d = b, in double precision; None if more classes than channels, or
-    equal ones, leave no such d."""
+    """(C,) d with W d = b, in double precision; None if there is none, as with more
+    classes than channels."""
     weight, bias = head.weight.double(), head.bias.double()
     moved = torch.linalg.pinv(weight) @ bias
     return moved if torch.allclose(weight @ moved, bias, atol=1e-6) else None
