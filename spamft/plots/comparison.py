@@ -32,11 +32,12 @@ def plot_comparison(frame: pd.DataFrame) -> Picture:
     their range is drawn alone.
     """
     rows = _best(frame)
-    # the panels and the numbers take 6.6 inches, a row 0.27
-    wide = breadth(brief(name, LONGEST) for name in rows["method"]) * SIZE / 10
-    figure, _ = paper(_in_words(frame, rows), 6.6 + wide, 1.15 + 0.27 * len(rows))
+    figure, _ = paper(_in_words(frame, rows))
     figure.clear()
     names = figure.written(rows["method"], LONGEST)
+    # inches: the panels and their numbers take 6.6, a row 0.27
+    wide, high = 6.6 + breadth(names) * SIZE / 10, 1.15 + 0.27 * len(rows)
+    figure.set_size_inches(wide, high)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(5, 3))
     _accuracies(left, rows)
     _times(right, rows)
