@@ -73,6 +73,13 @@ def test_the_interval_surrounds_the_mean_and_narrows_with_more_messages():
     assert widths[0] / widths[1] == pytest.approx(4, rel=0.4)
 
 
+def test_the_interval_is_that_of_all_draws_at_once():
+    right = drawn(3, 1001)
+    places = np.random.default_rng(0).integers(1001, size=(4000, 1001))
+    expected = np.quantile(right.mean(0)[places].mean(1), [0.025, 0.975])
+    assert interval(right) == pytest.approx(tuple(expected))
+
+
 def test_a_row_has_means_over_seeds_and_each_seed():
     seeds = [[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 1, 1]]
     frame = summarize({"a": [cell([1, 0, 0, 0])], "b": list(map(cell, seeds))})

@@ -92,11 +92,14 @@ def _right(cells: Sequence[dict]) -> np.ndarray:
 
 def interval(right: np.ndarray, draws: int = 4000) -> tuple[float, float]:
     """95 % bootstrap interval, over test messages, of the mean over seeds."""
-    per_message = right.mean(0)
-    drawn = np.random.default_rng(0).integers(
-        len(per_message), size=(draws, len(per_message))
-    )
-    low, high = np.quantile(per_message[drawn].mean(1), [0.025, 0.975])
+    per_message, rng = right.mean(0), np.random.default_rng(0)
+    count = len(per_message)
+    at_once = max(1, 10**6 // count)  # all draws would fill the memory
+    means = []
+    for done in range(0, draws, at_once):
+        drawn = rng.integers(count, size=(min(at_once, draws - done), count))
+        means.append(per_message[drawn].mean(1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return float(low), float(high)
 
 
