@@ -3,7 +3,7 @@
     python benchmarks/splits.py --data sample --model smollm2 --methods features,lora-16
 
 Each split seed draws, balances and cuts anew. All contenders learn from the same
-training part, and every test message of every seed is one pair of a McNemar test. What
+training part, and the test messages of all seeds are the pairs of one exact test. What
 is done is kept in FILE, and a second call goes on from there.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from setting import Clock, table
 
 from spamft.experiments.finetune import finetune
-from spamft.experiments.table import interval, mcnemar
+from spamft.experiments.table import interval, paired_test
 from spamft.insight.baselines import words_and_pieces
 from spamft.methods.method import METHODS
 from spamft.plumbing.files import whole_file
@@ -102,7 +102,7 @@ def _summary(
                 f"{np.mean(shares):.2%} ± {spread:.2%}",
                 f"{min(shares):.2%} to {max(shares):.2%}",
                 f"{100 * difference.mean():+.1f} ({low:+.1f} to {high:+.1f})",
-                f"{mcnemar(right > 0, words > 0):.2g}",
+                f"{paired_test(right, words):.2g}",
                 f"{np.median([cell['seconds'] for cell in found]):.0f}",
             ]
         )
