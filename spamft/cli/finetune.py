@@ -64,6 +64,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     add("--output", required=True, type=Path, metavar="DIR", help="for the results")
     add("--overwrite", action="store_true", help="replace a run that DIR holds")
     add(
+        "--whole",
+        action="store_true",
+        help="keep all weights of a large model, not only what training changed beside "
+        "the name of its base",
+    )
+    add(
         "--resume",
         action="store_true",
         help="continue the same command where it was killed or interrupted",
@@ -105,5 +111,5 @@ def run(args: argparse.Namespace) -> None:
             checkpoints=checkpoints,
             log=say,
         )
-        finished.save(args.output, overwrite=args.overwrite, log=say)
+        finished.save(args.output, whole=args.whole, overwrite=args.overwrite, log=say)
         checkpoints.remove()

@@ -129,6 +129,12 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder that finetune wrote, or `model` in it",
     )
+    parser.add_argument(
+        "--base",
+        metavar="PATH",
+        help="where the model that was finetuned lies now, if it was moved: a folder "
+        "or a .gguf file",
+    )
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
 
 

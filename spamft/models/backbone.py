@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from spamft.models.layout import Layout
 
-__all__ = ["Architecture", "Backbone", "HuggingFace"]
+__all__ = ["LARGE", "Architecture", "Backbone", "HuggingFace"]
+
+LARGE = 50e6  # parameters; GPT-2 is large here, the bundled GPT is not
 
 
 class Backbone(Protocol):

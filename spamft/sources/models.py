@@ -34,6 +34,7 @@ class Pretrained(NamedTuple):
     tokenizer: tiktoken.Encoding
     name: str  # what was opened: never "auto"
     source: str  # a line on its origin
+    path: Path | None = None  # absolute, of a folder or a file: what has no name
 
     @property
     def parameters(self) -> int:
@@ -63,7 +64,8 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
         gpt, tokenizer, source = open_smollm2(name)
         return Pretrained(gpt, tokenizer, name, source)
     if name.endswith(".gguf") and Path(name).is_file():
-        return Pretrained(*open_gguf(Path(name)), Path(name).stem, name)
+        path = Path(name).absolute()  # the working folder may become another one
+        return Pretrained(*open_gguf(Path(name)), Path(name).stem, name, path)
     is_folder = Path(name).is_dir() and name not in PUBLISHED
     if not is_folder and name != "tiny" and name not in PUBLISHED:
         names = ", ".join(["auto", *PUBLISHED, *SMOLLM2, "tiny", "scratch"])
@@ -76,7 +78,8 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
             f"{tokenizer.name} has {tokenizer.n_vocab:,}"
         )
     source = "the bundled tiny GPT" if name == "tiny" else name
-    return Pretrained(gpt, tokenizer, name, source)
+    path = Path(name).absolute() if is_folder else None
+    return Pretrained(gpt, tokenizer, name, source, path)
 
 
 def _open_best() -> Pretrained:
