@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         required=True,
-        help="uci, sample, auto, the zip of the collection, or a file of your own",
+        help="uci, sample, intents, auto, the collection's zip, or a file of your own",
     )
     add(
         "--labels",

@@ -150,8 +150,9 @@ class DataOptions:
 
     data: str = option(
         "auto",
-        "uci, the SMS Spam Collection, downloaded; sample, the bundled messages; auto "
-        "(default), uci or, with no network, sample; the zip of the collection; or a "
+        "uci, the SMS Spam Collection, downloaded; sample, the bundled messages; "
+        "intents, the bundled task of four classes; auto (default), uci or, with no "
+        "network, sample; the zip of the collection; or a "
         "file of your own: CSV, TSV, JSON lines, Parquet, Excel",
     )
     validation: Path | None = option(

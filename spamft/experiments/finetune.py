@@ -180,6 +180,8 @@ def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Reco
         lessons.train,
         config.batch_size,
         shuffle=True,
+        # where whole models run at every step, padding is most of the time
+        similar=not lecture and not getattr(lessons.learner, "plan", None),
         drop_last=lecture,
         seed=setup.seed,
     )

@@ -70,7 +70,7 @@ METHODS: dict[str, Method] = {
     "features": Method(
         "frozen features + logistic regression",
         # the upper blocks turn to the next word: the vectors below tell more of a text
-        ClassHead("head", pooling="mean", depth=0.7),
+        ClassHead("head", pooling="mean", depth=0.6),
         Recipe(1e-3, 1e-3),
         learn=regress,
     ),

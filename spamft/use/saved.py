@@ -260,6 +260,7 @@ def _card(model: nn.Module) -> dict:
         "label_names": model.label_names,
         "pooling": model.pooling,
         "max_length": model.max_length,
+        "bias": model.head.bias is not None,
     }
 
 
@@ -277,7 +278,11 @@ def _build(card: dict) -> nn.Module:
                 shots=card["shots"],
             )
         return GPTClassifier(
-            gpt, card["label_names"], card["pooling"], max_length=card["max_length"]
+            gpt,
+            card["label_names"],
+            card["pooling"],
+            max_length=card["max_length"],
+            bias=card.get("bias", True),  # an older card does not say that it has one
         )
 
 

@@ -80,6 +80,7 @@ def all_weights(card: dict, path: Path, base: Path | str | None) -> dict[str, Te
             raise SpamftError(f"{path.parent} holds all weights: leave the base out")
         return part
     frozen = _named(Base.from_dict(card["base"]).weights(base))
+    frozen = _lower_blocks(frozen, card["gpt"]["n_layers"])
     return _lay_over(frozen, part, card["lora"], path)
 
 
@@ -103,6 +104,13 @@ def _trained_part(
             del part[weight]
             part |= {f"{name}.A": layer.A.detach(), f"{name}.B": layer.B.detach()}
     return part, lora
+
+
+def _lower_blocks(base: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    """Without the blocks above, for a classifier that stands on the lower ones."""
+    above = {n for n in base if n.startswith("gpt.blocks.")}
+    above -= {n for n in above if int(n.split(".")[2]) < count}
+    return {name: tensor for name, tensor in base.items() if name not in above}
 
 
 def _lay_over(
