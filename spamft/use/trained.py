@@ -100,7 +100,7 @@ def _trained_part(
         weight = f"{name}.weight"
         if weight not in part or weight not in base or _settings(layer) != lora:
             continue
-        if are_equal(layer.base.weight, _frozen(base[weight], lora)):
+        if _stands_on(layer.base, base[weight]):
             del part[weight]
             part |= {f"{name}.A": layer.A.detach(), f"{name}.B": layer.B.detach()}
     return part, lora
@@ -139,6 +139,14 @@ def _check(pair: dict[str, Tensor], name: str, weight: Tensor, path: Path) -> No
     like = {a: weight.new_empty(rank, n_in, device="meta")}
     like[b] = weight.new_empty(n_out, rank, device="meta")
     check_tensors(pair, like, path)
+
+
+def _stands_on(frozen: nn.Module, weight: Tensor) -> bool:
+    """Whether a layer beneath LoRA has this weight, or the 4 bits that it gives."""
+    if not isinstance(frozen, NF4Linear):
+        return are_equal(frozen.weight, weight)
+    stored = quantize(weight)  # compared as stored: no device rounds these
+    return all(are_equal(getattr(frozen, name), t) for name, t in stored.items())
 
 
 def _frozen(weight: Tensor, lora: dict) -> Tensor:
