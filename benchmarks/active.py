@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy import stats
+from few import paired
 from setting import finish, parser, table
 
 from spamft.experiments.learners import FrozenFeatures
@@ -122,22 +122,13 @@ def _show(n: dict) -> str:
         [
             str(size),
             *(f"{statistics.mean(by[size]):.1%}" for by in by_rule.values()),
-            *(_paired(by_rule[name][size], by_rule[first][size]) for name in others),
+            *(paired(by_rule[name][size], by_rule[first][size]) for name in others),
         ]
         for size in SIZES
     ]
     header = ["labels", *by_rule, *(f"{name} - {first}" for name in others)]
     note = "mean of 10 seeds; mean paired difference with its 95 % interval, in points"
     return f"{table(header, rows)}\n\n{note}"
-
-
-def _paired(one: list[float], other: list[float]) -> str:
-    """Mean difference over the seeds, with Student's interval, in points."""
-    differences = [100 * (a - b) for a, b in zip(one, other, strict=True)]
-    mean, count = statistics.mean(differences), len(differences)
-    error = statistics.stdev(differences) / count**0.5
-    half = stats.t.ppf(0.975, count - 1) * error
-    return f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f})"
 
 
 if __name__ == "__main__":

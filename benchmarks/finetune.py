@@ -12,12 +12,22 @@ validation batches only, for it counts training loss and accuracy as it goes.
 """
 
 import argparse
-from collections.abc import Callable
 
-import torch
+from job import (
+    EPOCHS,
+    EVAL_BATCHES,
+    EVAL_EVERY,
+    all_epochs,
+    first_losses,
+    largest,
+    loop_job,
+    spamft_job,
+    timed,
+    train_only,
+    transformers_job,
+)
 from setting import (
     GPT2,
-    Clock,
     finish,
     lecture_datasets,
     matrix_rate,
@@ -25,37 +35,32 @@ from setting import (
     parser,
     table,
 )
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
-from spamft.batches import Batch, make_bucketed_loader, make_loader
+from spamft.batches import Batch, make_loader
 from spamft.data import Splits
-from spamft.evaluate import evaluate
-from spamft.train import TrainConfig, fit, train
-from spamft.trunk import cache_trunk
-
-EPOCHS, EVAL_EVERY, EVAL_BATCHES = 5, 50, 5
 
 
 def main() -> None:
-    args = _arguments()
+    args = timed(parser(__doc__.split("\n")[0]), "(a) and (b)")
     padded, ragged = (
         lecture_datasets(args.data, fixed_width=fixed) for fixed in (True, False)
     )
     rates = [matrix_rate()]
-    ours = _spamft(ragged, lecture=False)
+    ours = spamft_job(model(), ragged)
     rates.append(matrix_rate())
-    lecture_mode = _spamft(padded, lecture=True)
+    lecture_mode = spamft_job(model("last"), padded)
     rates.append(matrix_rate())
     plain = _lecture(padded, args)
     theirs = _transformers(ragged, args)
     rates.append(matrix_rate())
     steps = args.steps
     differences = {
-        "a_d": _largest(plain["losses"], _first_losses(padded, steps, cached=True)),
-        "c_uncached": _largest(
-            *(_first_losses(ragged, steps, cached=cached) for cached in (True, False))
+        "a_d": largest(plain["losses"], first_losses(model("last"), padded, steps)),
+        "c_uncached": largest(
+            first_losses(model(), ragged, steps),
+            first_losses(model(), ragged, steps, cached=False),
         ),
     }
     finish(
@@ -74,20 +79,10 @@ def main() -> None:
     )
 
 
-def _arguments() -> argparse.Namespace:
-    made = parser(__doc__.split("\n")[0])
-    made.add_argument("--full", action="store_true", help="run (a) and (b) to the end")
-    made.add_argument("--steps", type=int, default=24, help="to time, without --full")
-    args = made.parse_args()
-    if not 2 <= args.steps <= 120:  # within the first epoch
-        made.error("--steps must lie in 2..120")
-    return args
-
-
 def _lecture(encoded: Splits, args: argparse.Namespace) -> dict:
     """Every message padded, every block at every step, the last column read."""
     classifier = model("last")
-    training = _all_epochs(make_loader(encoded.train, 8, shuffle=True, drop_last=True))
+    training = all_epochs(make_loader(encoded.train, 8, shuffle=True, drop_last=True))
     batches = training[: len(training) // EPOCHS]
     validation, test = (list(make_loader(part, 8)) for part in encoded[1:])
     few = batches[:EVAL_BATCHES] + validation[:EVAL_BATCHES]
@@ -97,7 +92,7 @@ def _lecture(encoded: Splits, args: argparse.Namespace) -> dict:
     def loss_of(batch: Batch) -> Tensor:
         return F.cross_entropy(classifier(batch.ids), batch.labels)
 
-    return _time(args, classifier, loss_of, training, evaluations)
+    return loop_job(args, classifier, loss_of, training, evaluations)
 
 
 def _transformers(encoded: Splits, args: argparse.Namespace) -> dict:
@@ -107,128 +102,9 @@ def _transformers(encoded: Splits, args: argparse.Namespace) -> dict:
     dropouts = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
     config = GPT2Config(pad_token_id=GPT2.vocab_size - 1, num_labels=2, **dropouts)
     classifier = GPT2ForSequenceClassification(config)
-    classifier.requires_grad_(False)
     gpt = classifier.transformer
-    for part in (gpt.h[-1], gpt.ln_f, classifier.score):
-        part.requires_grad_(True)
-
-    def loss_of(batch: Batch) -> Tensor:
-        mask = torch.arange(batch.ids.shape[1]) < batch.lengths[:, None]
-        return classifier(
-            input_ids=batch.ids, attention_mask=mask.long(), labels=batch.labels
-        ).loss
-
-    batches, validation, test = (list(make_loader(part, 8)) for part in encoded)
-    # validation after every epoch, all three parts at the end
-    evaluations = [*validation * EPOCHS, *batches, *validation, *test]
-    training = _all_epochs(make_loader(encoded.train, 8, shuffle=True))
-    # their Trainer's optimizer is fused
-    return _time(args, classifier, loss_of, training, evaluations, fused=True)
-
-
-def _all_epochs(loader: DataLoader) -> list[Batch]:
-    return [batch for _ in range(EPOCHS) for batch in loader]
-
-
-def _time(
-    args: argparse.Namespace,
-    classifier: nn.Module,
-    loss_of: Callable[[Batch], Tensor],
-    training: list[Batch],
-    evaluations: list[Batch],
-    **options: bool,
-) -> dict:
-    """Seconds of all batches: measured, or of some and extrapolated by tokens."""
-    trainable = [p for p in classifier.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=5e-5, weight_decay=0.1, **options)
-    steps = training if args.full else training[: args.steps]
-    stride = 1 if args.full else len(evaluations) // args.steps
-    some = evaluations[::stride]
-    loss_of(training[-1]).backward()  # the first step sets things up
-    with Clock() as train_clock:
-        losses = _train(optimizer, loss_of, steps)
-    classifier.eval()
-    with Clock() as evaluate_clock, torch.no_grad():
-        for batch in some:
-            loss_of(batch).item()
-    seconds = train_clock.seconds * _tokens(training) / _tokens(steps)
-    seconds += evaluate_clock.seconds * _tokens(evaluations) / _tokens(some)
-    return {
-        "seconds": seconds,
-        "step": train_clock.seconds / len(steps),
-        "evaluation_batch": evaluate_clock.seconds / len(some),
-        "steps_timed": len(steps),
-        "evaluation_batches": len(evaluations),
-        "losses": losses,
-    }
-
-
-def _train(
-    optimizer: torch.optim.Optimizer,
-    loss_of: Callable[[Batch], Tensor],
-    batches: list[Batch],
-) -> list[float]:
-    losses = []
-    for batch in batches:
-        optimizer.zero_grad()
-        loss = loss_of(batch)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
-def _spamft(encoded: Splits, *, lecture: bool) -> dict:
-    """The trunk once, then 5 epochs of the rest, then all three parts; run in full."""
-    classifier = model("last" if lecture else "last_real")
-    config = TrainConfig(epochs=EPOCHS, eval_every=EVAL_EVERY if lecture else None)
-    clocks = {name: Clock() for name in ("whole", "trunk", "train", "evaluate")}
-    with clocks["whole"]:
-        with clocks["trunk"]:
-            learner, hidden = cache_trunk(classifier, encoded)
-        batches = make_loader(hidden.train, 8, shuffle=True, drop_last=lecture)
-        whole = [make_bucketed_loader(part) for part in hidden]
-        watched = whole[1]
-        if lecture:
-            watched = make_loader(hidden.validation, 8, batches=EVAL_BATCHES)
-        with clocks["train"]:
-            fit(learner, batches, watched, config)
-        with clocks["evaluate"]:
-            for loader in whole:
-                evaluate(learner, loader)
-    plan = learner.plan
-    return {
-        "seconds": clocks["whole"].seconds,
-        "stages": {name: clock.seconds for name, clock in clocks.items()},
-        "tokens": plan.tokens,
-        "padding": 1 - plan.tokens / plan.padded,
-        "trunk_gflops": plan.gflops_per_second,
-    }
-
-
-def _first_losses(encoded: Splits, steps: int, *, cached: bool) -> list[float]:
-    """The losses of the first steps, on the cache or through the whole model."""
-    lecture = encoded.train.width is not None
-    classifier = model("last" if lecture else "last_real")
-    learner, dataset = classifier, encoded.train
-    if cached:
-        learner, [dataset] = cache_trunk(classifier, [dataset])
-    batches = make_loader(dataset, 8, shuffle=True, drop_last=lecture)
-    one = make_loader(dataset, 1, batches=1)
-    losses = []
-    for record in train(learner, batches, one, TrainConfig(epochs=1, eval_every=1)):
-        losses.append(record.train_loss)
-        if record.step == steps:
-            break
-    return losses
-
-
-def _largest(first: list[float], second: list[float]) -> float:
-    return max(abs(a - b) for a, b in zip(first, second, strict=False))
-
-
-def _tokens(batches: list[Batch]) -> int:
-    return sum(batch.ids.numel() for batch in batches)
+    train_only(classifier, gpt.h[-1], gpt.ln_f, classifier.score)
+    return transformers_job(classifier, encoded, args)
 
 
 def _show(n: dict) -> str:

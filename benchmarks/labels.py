@@ -16,10 +16,10 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import pandas as pd
-from scipy import stats
+from few import DRAWS, SIZES, drawn, messages, paired, spread
 from setting import finish, parser, table
 
-from spamft.data import Splits, balance, encode_labels
+from spamft.data import Splits
 from spamft.experiments.finetune import finetune
 from spamft.insight.baselines import words_and_pieces
 from spamft.methods.heads import RandomWeights
@@ -28,7 +28,7 @@ from spamft.plots.style import Picture, colors, in_percent, paper
 from spamft.sources import open_splits
 from spamft.sources.splits import PreparedData
 
-SIZES, DRAWS, SEEDS = (16, 32, 64, 128), 10, (1, 2, 3, 4, 5)
+SEEDS = (1, 2, 3, 4, 5)
 FEW_STEPS = 100  # optimizer steps, whatever the number of labels
 TFIDF = "TF-IDF + SVM"
 LAST_BLOCK = METHODS["last_block"]
@@ -72,7 +72,7 @@ def _split(args: argparse.Namespace) -> dict[str, list[float]]:
 def _few(args: argparse.Namespace) -> dict[str, dict[int, list[float]]]:
     """Accuracy on the rest, by method and number of labels, one per draw."""
     data = open_splits(args.data, lecture=True)
-    df = encode_labels(balance(data.df), data.names)
+    df = messages(data)
     methods = _methods(args)
     methods.pop("tiny, pretrained, all", None)
     rows = {name: {n: [] for n in SIZES} for name in (*methods, TFIDF)}
@@ -89,11 +89,9 @@ def _few(args: argparse.Namespace) -> dict[str, dict[int, list[float]]]:
 
 
 def _cut(df: pd.DataFrame, n: int, draw: int) -> Splits:
-    """n labelled messages, half of them spam; one of them to evaluate on; the rest."""
-    train = df.groupby("Label").sample(n // 2, random_state=draw)
-    rest = df.drop(train.index)
-    train = train.sample(frac=1, random_state=draw)
-    return Splits(train, train[:1], rest)
+    """n labelled messages; one of them to evaluate on; the rest to test on."""
+    train = df.loc[drawn(df, n, draw)]
+    return Splits(train, train[:1], df.drop(train.index))
 
 
 def _methods(args: argparse.Namespace) -> dict[str, Method]:
@@ -129,26 +127,13 @@ def _show_few(n: dict) -> str:
     first, *others = by_method
     rows = [
         [str(size)]
-        + [_spread(by_size[size]) for by_size in by_method.values()]
-        + [_paired(by_method[first][size], by_method[name][size]) for name in others]
+        + [spread(by_size[size]) for by_size in by_method.values()]
+        + [paired(by_method[first][size], by_method[name][size]) for name in others]
         for size in SIZES
     ]
     header = ["labels", *by_method, *(f"first - {name}" for name in others)]
     note = "mean ± sd; mean difference with its 95 % interval, in points"
     return f"{table(header, rows)}\n\n{note}"
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.1%} ± {statistics.stdev(values):.1%}"
-
-
-def _paired(first: list[float], second: list[float]) -> str:
-    """Mean difference over the draws, with Student's interval, in points."""
-    differences = [100 * (a - b) for a, b in zip(first, second, strict=True)]
-    mean = statistics.mean(differences)
-    error = statistics.stdev(differences) / DRAWS**0.5
-    half = stats.t.ppf(0.975, DRAWS - 1) * error
-    return f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f})"
 
 
 def plot_learning_curves(
