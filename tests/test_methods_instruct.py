@@ -17,7 +17,7 @@ from spamft.methods.instruct import (
     read_answers,
     respond,
 )
-from spamft.models.prompted import encode_prompt
+from spamft.models.prompts import encode_prompt
 from spamft.sources import open_messages
 from spamft.train import TrainConfig, fit
 

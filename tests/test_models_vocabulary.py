@@ -15,7 +15,7 @@ ODD = [
 ]
 
 
-def train(path, digits: bool):
+def train(path, digits: bool, letters: int = 250):
     """A small vocabulary, as Hugging Face's library trains and saves it."""
     parts = [tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)]
     if digits:
@@ -26,8 +26,10 @@ def train(path, digits: bool):
     )
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=900,
-        special_tokens=["<|endoftext|>", "<|im_start|>"],
-        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())[:250],
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())[
+            :letters
+        ],
         show_progress=False,
     )
     made.train_from_iterator(open_splits("sample").df["Text"], trainer)

@@ -14,6 +14,7 @@ import tiktoken
 import torch
 from torch import Tensor
 
+from spamft.models.chat import recognise
 from spamft.models.llama import Llama, LlamaConfig
 from spamft.models.llama_files import fill_llama
 from spamft.models.vocabulary import PATTERNS, Vocabulary, bytes_of
@@ -166,4 +167,6 @@ def _tokenizer(reader, path: Path) -> tiktoken.Encoding:
             ranks[bytes_of(token)] = number
         else:
             special[token] = number
-    return Vocabulary(ranks, special, kind).encoding(str(path))
+    template = reader.get_field("tokenizer.chat_template")
+    chat = recognise(template.contents()) if template else None
+    return Vocabulary(ranks, special, kind, chat).encoding(str(path))

@@ -1,5 +1,6 @@
 """A name or a folder -> a pretrained GPT and the tokenizer that it reads with."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,9 +9,12 @@ import tiktoken
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.architectures import load_backbone
 from spamft.models.backbone import Backbone
+from spamft.models.chat import chat_template
 from spamft.models.gguf import open_gguf
+from spamft.models.prompts import describe_chat
 from spamft.models.smollm2 import SMOLLM2, open_smollm2
 from spamft.models.vocabulary import Vocabulary
+from spamft.plumbing.display import naming
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError
 from spamft.pretrained import PUBLISHED, gpt2_is_at_hand, load_gpt2
@@ -47,9 +51,14 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     "smollm2" and "smollm2-360m" are pretrained Llamas from the hub, the first else from
     the package index. A folder holds a model in Hugging Face's layout, with a
     `vocabulary.tiktoken` or `tokenizer.json` if its tokens are not GPT-2's. A `.gguf`
-    file holds a Llama and its tokenizer. Raises DownloadError or SpamftError.
+    file holds a Llama and its tokenizer. The `source` says if there is a chat template,
+    and whether it is known. Raises DownloadError or SpamftError.
     """
-    name = str(name)
+    opened = _open(str(name), seed)
+    return opened._replace(source=opened.source + describe_chat(opened.tokenizer))
+
+
+def _open(name: str, seed: int) -> Pretrained:
     if name == "auto":
         if gpt2_is_at_hand(PATIENCE):
             try:
@@ -88,5 +97,8 @@ def _tokenizer_of(name: str, is_folder: bool) -> tiktoken.Encoding:
         return load_tokenizer(name)
     path = Path(name) / "tokenizer.json"
     if is_folder and path.exists():
-        return Vocabulary.from_tokenizer_json(path).encoding(str(path))
+        vocabulary = Vocabulary.from_tokenizer_json(path)
+        with naming(path):
+            chat = chat_template(path.parent)
+            return replace(vocabulary, chat=chat).encoding(str(path))
     return load_tokenizer("gpt2")
