@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from spamft.classifier import GPTClassifier, folded_norm_bias
+from spamft.gpt import check_causal
 from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
 from spamft.plumbing.display import brief, naming
 from spamft.plumbing.errors import SpamftError
@@ -51,6 +52,7 @@ def save_adapter(
     layers = lora_layers(model)
     if not layers:
         raise SpamftError("the model has no LoRA layer: add_lora first")
+    check_causal(model.gpt.config, "Hugging Face's PEFT")
     if model.pooling != "last_real":
         raise SpamftError(
             f"Hugging Face's GPT-2 reads the last real token, not {model.pooling!r}"

@@ -1,6 +1,7 @@
 """Language models of other makers and architectures, with the same interface.
 
 backbone.py       the five names, and what an architecture brings
+attention.py      which tokens see which: causal or full attention
 architectures.py  which architectures there are
 layout.py         Hugging Face's tensors <-> ours, by one table read both ways
 llama.py          Llama and SmolLM2: what differs from GPT-2

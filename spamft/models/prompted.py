@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from spamft.gpt import check_causal
 from spamft.models.backbone import Backbone
 from spamft.models.prompts import encode_prompt, instruction_for
 
@@ -27,6 +28,7 @@ class NextToken(nn.Module):
 
     def __init__(self, gpt: Backbone):
         super().__init__()
+        check_causal(gpt.config, "learning the next token")
         self.gpt = gpt
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -56,6 +58,7 @@ class PromptClassifier(nn.Module):
         shots: Sequence[tuple[str, str]] = (),
     ):
         super().__init__()
+        check_causal(gpt.config, "classifying by a prompt")
         self.gpt = gpt
         self.label_names = tuple(label_names)
         self.answers = [list(tokens) for tokens in answers]

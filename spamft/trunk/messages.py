@@ -136,8 +136,8 @@ class DistinctMessages:
         ids = torch.tensor([i for sequence, _ in self.sequences for i in sequence])
         lengths = torch.tensor([length for _, length in self.sequences])
         settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
-        weights = self.model.state_dict()
-        return digest([ids, lengths, settings, self.device.type, weights])
+        weights, config = self.model.state_dict(), str(self.model.gpt.config)
+        return digest([ids, lengths, settings, self.device.type, weights, config])
 
     def hidden_datasets(self, store: Tensor) -> list[HiddenDataset]:
         """Each dataset again, with its messages' hidden states from `store`."""
