@@ -25,7 +25,7 @@ from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
-from spamft.models.attention import attention_named, with_attention
+from spamft.models.attention import attention_named, attention_of, with_attention
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -204,7 +204,7 @@ def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]
         "method": digest(describe(setup.method)),
         "settings": digest(describe(setup.config)),
         "way of reading": digest([task.pooling, task.max_length, setup.lecture]),
-        "network": digest(describe(setup.pretrained.gpt.config)),
+        "attention": attention_of(setup.pretrained.gpt),
         "seed": str(setup.seed),
         "device": setup.device.type,
         "model": digest(classifier.state_dict()),

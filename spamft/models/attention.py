@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from spamft.models.backbone import Backbone
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["ATTENTIONS", "attention_named", "mask_of", "run_blocks", "with_attention"]
+__all__ = [
+    "ATTENTIONS",
+    "attention_named",
+    "attention_of",
+    "mask_of",
+    "run_blocks",
+    "with_attention",
+]
 
 ATTENTIONS = ("causal", "full")
 
@@ -30,18 +37,22 @@ def attention_named(name: str) -> str:
     return name
 
 
+def attention_of(gpt: Backbone) -> str:
+    """Which of ATTENTIONS it has."""
+    return "causal" if getattr(gpt.config, "causal", True) else "full"
+
+
 def with_attention(gpt: Backbone, attention: str) -> Backbone:
     """`gpt` if its attention is such; else a model like it that shares its weights.
 
     Raises SpamftError for an architecture that is always causal.
     """
-    causal = attention_named(attention) == "causal"
-    if getattr(gpt.config, "causal", True) == causal:
+    if attention_named(attention) == attention_of(gpt):
         return gpt
     if not hasattr(gpt.config, "causal"):
         raise SpamftError(f"{type(gpt).__name__} is always causal: no full attention")
     with torch.device("meta"):
-        other = type(gpt)(replace(gpt.config, causal=causal))
+        other = type(gpt)(replace(gpt.config, causal=attention == "causal"))
     other.load_state_dict(gpt.state_dict(), assign=True)
     return other.train(gpt.training)
 
@@ -49,7 +60,7 @@ def with_attention(gpt: Backbone, attention: str) -> Backbone:
 def mask_of(gpt: Backbone, lengths: Tensor, width: int) -> Tensor | None:
     """(B, 1, 1, T), True for the first `lengths` (B,) of `width` tokens, which all may
     see; None for a causal `gpt`, where each sees those before it."""
-    if getattr(gpt.config, "causal", True):
+    if attention_of(gpt) == "causal":
         return None
     seen = torch.arange(width, device=lengths.device) < lengths[:, None]  # (B, T)
     return seen[:, None, None]
