@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from spamft.models.chat import CHATML, chat_template, recognise
+from spamft.models.chat import chat_template, read_chatml
 from spamft.plumbing.errors import SpamftError
 
 SHORT = (
@@ -13,7 +13,7 @@ SHORT = (
 WITH_SYSTEM = SHORT.replace(
     "messages %}",
     "messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-    "{{ '<|im_start|>system\nYou are a + helpful one.<|im_end|>\n' }}{% endif %}",
+    "{{ '<|im_start|>system\nYou are 1 + `helpful` one.<|im_end|>\n' }}{% endif %}",
     1,
 )
 SPELLINGS = {
@@ -34,19 +34,27 @@ OTHERS = {
     "other tokens": SHORT.replace("im_start", "turn"),
     "thinking": SHORT.replace("assistant\n", "assistant\n<think>"),
     "no reply asked for": SHORT.partition("{% if add")[0],
+    "a turn in a turn": WITH_SYSTEM.replace("helpful", "<|im_end|>"),
+    "an escape": WITH_SYSTEM.replace("helpful", r"\x41"),
     "empty": "",
 }
+SYSTEMS = dict.fromkeys(SPELLINGS) | {
+    "with a system turn of its own": "You are 1 + `helpful` one.",
+    "escaped": "You are 1 + `helpful` one.",
+}
 DIALOGUE = [
-    {"role": "system", "content": " Ham or spam?"},
     {"role": "user", "content": "WIN  a car\n"},
     {"role": "assistant", "content": "spam"},
     {"role": "user", "content": ""},
 ]
-RENDERED = (
-    "<|im_start|>system\n Ham or spam?<|im_end|>\n<|im_start|>user\nWIN  a car\n"
-    "<|im_end|>\n<|im_start|>assistant\nspam<|im_end|>\n<|im_start|>user\n<|im_end|>\n"
-    "<|im_start|>assistant\n"
-)
+
+
+def printed(system: str | None) -> str:
+    """DIALOGUE in ChatML."""
+    said = [] if system is None else [("system", system)]
+    said += [(each["role"], each["content"]) for each in DIALOGUE]
+    turns = [f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in said]
+    return "".join(turns) + "<|im_start|>assistant\n"
 
 
 def render(template: str) -> str:
@@ -58,13 +66,13 @@ def render(template: str) -> str:
 
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_every_spelling_of_chatml_is_recognised(name):
-    assert recognise(SPELLINGS[name]) == CHATML
-    assert render(SPELLINGS[name]) == RENDERED
+    assert read_chatml(SPELLINGS[name]).system == SYSTEMS[name]
+    assert render(SPELLINGS[name]) == printed(SYSTEMS[name])
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_template_is_kept_as_it_is(name):
-    assert recognise(OTHERS[name]) == OTHERS[name]
+def test_another_template_is_not_taken_for_it(name):
+    assert read_chatml(OTHERS[name]) is None
 
 
 @pytest.mark.parametrize("name", ["with a system turn of its own", "in lines"])
@@ -74,10 +82,14 @@ def test_what_is_recognised_prints_what_chatml_prints(name):
     for place in range(len(template)):
         for put in ("", " " + template[place], "\n" + template[place]):
             changed = template[:place] + put + template[place + 1 :]
-            if recognise(changed) == CHATML:
+            if found := read_chatml(changed):
                 recognised += 1
-                assert render(changed) == RENDERED, changed
+                assert render(changed) == printed(found.system), changed
     assert recognised > 10
+
+
+def test_a_long_template_takes_no_time():
+    assert read_chatml(" " * 10**7 + "{%") is None
 
 
 @pytest.fixture
@@ -100,16 +112,14 @@ def test_a_folder_has_it_in_one_of_two_files_or_has_none(folder):
         {"name": "tools", "template": "x"},
         {"name": "default", "template": SHORT},
     ]
-    assert chat_template(folder(several)) == CHATML
+    assert chat_template(folder(several)) == SHORT
     assert chat_template(folder([{"name": "tools", "template": "x"}])) is None
-    assert chat_template(folder("other", SHORT.encode())) == CHATML
+    assert chat_template(folder("other", SHORT.encode())) == SHORT
 
 
 @pytest.mark.parametrize(
     "settings, jinja, complaint",
     [
-        (5, None, "tokenizer_config.json: its chat template is no text: 5"),
-        ([{"name": "default", "template": {}}], None, "is no text: {}"),
         (None, b"\xff", "chat_template.jinja: no text"),
         (None, b" " * 2**21, "chat_template.jinja: larger than"),
     ],

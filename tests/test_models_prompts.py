@@ -4,7 +4,6 @@ import pytest
 from test_models_chat import SPELLINGS
 from test_models_vocabulary import ODD, train
 
-from spamft.models.chat import CHATML
 from spamft.models.prompts import (
     describe_chat,
     encode_answer,
@@ -53,17 +52,16 @@ def both(request, tmp_path_factory):
     file = path / "tokenizer.json"
     theirs = transformers.PreTrainedTokenizerFast(tokenizer_file=str(file))
     theirs.chat_template = SPELLINGS["with a system turn of its own"]
-    vocabulary = replace(Vocabulary.from_tokenizer_json(file), chat=CHATML)
-    return theirs, vocabulary.encoding("it")
+    vocabulary = Vocabulary.from_tokenizer_json(file)
+    return theirs, replace(vocabulary, chat=theirs.chat_template).encoding("it")
 
 
-def dialogue(instruction, text, shots):
+def dialogue(question, text, shots):
     """The same as messages with roles."""
-    yield {"role": "system", "content": instruction}
     for example, answer in shots:
-        yield {"role": "user", "content": example}
+        yield {"role": "user", "content": f"{question}\n\nMessage: {example}"}
         yield {"role": "assistant", "content": answer}
-    yield {"role": "user", "content": text}
+    yield {"role": "user", "content": f"{question}\n\nMessage: {text}"}
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
@@ -104,12 +102,15 @@ def test_control_tokens_in_a_text_a_question_or_an_answer_are_text(both):
 def test_a_long_message_is_cut_and_the_turns_stay(both):
     ours = both[1]
     whole = encode_prompt(ours, "word " * 99, "Spam?")
-    cut = encode_prompt(ours, "word " * 99, "Spam?", room=60)
-    short = encode_prompt(ours, "word", "Spam?")
-    assert len(cut) == 60 and cut[:40] == whole[:40] and cut[-3:] == whole[-3:]
-    assert encode_prompt(ours, "word", "Spam?", room=len(short)) == short
+    shortest = encode_prompt(ours, "x", "Spam?")
+    room = len(shortest) + 9
+    cut = encode_prompt(ours, "word " * 99, "Spam?", room=room)
+    end = shortest[shortest.index(end_of_answer(ours), 30) :]
+    assert len(cut) == room and cut[-len(end) :] == end
+    assert cut[: -len(end)] == whole[: room - len(end)]
+    assert encode_prompt(ours, "x", "Spam?", room=len(shortest)) == shortest
     with pytest.raises(SpamftError, match="no room for the message"):
-        encode_prompt(ours, "word", "Spam?", room=len(encode_prompt(ours, "", "Spam?")))
+        encode_prompt(ours, "x", "Spam?", room=len(shortest) - 1)
 
 
 def test_without_a_known_template_prompts_are_plain_and_it_is_said(both, tokenizer):

@@ -10,7 +10,7 @@ vocabulary.py     a vocabulary of byte pairs <-> files and a tiktoken.Encoding
 gguf.py           a GGUF file -> a Llama and its tokenizer
 smollm2.py        SmolLM2 by name: from the hub, or from the package index
 hub.py            the name of published weights -> files
-chat.py           the chat template in a model's files -> its name, if it is known
+chat.py           the chat template in a model's files: is it ChatML?
 prompts.py        a question, examples and a message -> tokens, as the model expects
 prompted.py       a GPT that classifies by answering a prompt
 """

@@ -1,47 +1,55 @@
-"""The chat template in a model's files -> its name, if it is one that spamft knows.
+"""The chat template in a model's files: is it ChatML, the one form that spamft knows?
+
+    <|im_start|>user          a turn begins with a control token and who speaks
+    Ham or spam?<|im_end|>    and ends with another one
 
 A model that was tuned on dialogues expects their form. Its maker writes it down as a
-program in Jinja, which is not run here: it is compared with the usual spellings of the
-one form that spamft knows, ChatML.
+program in Jinja. That is not run here, but compared with the usual spellings of ChatML.
 """
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
-from spamft.plumbing.display import brief, naming
+from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
 
-__all__ = ["CHATML", "TURN_BEGIN", "TURN_END", "chat_template", "recognise"]
+__all__ = ["TURN_BEGIN", "TURN_END", "ChatML", "chat_template", "read_chatml"]
 
-CHATML = "ChatML"
-TURN_BEGIN, TURN_END = "<|im_start|>", "<|im_end|>"  # its two control tokens
+TURN_BEGIN, TURN_END = "<|im_start|>", "<|im_end|>"  # the control tokens
+LONGEST = 2000  # letters: a longer template does more than ChatML
 MOST = 2**20  # bytes: what is larger is no template
 
-# Some name a value that may be missing; some have words for a dialogue without a system
-# turn, which ours always has
+# Some name a value that may be missing; some begin with a system turn of the maker's
 _SPELLINGS = re.compile(
     r"(\{%if not add_generation_prompt is defined%\}"
     r"\{%set add_generation_prompt = false%\}\{%endif%\})?"
     r"\{%for message in messages%\}"
     r"(\{%if loop\.first and messages\[0\]\['role'\] != 'system'%\}"
-    r"\{\{'<\|im_start\|>system\\n[^']*<\|im_end\|>\\n'\}\}\{%endif%\})?"
+    r"\{\{'<\|im_start\|>system\\n(?P<system>(?:[^'\\{}|]|\\n)*)<\|im_end\|>\\n'\}\}"
+    r"\{%endif%\})?"
     r"\{\{'<\|im_start\|>'\+message\['role'\]\+'\\n'\+message\['content'\]"
     r"\+'<\|im_end\|>('\+')?\\n'\}\}\{%endfor%\}"
     r"\{%if add_generation_prompt%\}\{\{'<\|im_start\|>assistant\\n'\}\}\{%endif%\}"
 )
 
 
-def recognise(template: object) -> str | None:
-    """CHATML, or the template itself if it is another one; None if there is none.
+class ChatML(NamedTuple):
+    """The form of a dialogue."""
 
-    Raises SpamftError for what is no text.
-    """
-    if not isinstance(template, str | None):
-        raise SpamftError(f"its chat template is no text: {brief(repr(template), 60)}")
-    if template and _SPELLINGS.fullmatch(_one_spelling(template)):
-        return CHATML
-    return template
+    system: str | None  # what the maker lets the system say first, if anything
+
+
+def read_chatml(template: str) -> ChatML | None:
+    """What the template prints, if that is ChatML."""
+    if len(template) > LONGEST:
+        return None
+    found = _SPELLINGS.fullmatch(_one_spelling(template))
+    if found is None:
+        return None
+    system = found["system"]
+    return ChatML(system if system is None else system.replace(r"\n", "\n"))
 
 
 def _one_spelling(template: str) -> str:
@@ -50,20 +58,20 @@ def _one_spelling(template: str) -> str:
     text = re.sub(r"-([%}])\}\s*", r"\1}", text)
     text = re.sub(r"(?m)(?<=%\})\n|^[ \t]+(?=\{%)", "", text)
     text = re.sub(r"(\{[{%])\s+|\s+([%}]\})", r"\1\2", text)
-    return re.sub(r"\s*\+\s*", "+", text).replace("\n", r"\n")
+    text = re.sub(r"(?<=['\]])\s*\+\s*(?=['m])", "+", text)
+    return text.replace("\n", r"\n")
 
 
 def chat_template(folder: Path) -> str | None:
-    """What `recognise` gives for the template of a folder in Hugging Face's layout."""
+    """The template of a folder in Hugging Face's layout, if it has one."""
     path = folder / "chat_template.jinja"
     if path.is_file():
-        return recognise(_text(path))
+        return _text(path)
     path = folder / "tokenizer_config.json"
     if not path.is_file():
         return None
-    with naming(path):
-        found = read_json(path).get("chat_template")
-        return recognise(_default(found) if isinstance(found, list) else found)
+    found = read_json(path).get("chat_template")
+    return _default(found) if isinstance(found, list) else found
 
 
 def _text(path: Path) -> str:

@@ -14,7 +14,6 @@ import tiktoken
 import torch
 from torch import Tensor
 
-from spamft.models.chat import recognise
 from spamft.models.llama import Llama, LlamaConfig
 from spamft.models.llama_files import fill_llama
 from spamft.models.vocabulary import PATTERNS, Vocabulary, bytes_of
@@ -168,5 +167,5 @@ def _tokenizer(reader, path: Path) -> tiktoken.Encoding:
         else:
             special[token] = number
     template = reader.get_field("tokenizer.chat_template")
-    chat = recognise(template.contents()) if template else None
+    chat = template.contents() if template else None
     return Vocabulary(ranks, special, kind, chat).encoding(str(path))

@@ -2,10 +2,10 @@
 
     most models, in plain text            one tuned on dialogues, in ChatML
 
-    Is this message ham or spam?          <|im_start|>system
-                                          Is this message ham or spam?<|im_end|>
-    Message: WIN a car, text CAR now      <|im_start|>user
-    Answer: spam<|endoftext|>             WIN a car, text CAR now<|im_end|>
+    Is this message ham or spam?          <|im_start|>user
+                                          Is this message ham or spam?
+    Message: WIN a car, text CAR now
+    Answer: spam<|endoftext|>             Message: WIN a car, text CAR now<|im_end|>
                                           <|im_start|>assistant
                                           spam<|im_end|>
 
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import tiktoken
 
-from spamft.models.chat import CHATML, TURN_BEGIN, TURN_END
+from spamft.models.chat import TURN_BEGIN, TURN_END, read_chatml
 from spamft.models.vocabulary import BoundedEncoding
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
@@ -41,47 +41,55 @@ class Control(str):
 
 
 class PromptStyle(NamedTuple):
-    """The pieces of a prompt, with {} for what varies."""
+    """The pieces of a prompt, with {question}, {text} and {answer} for what varies."""
 
-    instruction: tuple[str, ...]
-    message: tuple[str, ...]  # the last piece has the {}
-    answer: tuple[str, ...]  # the last piece is the answer alone
+    opening: tuple[str, ...]
+    message: tuple[str, ...]  # its last piece has the {text}
+    answer: tuple[str, ...]  # its last piece is the {answer} alone
     end: Control  # after an answer: what a model must say to stop
     after: tuple[str, ...]  # an answer, before the next message
 
 
 PLAIN = PromptStyle(
-    instruction=("{}\n\n",),
-    message=("Message:", " {}"),
-    answer=("\nAnswer:", " {}"),
+    opening=("{question}\n\n",),
+    message=("Message:", " {text}"),
+    answer=("\nAnswer:", " {answer}"),
     end=Control(END_OF_TEXT),
     after=("\n\n",),
 )
 BEGIN, END = Control(TURN_BEGIN), Control(TURN_END)
-DIALOGUE = PromptStyle(
-    instruction=(BEGIN, "system\n{}", END, "\n"),
-    message=(BEGIN, "user\n{}"),
-    answer=(END, "\n", BEGIN, "assistant\n", "{}"),
-    end=END,
-    after=(END, "\n"),
-)
 
 
 def style_of(tokenizer: tiktoken.Encoding) -> PromptStyle:
-    """DIALOGUE for a model whose chat template is ChatML, PLAIN for all others."""
-    return DIALOGUE if _chat(tokenizer) == CHATML else PLAIN
+    """That of dialogues for a model whose chat template is ChatML, else PLAIN."""
+    template = _template(tokenizer)
+    chatml = read_chatml(template) if template else None
+    return _dialogue(chatml.system) if chatml else PLAIN
+
+
+def _dialogue(system: str | None) -> PromptStyle:
+    first = () if system is None else (BEGIN, f"system\n{system}", END, "\n")
+    return PromptStyle(
+        opening=first,
+        message=(BEGIN, "user\n{question}\n\nMessage: {text}"),
+        answer=(END, "\n", BEGIN, "assistant\n", "{answer}"),
+        end=END,
+        after=(END, "\n"),
+    )
 
 
 def describe_chat(tokenizer: tiktoken.Encoding) -> str:
     """What to say of a model's chat template: nothing, if it has none."""
-    chat = _chat(tokenizer)
-    if chat in (None, CHATML):
-        return f", chat template {chat}" if chat else ""
-    quoted = brief(repr(chat), 40)
+    template = _template(tokenizer)
+    if not template:
+        return ""
+    if read_chatml(template):
+        return ", chat template ChatML"
+    quoted = brief(repr(template), 40)
     return f", chat template not known ({quoted}), so prompts are plain text"
 
 
-def _chat(tokenizer: tiktoken.Encoding) -> str | None:
+def _template(tokenizer: tiktoken.Encoding) -> str | None:
     known = isinstance(tokenizer, BoundedEncoding)
     return tokenizer.vocabulary.chat if known else None
 
@@ -109,28 +117,31 @@ def encode_prompt(
     end, so that the rest stays. Raises SpamftError if that alone does not fit.
     """
     style = style_of(tokenizer)
-    *opening, message = style.message
+    *lead, message = style.message
     *asking, _ = style.answer
-    pieces = _fill(style.instruction, instruction)
+    pieces = _fill(style.opening, question=instruction)
     for example, answer in shots:
-        pieces += _fill(style.message, example) + _fill(style.answer, answer)
-        pieces += style.after
-    before, after = (_encode(tokenizer, p) for p in ([*pieces, *opening], asking))
-    ids, least = (_encode(tokenizer, [message.format(t)]) for t in (text, "x"))
+        pieces += _fill(style.message, question=instruction, text=example)
+        pieces += [*_fill(style.answer, answer=answer), *style.after]
+    before, after = (_encode(tokenizer, part) for part in ([*pieces, *lead], asking))
+    ids, least = (
+        _encode(tokenizer, _fill([message], question=instruction, text=each))
+        for each in (text, "x")
+    )
     if room is not None:
-        left = room - len(before) - len(after)
-        if left < len(least):
+        taken = len(before) + len(least) + len(after)
+        if taken > room:
             raise SpamftError(
-                f"instruction and examples take {len(before) + len(after)} tokens of "
-                f"{room}: no room for the message"
+                f"instruction and examples take {taken - 1} tokens of {room}: no room "
+                "for the message"
             )
-        ids = ids[:left]
+        ids = ids[: room - len(before) - len(after)]
     return before + ids + after
 
 
 def encode_answer(tokenizer: tiktoken.Encoding, answer: str) -> list[int]:
     """The same tokens in training and in use, without the end."""
-    return _encode(tokenizer, [style_of(tokenizer).answer[-1].format(answer)])
+    return _encode(tokenizer, _fill(style_of(tokenizer).answer[-1:], answer=answer))
 
 
 def end_of_answer(tokenizer: tiktoken.Encoding) -> int:
@@ -138,8 +149,8 @@ def end_of_answer(tokenizer: tiktoken.Encoding) -> int:
     return tokenizer.encode_single_token(style_of(tokenizer).end)
 
 
-def _fill(pieces: Iterable[str], text: str) -> list[str]:
-    return [p if isinstance(p, Control) else p.format(text) for p in pieces]
+def _fill(pieces: Iterable[str], **values: str) -> list[str]:
+    return [p if isinstance(p, Control) else p.format(**values) for p in pieces]
 
 
 def _encode(tokenizer: tiktoken.Encoding, pieces: Iterable[str]) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import tiktoken
 
-from spamft.models.chat import CHATML, TURN_BEGIN, TURN_END
+from spamft.models.chat import TURN_BEGIN, TURN_END, read_chatml
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
@@ -70,15 +70,15 @@ class Vocabulary:
     ranks: dict[bytes, int]
     special: dict[str, int]
     pattern: str  # a key of PATTERNS
-    chat: str | None = None  # as chat.recognise gives it
+    chat: str | None = None  # the model's chat template, in Jinja
 
     def __post_init__(self):
         if self.pattern not in PATTERNS:
             raise SpamftError(f"unknown pattern {brief(repr(self.pattern))}")
         if not isinstance(self.chat, str | None):
-            raise SpamftError(f"no chat template: {brief(repr(self.chat))}")
-        turns = (TURN_BEGIN, TURN_END) if self.chat == CHATML else ()
-        for token in (END_OF_TEXT, *turns):
+            raise SpamftError(f"a chat template is text, not {brief(repr(self.chat))}")
+        is_chatml = self.chat is not None and read_chatml(self.chat)
+        for token in (END_OF_TEXT, *((TURN_BEGIN, TURN_END) if is_chatml else ())):
             if token not in self.special:
                 raise SpamftError(f"the vocabulary has no {token}")
         ids = sorted([*self.ranks.values(), *self.special.values()])

@@ -98,7 +98,7 @@ def _tokenizer_of(name: str, is_folder: bool) -> tiktoken.Encoding:
     path = Path(name) / "tokenizer.json"
     if is_folder and path.exists():
         vocabulary = Vocabulary.from_tokenizer_json(path)
-        with naming(path):
-            chat = chat_template(path.parent)
+        chat = chat_template(path.parent)
+        with naming(path.parent):
             return replace(vocabulary, chat=chat).encoding(str(path))
     return load_tokenizer("gpt2")
