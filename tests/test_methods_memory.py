@@ -16,9 +16,10 @@ def attach(method, gpt, classes):
 
 @pytest.mark.parametrize("method", HEADS)
 @pytest.mark.parametrize("shape", [(64, 3, 4, 4, 32), (48, 5, 3, 2, 17)])
-def test_the_plan_equals_the_measurement_to_the_byte(method, shape):
+@pytest.mark.parametrize("causal", [True, False])
+def test_the_plan_equals_the_measurement_to_the_byte(method, shape, causal):
     C, L, H, B, T = shape
-    config = GPTConfig(500, 64, C, L, H)
+    config = GPTConfig(500, 64, C, L, H, causal=causal)
     model = attach(method, GPT(config), 3)
     measured = measure_memory(model, torch.randint(500, (B, T)), torch.full((B,), T))
     sizes = {"num_classes": 3, "batch_size": B, "tokens": T}

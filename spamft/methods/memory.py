@@ -118,6 +118,8 @@ def _activations(model: GPTClassifier, batch_size: int, tokens: int) -> int:
     r = max(ranks, default=0)
     # and the norms' mean and deviation, attention's sums, LoRA's thin products
     block = 16 * N * C + (4 + H) * N + 4 * N * r
+    if not config.causal:  # which tokens are seen
+        block += N
     last = 4 * N * C + 3 * N + B * (15 * C + H + 8)
     if r:
         last += N * (C + r) + B * (2 * C + 4 * r)
