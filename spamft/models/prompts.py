@@ -2,12 +2,12 @@
 
     most models, in plain text            one tuned on dialogues, in ChatML
 
-    Is this message ham or spam?          <|im_start|>user
-                                          Is this message ham or spam?
-    Message: WIN a car, text CAR now
-    Answer: spam<|endoftext|>             Message: WIN a car, text CAR now<|im_end|>
+                                          <|im_start|>user
+    Is this message ham or spam?          Is this message ham or spam?
+
+    Message: WIN a car, text CAR now      Message: WIN a car, text CAR now<|im_end|>
                                           <|im_start|>assistant
-                                          spam<|im_end|>
+    Answer: spam<|endoftext|>             spam<|im_end|>
 
 The tokenizer knows which. Control tokens of the form are control tokens; the same words
 in a message are text.
