@@ -1,6 +1,7 @@
 # Every target makes the environment it needs: .venv, with the versions of constraints.txt.
 PYTHON ?= python3
 DATA ?= auto
+MODEL ?= auto
 NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
@@ -8,7 +9,7 @@ INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 .PHONY: demo test lint notebooks notebooks-own lab browser faults
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
-	$(RUN) -m spamft finetune --data "$(DATA)" --output runs/demo --overwrite
+	$(RUN) -m spamft finetune --data "$(DATA)" --model "$(MODEL)" --output runs/demo --overwrite
 
 lab: .venv/lab # the notebooks, in JupyterLab
 	$(RUN) -m jupyter lab "$(NOTEBOOKS)" $(OPTIONS)
@@ -33,10 +34,10 @@ faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 	SPAMFT_FAULTS=$(or $(FAULTS),2000) $(RUN) -m pytest tests/faults
 
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv && $(INSTALL) --editable . && touch $@
+	$(PYTHON) -m venv .venv && $(INSTALL) --editable ".[gguf]" && touch $@
 
 .venv/lab: .venv/ready
-	$(INSTALL) --editable ".[notebooks]" && touch $@
+	$(INSTALL) --editable ".[gguf,notebooks]" && touch $@
 
 .venv/dev: .venv/ready
 	$(INSTALL) --editable ".[dev,notebooks]" && touch $@

@@ -50,7 +50,7 @@ def run(
     Raises CellExecutionError.
     """
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-    caches = ("HF_HOME", "TIKTOKEN_CACHE_DIR")
+    caches = ("HF_HOME", "SPAMFT_CACHE", "TIKTOKEN_CACHE_DIR")
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -62,6 +62,7 @@ def run(
         env=os.environ
         | dict.fromkeys(proxies, NOWHERE)
         | dict.fromkeys(caches, str(folder / "no-cache"))
+        | {"PIP_NO_INDEX": "1"}
         | (environment or {})
     )
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spamft.data import Splits
-from spamft.plumbing.buckets import BucketSampler
+from spamft.plumbing.buckets import BucketSampler, SimilarLengths
 from spamft.plumbing.device import token_budget as default_token_budget
 from spamft.plumbing.errors import SpamftError
 from spamft.reading.frame import check_frame
@@ -171,17 +171,30 @@ def make_loader(
     batch_size: int = 8,
     *,
     shuffle: bool = False,
+    similar: bool = False,
     drop_last: bool = False,
     batches: int | None = None,
     seed: int = 123,
 ) -> DataLoader:
     """Batches of `batch_size` examples, as the dataset's `collate` makes them.
 
-    `batches` stops after that many, in the dataset's order. The loader has its own
-    random generator, so reading another one never changes the order of its batches.
+    With `similar`, shuffled batches have examples of similar length, and so little
+    padding; every example still comes once per epoch. `batches` stops after that many,
+    in the dataset's order. The loader has its own random generator, so reading another
+    one never changes the order of its batches.
     """
     if shuffle and batches is not None:
         raise SpamftError("batches= takes the first ones: it does not go with shuffle")
+    generator = torch.Generator().manual_seed(seed)
+    if similar:
+        if not shuffle or drop_last:
+            raise SpamftError("similar= shuffles, and drops nothing")
+        return DataLoader(
+            dataset,
+            batch_sampler=SimilarLengths(dataset.lengths, batch_size, generator),
+            generator=generator,
+            collate_fn=dataset.collate,
+        )
     first = None if batches is None else range(min(len(dataset), batches * batch_size))
     return DataLoader(
         dataset,
@@ -189,7 +202,7 @@ def make_loader(
         shuffle,
         sampler=first,
         drop_last=drop_last,
-        generator=torch.Generator().manual_seed(seed),
+        generator=generator,
         collate_fn=dataset.collate,
     )
 

@@ -21,7 +21,6 @@ __all__ = [
     "GPTClassifier",
     "Pooling",
     "Trainable",
-    "folded_norm_bias",
     "set_trainable",
     "what_trains",
 ]
@@ -64,8 +63,10 @@ class GPTClassifier(nn.Module):
     """Classifies a message from one vector, pooled from those of its tokens.
 
     If attention is causal, only the last token has seen the whole message. `pooling` is
-    one of POOLINGS. `label_names` are the classes in order. `max_length` is the
-    most tokens of a message that are read, by default the model's context.
+    one of POOLINGS. `label_names` are the classes in order. `max_length` is the most
+    tokens of a message that are read, by default the model's context. The head has a
+    `bias` if the final norm has one, into which an export can move it: see
+    models/score.py.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class GPTClassifier(nn.Module):
         pooling: str = "last_real",
         *,
         max_length: int | None = None,
+        bias: bool | None = None,
         seed: int = 123,
     ):
         super().__init__()
@@ -91,7 +93,9 @@ class GPTClassifier(nn.Module):
         if not 1 <= self.max_length <= context:
             raise SpamftError(f"{max_length=} must lie in 1..{context}, the context")
         self.gpt = gpt
-        self.head = nn.Linear(gpt.config.emb_dim, len(self.label_names))
+        if bias is None:
+            bias = getattr(gpt.final_norm, "bias", None) is not None
+        self.head = nn.Linear(gpt.config.emb_dim, len(self.label_names), bias)
         if not self.head.weight.is_meta:  # a meta model is about to be filled
             bound = gpt.config.emb_dim**-0.5  # nn.Linear's rule, from our own seed
             generator = torch.Generator().manual_seed(seed)
@@ -189,15 +193,3 @@ def _part_of(name: str) -> str:
         return f"block {path[path.index('blocks') + 1]}"
     named = {"head": "the head", "final_norm": "the final norm"}
     return next((named[part] for part in path if part in named), "the embedding")
-
-
-@torch.no_grad()
-def folded_norm_bias(model: GPTClassifier) -> Tensor:
-    """(C,): the final norm's bias that makes the head's own unnecessary.
-
-    Hugging Face's classifiers have no bias in their head W. Only the head reads that
-    norm, and W (x + d) = W x + b for d = pinv(W) b.
-    """
-    moved = torch.linalg.pinv(model.head.weight.double()) @ model.head.bias.double()
-    bias = model.gpt.final_norm.bias
-    return (bias.double() + moved).to(bias.dtype)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spamft.gpt import GPT, GPTConfig, check_causal
-from spamft.models.backbone import Architecture
+from spamft.models.backbone import Architecture, HuggingFace
 from spamft.models.hub import download_weights, is_at_hand
 from spamft.models.layout import Layout, open_weights
 from spamft.plumbing.display import brief
@@ -200,4 +200,9 @@ def _read_config(path: Path) -> GPTConfig:
     return config
 
 
-GPT2 = Architecture(GPTConfig, GPT, _load_folder)
+GPT2 = Architecture(
+    GPTConfig,
+    GPT,
+    _load_folder,
+    HuggingFace(LAYOUT, hf_config, "GPT2ForSequenceClassification"),
+)

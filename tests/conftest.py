@@ -14,10 +14,15 @@ import torch
 from torch import nn
 
 from spamft.gpt import GPT, GPTConfig
+from spamft.models.llama import Llama, LlamaConfig
 from spamft.tokenizer import PATTERN
 
 collect_ignore_glob = ["browser/*"]  # needs a browser: `make browser`
 os.environ["HF_HUB_OFFLINE"] = "1"  # the two tests of the hub speak to a loopback
+if "SPAMFT_SMOLLM2" in os.environ:  # for its own tests alone: "auto" would take it
+    os.environ["REAL_SMOLLM2"] = os.environ.pop("SPAMFT_SMOLLM2")
+os.environ["PIP_NO_INDEX"] = "1"  # "auto" would ask for a model there
+os.environ["SPAMFT_CACHE"] = os.devnull  # or find one here
 torch.set_num_threads(1)  # the models are tiny: a second thread would only wait
 
 
@@ -58,6 +63,24 @@ def messages() -> pd.DataFrame:
 def tiny_gpt() -> GPT:
     return GPT(
         GPTConfig(vocab_size=257, context_length=64, emb_dim=16, n_layers=2, n_heads=2)
+    )
+
+
+@pytest.fixture
+def tiny_llama() -> Llama:
+    """As many tokens and channels as tiny_gpt, with norms that are not all ones."""
+    model = Llama(LlamaConfig(257, 64, 16, 2, 4, 2, 24))
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            nn.init.normal_(parameter, 1, 0.3)
+    return model
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def any_gpt(request) -> GPT | Llama:
+    """One of each architecture."""
+    return request.getfixturevalue(
+        {"gpt2": "tiny_gpt", "llama": "tiny_llama"}[request.param]
     )
 
 

@@ -77,12 +77,18 @@ def test_every_loader_brings_every_message_once(dataset):
     for loader in (
         make_loader(dataset, 5),
         make_loader(dataset, 5, shuffle=True),
+        make_loader(dataset, 5, shuffle=True, similar=True),
         make_bucketed_loader(dataset, 40),
         make_bucketed_loader(dataset, 40, shuffle=True),
     ):
         rows = [row for b in loader for row in zip(b.ids, b.lengths, strict=True)]
         texts = sorted(bytes(ids[:n].tolist()).decode() for ids, n in rows)
         assert texts == sorted(bytes(ids).decode() for ids in dataset.ids)
+
+
+def test_similar_lengths_are_for_shuffled_batches(dataset):
+    with pytest.raises(ValueError, match="similar= shuffles, and drops nothing"):
+        make_loader(dataset, 5, similar=True)
 
 
 @pytest.mark.parametrize("make", [make_loader, make_bucketed_loader])

@@ -5,7 +5,6 @@ from spamft.batches import collate
 from spamft.classifier import (
     POOLINGS,
     GPTClassifier,
-    folded_norm_bias,
     set_trainable,
     what_trains,
 )
@@ -123,15 +122,13 @@ def test_only_the_poolings_that_read_padding_need_a_width(tiny_gpt):
     assert widths == {"last_real": None, "last": 9, "first": None, "mean": None}
 
 
-def test_the_folded_bias_does_what_the_heads_own_did(tiny_gpt):
-    model = GPTClassifier(tiny_gpt, label_names=("a", "b", "c"))
-    batch = padded(["hello there", "hi"])
-    before = model(*batch[:2])
-    folded = folded_norm_bias(model)
-    with torch.no_grad():
-        model.gpt.final_norm.bias.copy_(folded)
-        model.head.bias.zero_()
-    torch.testing.assert_close(model(*batch[:2]), before, atol=1e-5, rtol=1e-5)
+def test_the_head_has_a_bias_where_the_final_norm_has_one(tiny_gpt):
+    assert GPTClassifier(tiny_gpt).head.bias is not None
+    assert GPTClassifier(tiny_gpt, bias=False).head.bias is None
+    tiny_gpt.final_norm = torch.nn.RMSNorm(16)
+    bare = GPTClassifier(tiny_gpt)
+    assert bare.head.bias is None
+    assert bare.head.weight.equal(GPTClassifier(tiny_gpt, bias=True).head.weight)
 
 
 def test_what_trains_is_told_by_its_parts(tiny_gpt):

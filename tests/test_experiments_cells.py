@@ -17,7 +17,7 @@ def test_a_cell_is_made_once_and_again_for_other_settings(tmp_path):
         return kept_cell(path, "a", {"of": settings}, make, lines.append)
 
     assert cell((1, 2)) == cell((1, 2)) == cell([1, 2])  # as JSON they are the same
-    assert made == [(1, 2)] and lines == ["a: accuracy 50.00%"]
+    assert made == [(1, 2)] and lines == ["a: accuracy 50.00% (0 s)"]
     assert cell(3)["description"] == {"of": 3} and len(made) == 2
     assert lines[1] == "a: stored for other settings, so run again"
 

@@ -13,6 +13,7 @@ from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA
 from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.method import METHODS, Method, Recipe
 from spamft.plumbing.display import unmark_formula
+from spamft.plumbing.jsonfile import read_sealed, write_sealed
 from spamft.pretrained import save_gpt2
 from spamft.sources import open_model, open_splits
 from spamft.tokenizer import save_bpe
@@ -66,6 +67,9 @@ def test_every_entry_gets_its_row_and_its_files(place):
     assert trained["head"] == 16 * 2 + 2 and trained["zero-shot"] == 0
     assert trained["LoRA"] == trained["QLoRA"]
     assert trained["random"] == open_model(place / "gpt").parameters + 34
+    tested = table["p_value"].notna()
+    assert tested.tolist() == [False, *[True] * 7]
+    assert set(table["baseline"]) == {"majority class"}
     low, high = table["interval_low"], table["interval_high"]
     assert ((low <= table["accuracy"]) & (table["accuracy"] <= high)).all()
     assert comparison.right("LoRA").shape == (2, len(comparison.right("LoRA")[0]))
@@ -85,14 +89,14 @@ def test_interrupted_it_resumes_and_runs_nothing_twice(place):
 
     def stop(line):
         done.append(line)
-        if line.startswith("head, seed 1"):
+        if "head, seed 1" in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(place, log=stop)
     run(place, log=lines.append)
-    ran = [line.split(": ")[0] for line in [*done, *lines] if "seed" in line]
-    assert len(ran) == len(set(ran)) == 2 + 2 * 6
+    ran = [line.split(" ")[0:3:2] for line in [*done, *lines] if "seed" in line]
+    assert ran == [[f"[{k}", "14]"] for k in range(1, 15)]
 
 
 def test_a_cell_of_another_method_or_other_settings_is_not_reused_in_silence(place):
@@ -107,6 +111,16 @@ def test_a_cell_of_another_method_or_other_settings_is_not_reused_in_silence(pla
         again = []
         run(place, **change, log=again.append)
         assert not [line for line in again if "seed" in line]
+
+
+def test_a_baseline_of_before_it_was_measured_on_validation_is_run_again(place):
+    entries = {"majority class": BASELINES["majority class"]}
+    run(place, entries)
+    path = place / "out" / "cells" / "majority-class-0.json"
+    cell = read_sealed(path)
+    del cell["validation"], cell["description"]["validation"]
+    write_sealed(path, cell)
+    assert set(run(place, entries).table["baseline"]) == {"majority class"}
 
 
 def test_another_comparison_in_the_same_folder_is_refused(place):

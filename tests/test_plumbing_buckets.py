@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spamft.plumbing.buckets import BucketSampler, bucket
+from spamft.plumbing.buckets import BucketSampler, SimilarLengths, bucket
 
 
 @given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 500))
@@ -27,3 +27,31 @@ def test_a_shuffled_sampler_gives_every_index_once_per_epoch(lengths):
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="token_budget=0 must be at least 1"):
         bucket([1], 0)
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=300), st.integers(1, 9))
+def test_similar_lengths_are_a_partition_into_batches_of_one_size(lengths, size):
+    sampler = SimilarLengths(lengths, size, torch.Generator().manual_seed(1))
+    for _ in range(2):
+        batches = list(sampler)
+        assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
+        assert len(batches) == len(sampler)
+        sizes = sorted(map(len, batches))
+        assert sizes[1:] == [size] * (len(batches) - 1) and sizes[0] <= size
+
+
+def test_similar_lengths_need_little_padding():
+    lengths = torch.randint(5, 80, (800,)).tolist()
+    sampler = SimilarLengths(lengths, 8, torch.Generator().manual_seed(1))
+    padded = sum(len(b) * max(lengths[i] for i in b) for b in sampler)
+    assert padded < 1.15 * sum(lengths)
+
+
+def test_no_example_is_more_likely_in_the_first_batch_than_another():
+    """So the expected gradient is the mean over all examples, whatever their length."""
+    lengths, counts = list(range(1, 41)), torch.zeros(40)
+    sampler = SimilarLengths(lengths, 4, torch.Generator().manual_seed(1))
+    for _ in range(4000):
+        counts[next(iter(sampler))] += 1
+    # each count is binomial: 400 expected, with a standard deviation of 19
+    assert (counts - 400).abs().max() < 5 * 19

@@ -10,7 +10,7 @@ from spamft.gpt import generate
 from spamft.models.gguf import open_gguf
 from spamft.sources import open_messages
 
-PATH = Path(os.environ.get("SPAMFT_SMOLLM2", "not set"))
+PATH = Path(os.environ.get("REAL_SMOLLM2", "not set"))  # see conftest.py
 pytestmark = pytest.mark.skipif(
     not PATH.is_file(), reason="SPAMFT_SMOLLM2 names no file of SmolLM2"
 )

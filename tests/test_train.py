@@ -237,8 +237,14 @@ def loader_like(dataset):
     return make_loader(dataset, 16)
 
 
+def make_similar_loader(*given, **options):
+    return make_loader(*given, similar=True, **options)
+
+
 @pytest.mark.parametrize("stop", [1, 4, 5, 8, 11])
-@pytest.mark.parametrize("make", [make_loader, make_bucketed_loader])
+@pytest.mark.parametrize(
+    "make", [make_loader, make_similar_loader, make_bucketed_loader]
+)
 def test_resumed_at_any_record_it_ends_as_if_never_interrupted(
     tiny_gpt, dataset, tmp_path, make, stop
 ):

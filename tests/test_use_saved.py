@@ -25,9 +25,9 @@ def both(saved):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_a_loaded_model_gives_the_same_logits_bit_for_bit(
-    tiny_gpt, tokenizer, tmp_path, pooling
+    any_gpt, tokenizer, tmp_path, pooling
 ):
-    model = GPTClassifier(tiny_gpt, ["a", "b", "ü"], pooling, max_length=40)
+    model = GPTClassifier(any_gpt, ["a", "b", "ü"], pooling, max_length=40)
     save(model, tmp_path, tokenizer)
     (loaded, again), batch = both(load(tmp_path)), padded(["hello", "hi"])
     assert loaded(*batch[:2]).equal(model(*batch[:2]))
@@ -65,6 +65,17 @@ def reseal(folder, **changes):
     card = read_sealed(folder / "classifier.json") | changes
     card["sha256"] = {n: sha256(folder / n) for n in card["sha256"]}
     write_sealed(folder / "classifier.json", card)
+
+
+def test_a_head_with_a_bias_on_a_llama_keeps_it(tiny_llama, tokenizer, tmp_path):
+    """The card of such an older classifier does not say that it has one."""
+    model, batch = GPTClassifier(tiny_llama, bias=True), padded(["hello", "hi"])
+    save(model, tmp_path, tokenizer)
+    assert load(tmp_path).model(*batch[:2]).equal(model(*batch[:2]))
+    card = read_sealed(tmp_path / "classifier.json")
+    assert card.pop("bias")
+    write_sealed(tmp_path / "classifier.json", card)
+    assert load(tmp_path).model(*batch[:2]).equal(model(*batch[:2]))
 
 
 @pytest.fixture

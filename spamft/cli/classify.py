@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     from spamft.use.tables import classify_table
 
     _check(args)
-    saved, cut = load(args.model, device=args.device), []
+    saved, cut = load(args.model, base=args.base, device=args.device), []
     if args.threshold is not None:
         saved = _with_threshold(saved, args.threshold, args.alarm)
     if args.file:

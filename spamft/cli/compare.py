@@ -1,7 +1,7 @@
 """Compare all finetuning methods and baselines on the same messages.
 
-Each method runs over several seeds. If interrupted, run the same command again to
-resume.
+Each method runs over several seeds, and is tested against the best baseline. If
+interrupted, run the same command again to resume.
 """
 
 import argparse
@@ -28,7 +28,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--only",
         nargs="+",
         metavar="NAME",
-        help="methods as finetune names them, or entries as the table does",
+        help="methods as finetune names them, or entries as the table does; name a "
+        "baseline, too, such as 'TF-IDF + SVM', to test the others against it",
     )
     add("--device", default="auto", help=DEVICE_HELP)
 

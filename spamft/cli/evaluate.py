@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         required=True,
-        help="uci, sample, auto, the zip of the collection, or a file of your own",
+        help="uci, sample, intents, auto, the collection's zip, or a file of your own",
     )
     add(
         "--labels",
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
 
     if (args.threshold_from is None) != (args.false_alarms is None):
         raise SpamftError("--threshold-from and --false-alarms go together")
-    saved = load(args.model, device=args.device)
+    saved = load(args.model, base=args.base, device=args.device)
     if args.share or args.alarm:
         _alarm_of(args, saved)  # to refuse a wrong one before the work
     data = _open(args, args.data, saved)
@@ -187,6 +187,7 @@ def _print(args: argparse.Namespace, saved, data: _Labelled) -> None:
     if args.threshold_from:
         threshold = saved.rule.threshold
         command = ["spamft", "classify", "--model", str(args.model)]
+        command += ["--base", args.base] if args.base else []
         command += ["--threshold", repr(threshold.value), "--alarm", threshold.label]
         emit(f"use it: {visible(shlex.join(command))}")
 

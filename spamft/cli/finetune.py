@@ -40,9 +40,9 @@ class FinetuneOptions:
     model: str = option(
         "auto",
         "gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2 or smollm2-360m, downloaded; "
-        "tiny, the bundled pretrained GPT; auto (default), gpt2 or, with no network, "
-        "tiny; scratch, a small GPT with random weights; or a folder with a model, or "
-        "a .gguf file",
+        "tiny, the bundled pretrained GPT; auto (default), the first of gpt2, smollm2 "
+        "and tiny that can be had at once; scratch, a small GPT with random weights; "
+        "or a folder with a model, or a .gguf file",
     )
     method: str | None = option(None, "how to finetune: see below", "NAME")
     pooling: str | None = option(
@@ -69,6 +69,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--output", required=True, type=Path, metavar="DIR", help="for the results")
     add("--overwrite", action="store_true", help="replace a run that DIR holds")
+    add(
+        "--whole",
+        action="store_true",
+        help="keep all weights of a large model, not only what training changed beside "
+        "the name of its base",
+    )
     add(
         "--resume",
         action="store_true",
@@ -113,5 +119,5 @@ def run(args: argparse.Namespace) -> None:
             checkpoints=checkpoints,
             log=say,
         )
-        finished.save(args.output, overwrite=args.overwrite, log=say)
+        finished.save(args.output, whole=args.whole, overwrite=args.overwrite, log=say)
         checkpoints.remove()

@@ -129,6 +129,12 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder that finetune wrote, or `model` in it",
     )
+    parser.add_argument(
+        "--base",
+        metavar="PATH",
+        help="where the model that was finetuned lies now, if it was moved: a folder "
+        "or a .gguf file",
+    )
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
 
 
@@ -144,8 +150,9 @@ class DataOptions:
 
     data: str = option(
         "auto",
-        "uci, the SMS Spam Collection, downloaded; sample, the bundled messages; auto "
-        "(default), uci or, with no network, sample; the zip of the collection; or a "
+        "uci, the SMS Spam Collection, downloaded; sample, the bundled messages; "
+        "intents, the bundled task of four classes; auto (default), uci or, with no "
+        "network, sample; the zip of the collection; or a "
         "file of your own: CSV, TSV, JSON lines, Parquet, Excel",
     )
     validation: Path | None = option(

@@ -5,6 +5,7 @@ kept_cell(path, name, ...)         the stored result of these settings, or a new
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,7 @@ def kept_cell(
 ) -> dict:
     """The stored cell of this description, or what `make` gives, which is stored.
 
-    `log` gets the accuracy of a new one, and is told of one stored for other settings.
+    `log` gets a line on each new one, and is told of one stored for other settings.
     """
     description = json.loads(json.dumps(description))  # as it will be read
     if path.exists():
@@ -64,9 +65,11 @@ def kept_cell(
             clear_up(path)  # it may have been killed just after it was stored
             return cell
         log(f"{name}: stored for other settings, so run again")
+    began = time.perf_counter()
     cell = {"description": description} | make()
     write_sealed(path, cell)
-    log(f"{name}: accuracy {cell['accuracy']:.2%}")
+    took = time.perf_counter() - began
+    log(f"{name}: accuracy {cell['accuracy']:.2%} ({took:,.0f} s)")
     return cell
 
 

@@ -92,20 +92,24 @@ def compare(
     with only_one(folder):
         claim(folder, about(data, model), "a comparison")
         log(f"data: {data}\nmodel: {visible(model.source)}")
-        cells = {
-            name: [
-                _cell(_Job(data, model, name, entry, seed, epochs, device), folder, log)
-                for seed in (range(1, seeds + 1) if _has_seeds(entry) else [0])
-            ]
+        jobs = [
+            _Job(data, model, name, entry, seed, epochs, device)
             for name, entry in entries.items()
-        }
+            for seed in (range(1, seeds + 1) if _has_seeds(entry) else [0])
+        ]
+        cells = {name: [] for name in entries}
+        for place, job in enumerate(jobs, start=1):
+            progress = f"[{place} of {len(jobs)}]"
+            cells[job.name].append(_cell(job, folder, progress, log))
         table = summarize(cells)
-        marked = table.assign(method=table["method"].map(mark_formula))
-        _write(folder / "compare.csv", marked.to_csv(index=False))
         title = f"{data}; model: {model.source}."
         _write(folder / "compare.md", markdown(table, readings_table(cells), title))
+        _write(folder / "compare.csv", _marked(table).to_csv(index=False))
+        picture = plot_comparison(table)
         with whole_file(folder / "compare.png") as part:
-            plot_comparison(table).savefig(part, dpi=150, format="png")
+            picture.savefig(part, dpi=150, format="png")
+        if picture.numbered:
+            log(f"compare.png: {picture.numbered}")
     return Comparison(table, cells)
 
 
@@ -121,12 +125,15 @@ class _Job(NamedTuple):
     device: str
 
     def description(self) -> dict:
-        """What decides the result, beside data and model."""
-        trained = {"epochs": self.epochs} if _method_of(self.entry) else {}
-        return {"entry": describe(self.entry)} | trained
+        """What decides the cell, beside data and model."""
+        is_method = _method_of(self.entry) is not None
+        # a baseline's cell of before it was measured on the validation part is of use
+        # no more
+        more = {"epochs": self.epochs} if is_method else {"validation": True}
+        return {"entry": describe(self.entry)} | more
 
 
-def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
+def _cell(job: _Job, folder: Path, progress: str, log: Callable[[str], None]) -> dict:
     """The stored result of this job, or a new one that is stored."""
     path = folder / "cells" / f"{slug(job.name)}-{job.seed}.json"
     checkpoints = Checkpoints.beside(path, resume=True)
@@ -139,7 +146,7 @@ def _cell(job: _Job, folder: Path, log: Callable[[str], None]) -> dict:
                 cell = _run_baseline(job)
         return {"name": job.name, "seed": job.seed, "peak_bytes": memory.bytes} | cell
 
-    name = f"{visible(job.name)}, seed {job.seed}"
+    name = f"{progress} {visible(job.name)}, seed {job.seed}"
     cell = kept_cell(path, name, job.description(), make, log)
     checkpoints.remove()  # not before the cell is stored
     return cell
@@ -175,13 +182,14 @@ def _run_method(
 
 def _run_baseline(job: _Job) -> dict:
     began = time.perf_counter()
-    train_part, _, test = job.data.splits
+    train_part, validation, test = job.data.splits
     estimator = job.entry().fit(train_part["Text"].tolist(), train_part["Label"])
     predicted = np.array(estimator.predict(test["Text"].tolist()))
     seconds = time.perf_counter() - began
     trained, size = estimator_size(estimator)
     costs = {"seconds": seconds, "trained": trained, "file_bytes": size}
-    return _scores(job.data, predicted) | costs
+    known = estimator.predict(validation["Text"].tolist()) == validation["Label"]
+    return _scores(job.data, predicted) | costs | {"validation": float(known.mean())}
 
 
 def _scores(data: PreparedData, predicted: np.ndarray) -> dict:
@@ -227,6 +235,12 @@ def _has_seeds(entry: Entry) -> bool:
     """Whether another seed could give another result."""
     method = _method_of(entry)
     return method is not None and method.learn is train
+
+
+def _marked(table: pd.DataFrame) -> pd.DataFrame:
+    """The same, with nothing that a spreadsheet would compute."""
+    names = table[["method", "baseline"]]
+    return table.assign(**names.map(mark_formula, na_action="ignore"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -88,7 +88,7 @@ def finetune(
     with _timed(seconds, "model"):
         if not isinstance(model, Pretrained):
             model = open_model(model, seed=seed)
-        model = _with_attention(model, attention)
+        model = model._replace(gpt=with_attention(model.gpt, attention))
     if method is None:
         method = method_named("full" if model.name == "scratch" else "last_block")
     config = decide_config(config, method, model, data, lecture)
@@ -117,6 +117,8 @@ def _work(
     classifier = setup.method.attach(setup.pretrained.gpt, task, setup.seed)
     classifier = classifier.to(setup.device)
     method = f"{setup.method.name}: {what_trains(classifier)}"
+    if attention_of(classifier.gpt) == "full":
+        method = f"full attention; {method}"
     _tell(log, f"model: {setup.pretrained.source}; {method}")
     _tell(log, f"device: {describe_device(setup.device)}")
     stored = None
@@ -184,6 +186,8 @@ def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Reco
         lessons.train,
         config.batch_size,
         shuffle=True,
+        # where whole models run at every step, padding is most of the time
+        similar=not lecture and not getattr(lessons.learner, "plan", None),
         drop_last=lecture,
         seed=setup.seed,
     )
@@ -249,13 +253,6 @@ def _task(setup: Setup, pooling: str | None, max_length: int | None) -> Task:
     )
     longest = encoded.train.max_length
     return Task(data.names, longest, pooling, data.splits, encoded, tokenizer)
-
-
-def _with_attention(model: Pretrained, attention: str) -> Pretrained:
-    gpt, source = with_attention(model.gpt, attention), model.source
-    if gpt is not model.gpt:
-        source += f", {attention} attention"
-    return model._replace(gpt=gpt, source=source)
 
 
 def _notes_on_cuts(encoded: Splits, context: int) -> tuple[str, ...]:

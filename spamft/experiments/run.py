@@ -21,8 +21,8 @@ from spamft.classifier import what_trains
 from spamft.data import Splits, save_splits
 from spamft.evaluate import FEW_CLASSES, Report
 from spamft.experiments.pictures import PICTURES, add_pictures
-from spamft.methods.lora import merge_lora, unmerge_lora
 from spamft.methods.method import Method, describe
+from spamft.models.backbone import LARGE
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import check_place, whole_folder
@@ -33,6 +33,7 @@ from spamft.train import Record, TrainConfig
 from spamft.trunk import TrunkPlan
 from spamft.use.predict import classify
 from spamft.use.saved import FILES, save
+from spamft.use.trained import Kept
 from spamft.use.verdict import DecisionRule, Verdict
 
 __all__ = ["RESULTS", "Run", "Setup", "check_folder", "report_dict"]
@@ -110,35 +111,52 @@ class Run:
         self,
         folder: Path | str,
         *,
+        whole: bool = False,
         overwrite: bool = False,
         log: Callable[[str], None] = lambda line: None,
     ) -> Path:
         """Write the run into `folder`, which appears whole or not at all; return it.
 
-        LoRA is merged into the saved model. The pictures are drawn only then: one that
-        cannot be drawn is missing, and `log` gets a line about it. Raises SpamftError
-        if the folder already holds a run, unless `overwrite`; other files in it stay.
+        Of a large model only what training changed is kept, beside its base's name,
+        unless it is to be `whole`; of a small one, everything. The pictures are drawn
+        after that: one that cannot be drawn is missing, and `log` gets a line about it.
+        Raises SpamftError if the folder already holds a run, unless `overwrite`; other
+        files in it stay.
         """
         folder = Path(folder)
         own = [*RESULTS, *(f"model/{name}" for name in FILES)]
         with only_one(folder):
             with whole_folder(folder, own) as made:
                 _check_content(folder, overwrite)
-                self._write(made)
+                kept = self._write(made, whole)
+            if self._is_large:
+                log(str(kept))
             log(f"results in {folder}")
             report, names = self.reports["test"], self.data.names
             add_pictures(folder, self.history, report, names, log)
         return folder
 
-    def _write(self, made: Path) -> None:
+    @property
+    def _is_large(self) -> bool:
+        return self.setup.pretrained.parameters > LARGE
+
+    def _write(self, made: Path, whole: bool) -> Kept:
         """All files but the pictures, into an empty folder."""
         save_splits(_as_names(self.data), made)
-        _save_merged(self, made / "model")
+        kept = save(
+            self.model,
+            made / "model",
+            self.tokenizer,
+            text_columns=self.data.text_columns,
+            rule=self.rule,
+            base=self.setup.pretrained if self._is_large and not whole else None,
+        )
         columns = [each.name for each in fields(Record)]
         records = pd.DataFrame(map(asdict, self.history), columns=columns)
         records.to_csv(made / "history.csv", index=False)
         lines = json.dumps(self.metrics(), indent=2) + "\n"
         (made / "metrics.json").write_text(lines, encoding="utf-8")
+        return kept
 
 
 def check_folder(folder: Path | str, overwrite: bool = False) -> None:
@@ -181,15 +199,6 @@ def report_dict(report: Report, names: Iterable[str]) -> dict:
             "classes": dict(zip(names, classes, strict=True)),
         }
     )
-
-
-def _save_merged(run: Run, folder: Path) -> None:
-    taken = merge_lora(run.model)
-    columns, rule = run.data.text_columns, run.rule
-    try:
-        save(run.model, folder, run.tokenizer, text_columns=columns, rule=rule)
-    finally:
-        unmerge_lora(run.model, taken)
 
 
 def _data_facts(data: PreparedData) -> dict:

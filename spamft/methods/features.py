@@ -1,14 +1,16 @@
 """Nothing of the GPT trains: a logistic regression on the vectors that it gives.
 
-The features are the mean over a message's tokens. The regression's coefficients become
-the class head's numbers, so what comes out is an ordinary classifier.
+The features are the mean over a message's tokens of what the lower blocks give; how
+many of them, the method says. The regression's coefficients become the class head's
+numbers, so what comes out is an ordinary classifier. Where the head has no bias, as on
+a Llama, the regression has no intercept and its features are scaled, but not centred.
 """
 
 from collections.abc import Iterable, Iterator
 
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -40,13 +42,10 @@ def regress(
         raise SpamftError("a regression needs cached features: train the head alone")
     features = torch.cat([batch.hidden for batch in batches]).cpu()
     labels = torch.cat([batch.labels for batch in batches])
-    balanced = "balanced" if config.class_weights else None
-    estimator = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=STRENGTH, max_iter=2000, class_weight=balanced),
-    )
+    head = model.model.head
+    estimator = _regression(config, bias=head.bias is not None)
     estimator.fit(features.numpy(), labels.numpy())
-    _into_head(model.model.head, *estimator)
+    _into_head(head, *estimator)
     train_loss, train_accuracy = measure(model, batches)
     loss, accuracy = measure(model, validation)
     yield Record(
@@ -58,6 +57,18 @@ def regress(
         train_accuracy=train_accuracy,
         validation_loss=loss,
         validation_accuracy=accuracy,
+    )
+
+
+def _regression(config: TrainConfig, *, bias: bool) -> Pipeline:
+    return make_pipeline(
+        StandardScaler(with_mean=bias),
+        LogisticRegression(
+            C=STRENGTH,
+            max_iter=2000,
+            fit_intercept=bias,
+            class_weight="balanced" if config.class_weights else None,
+        ),
     )
 
 
@@ -75,4 +86,5 @@ def _into_head(
             f"{len(head.weight)} classes, but only {len(weight)} have training messages"
         )
     head.weight.copy_(weight)
-    head.bias.copy_(bias)
+    if head.bias is not None:
+        head.bias.copy_(bias)

@@ -5,8 +5,9 @@ GPT is not changed; what does not train is shared with it.
 """
 
 import copy
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -18,7 +19,14 @@ from spamft.models.backbone import Backbone
 from spamft.train import TrainConfig
 from spamft.trunk import cache_trunk
 
-__all__ = ["ClassHead", "RandomWeights", "WithLoRA", "encode_messages", "sharing_copy"]
+__all__ = [
+    "ClassHead",
+    "RandomWeights",
+    "WithLoRA",
+    "encode_messages",
+    "lower_blocks",
+    "sharing_copy",
+]
 
 
 def sharing_copy(gpt: Backbone) -> Backbone:
@@ -29,16 +37,25 @@ def sharing_copy(gpt: Backbone) -> Backbone:
     return copy.deepcopy(gpt, memo)
 
 
+def lower_blocks(gpt: Backbone, share: float) -> Backbone:
+    """Change `gpt`: drop the blocks above the given share of them, rounded up."""
+    kept = math.ceil(share * len(gpt.blocks))
+    del gpt.blocks[kept:]
+    gpt.config = replace(gpt.config, n_layers=kept)
+    return gpt
+
+
 @dataclass(frozen=True)
 class ClassHead:
     """A class head; `scope` decides what trains, as in `set_trainable`."""
 
     scope: str
     pooling: str = "last_real"
+    depth: float = 1.0  # the share of the blocks, from below, that the head stands on
 
     def __call__(self, gpt: Backbone, task: Task, seed: int) -> GPTClassifier:
         model = GPTClassifier(
-            sharing_copy(gpt),
+            lower_blocks(sharing_copy(gpt), self.depth),
             task.label_names,
             task.pooling or self.pooling,
             max_length=task.max_length,

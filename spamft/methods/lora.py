@@ -24,6 +24,7 @@ __all__ = [
     "lora_layers",
     "merge_lora",
     "unmerge_lora",
+    "updated_weight",
 ]
 
 
@@ -79,12 +80,17 @@ class LoRALinear(nn.Module):
     @property
     def weight(self) -> Tensor:
         """(out, in): what a plain layer that did the same would have."""
-        return self.base.weight + self.scale * (self.B @ self.A)
+        return updated_weight(self.base.weight, self.A, self.B, self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
         thin = F.linear(self.dropout(x), self.A)  # (..., r)
         return self.base(x) + self.scale * F.linear(thin, self.B)
+
+
+def updated_weight(weight: Tensor, A: Tensor, B: Tensor, scale: float) -> Tensor:
+    """(out, in): W + scale · B·A, always in this order, so always the same bits."""
+    return weight + scale * (B @ A)
 
 
 def add_lora(model: nn.Module, config: LoRAConfig, *, seed: int = 123) -> list[str]:

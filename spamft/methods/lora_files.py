@@ -1,34 +1,36 @@
 """What LoRA learned, in the two files of Hugging Face's PEFT.
 
     adapter_config.json          rank, alpha, where
-    adapter_model.safetensors    every A and B, and the head
+    adapter_model.safetensors    every A and B, the head and the final norm
 
-PEFT opens ours over the classifier that `export_hf` wrote, and we open PEFT's for
-GPT-2. Their classifier has no bias in its head: ours moves into the final norm's, as
-in `export_hf`, so that norm is in the file, too.
+PEFT opens ours over the classifier that `export_hf` wrote, and we open PEFT's. What
+they call our layers, the architecture's table says; why the final norm is in the file,
+models/score.py.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from spamft.classifier import GPTClassifier, folded_norm_bias
-from spamft.gpt import check_causal
+from spamft.classifier import GPTClassifier
+from spamft.methods.layers import linear_layers, pick_layers
 from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
+from spamft.models.architectures import theirs_of
+from spamft.models.layout import check_fit
+from spamft.models.score import SCORE, score_parameters, to_score
 from spamft.plumbing.display import brief, naming
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import read_json, write_json
-from spamft.plumbing.tensors import are_finite, read_tensors, write_tensors
-from spamft.pretrained import LAYOUT
+from spamft.plumbing.tensors import read_tensors, write_tensors
 
 __all__ = ["load_adapter", "save_adapter"]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MOST = 2**24  # of a setting; above it a config is broken
 PREFIX = "base_model.model."  # PEFT's, before the names of the model it wraps
-HEAD, NORM = "score.weight", "transformer.ln_f."
 
 # Settings that change what A and B mean, with the only value we support
 _PLAIN = {
@@ -48,23 +50,13 @@ def save_adapter(
     """Write the updates and the head of `model` as PEFT does.
 
     `base` names the model beneath, a folder or one of the hub, for PEFT's Auto classes.
+    Raises SpamftError for what theirs cannot do, see `to_score`.
     """
-    layers = lora_layers(model)
+    layers, names, score = lora_layers(model), _their_names(model), to_score(model)
     if not layers:
         raise SpamftError("the model has no LoRA layer: add_lora first")
-    check_causal(model.gpt.config, "Hugging Face's PEFT")
-    if model.pooling != "last_real":
-        raise SpamftError(
-            f"Hugging Face's GPT-2 reads the last real token, not {model.pooling!r}"
-        )
-    tensors = {
-        HEAD: model.head.weight,
-        f"{NORM}weight": model.gpt.final_norm.weight,
-        f"{NORM}bias": folded_norm_bias(model),
-    }
-    for name, layer in layers.items():
-        tensors[f"{_theirs(name)}.lora_A.weight"] = layer.A
-        tensors[f"{_theirs(name)}.lora_B.weight"] = layer.B
+    _check_all_is_kept(model, names)
+    tensors = score | _updates(model, names)
     one = next(iter(layers.values()))
     config = _PLAIN | {
         "task_type": "SEQ_CLS",
@@ -72,15 +64,27 @@ def save_adapter(
         "r": one.rank,
         "lora_alpha": one.scale * one.rank,
         "lora_dropout": one.dropout.p,
-        "target_modules": [_theirs(name) for name in layers],
-        "modules_to_save": ["score", "ln_f"],
-        "fan_in_fan_out": True,  # their GPT-2 stores its linear layers transposed
+        "target_modules": [names[name] for name in layers],
+        "modules_to_save": sorted({name.rpartition(".")[0] for name in score}),
+        "fan_in_fan_out": theirs_of(model.gpt).layout.transposed,
         "inference_mode": True,
     }
-    flat = {PREFIX + key: tensor.detach() for key, tensor in tensors.items()}
+    flat = {PREFIX + name: tensor.detach() for name, tensor in tensors.items()}
     with whole_folder(folder) as made:
         write_tensors(made / WEIGHTS, flat, {"format": "pt"})
         write_json(made / CONFIG, config)
+
+
+def _check_all_is_kept(model: GPTClassifier, names: Mapping[str, str]) -> None:
+    """Raise SpamftError if more has been trained than the two files hold."""
+    for name, parameter in model.named_parameters():
+        layer, _, kind = name.rpartition(".")
+        kept = names if kind in ("A", "B") else ("head", "gpt.final_norm")
+        if parameter.requires_grad and layer not in kept:
+            raise SpamftError(
+                f"{name} trains, but an adapter holds no more than LoRA in the blocks, "
+                "the final norm and the head"
+            )
 
 
 def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
@@ -95,120 +99,86 @@ def load_adapter(model: GPTClassifier, folder: Path | str) -> list[str]:
             raise SpamftError(f"{folder} holds no adapter: {name} is missing")
     config, stored = read_json(folder / CONFIG), read_tensors(folder / WEIGHTS)
     with naming(folder):
-        return _put_in(model, config, stored, folder)
+        return _put_in(model, config, stored)
 
 
-def _put_in(
-    model: GPTClassifier, config: dict, stored: dict[str, Tensor], folder: Path
-) -> list[str]:
+def _put_in(model: GPTClassifier, config: dict, stored: dict[str, Tensor]) -> list[str]:
     """Change `model` as `load_adapter` says, from what its two files hold."""
+    stored = {name.removeprefix(PREFIX): tensor for name, tensor in stored.items()}
+    names, score = _their_names(model), _score_in(model, stored)
+    layers = _updated_layers(model, names, stored)
+    lora = _read_config(config, tuple(layers))
+    shapes = {name: parameter.shape for name, parameter in score.items()}
+    for name, layer in layers.items():
+        A, B = (lora.rank, layer.in_features), (layer.out_features, lora.rank)
+        shapes |= zip(_keys(names[name]), (A, B), strict=True)
+    check_fit(stored, shapes, WEIGHTS)
+    added = add_lora(model, lora)
+    with torch.no_grad():
+        for name, parameter in (score | _updates(model, names)).items():
+            parameter.copy_(stored[name])
+        if model.head.bias is not None:
+            model.head.bias.zero_()
+    return added
+
+
+def _read_config(config: dict, targets: tuple[str, ...]) -> LoRAConfig:
     for key, plain in _PLAIN.items():
         if config.get(key, plain) != plain and config.get(key):
             raise SpamftError(
-                f"{folder}: {key}={brief(repr(config[key]), 80)} is not supported here"
+                f"{key}={brief(repr(config[key]), 80)} is not supported here"
             )
-    tensors = {key.removeprefix(PREFIX): tensor for key, tensor in stored.items()}
-    head, norm = tensors.pop(HEAD, None), _take_norm(tensors)
-    if head is None:
-        raise SpamftError(f"{folder} has no class head: {PREFIX}{HEAD} is missing")
-    pairs = _pairs(tensors, folder)
-    lora = _read_config(config, pairs, folder)
-    _check(model, pairs, head, norm, lora.rank, folder)
-    names = add_lora(model, lora)
-    with torch.no_grad():
-        for name, layer in lora_layers(model).items():
-            for parameter, tensor in zip((layer.A, layer.B), pairs[name], strict=True):
-                parameter.copy_(tensor)
-        model.head.weight.copy_(head)
-        model.head.bias.zero_()
-        for parameter, tensor in zip(
-            (model.gpt.final_norm.weight, model.gpt.final_norm.bias), norm, strict=False
-        ):
-            parameter.copy_(tensor)
-    return names
-
-
-def _read_config(config: dict, pairs: dict, folder: Path) -> LoRAConfig:
     numbers = [config.get("r"), config.get("lora_alpha"), config.get("lora_dropout", 0)]
     # a bool is an int, and no float holds the largest ints
     if type(numbers[0]) is not int or not all(
         type(n) in (int, float) and abs(n) <= MOST for n in numbers
     ):
-        raise SpamftError(f"{folder / CONFIG}: r, lora_alpha, lora_dropout: no numbers")
-    return LoRAConfig(*numbers, tuple(pairs))
+        raise SpamftError(f"{CONFIG}: r, lora_alpha, lora_dropout: no numbers")
+    return LoRAConfig(*numbers, targets)
 
 
-def _take_norm(tensors: dict[str, Tensor]) -> list[Tensor]:
-    """The final norm's weight and bias, or nothing."""
-    keys = (f"{NORM}weight", f"{NORM}bias")
-    if missing := [key for key in keys if key not in tensors]:
-        if len(missing) == 1:
-            raise SpamftError(f"{PREFIX}{missing[0]} is missing")
-        return []
-    return [tensors.pop(key) for key in keys]
+def _score_in(
+    model: GPTClassifier, stored: Mapping[str, Tensor]
+) -> dict[str, nn.Parameter]:
+    """Our parameters for the head and, if the file has it, the final norm."""
+    score = score_parameters(model)
+    if SCORE not in stored:
+        raise SpamftError(f"there is no class head: {SCORE} is missing")
+    # an adapter of PEFT's own leaves the norm as it is in the base
+    if stored.keys().isdisjoint(score.keys() - {SCORE}):
+        return {SCORE: score[SCORE]}
+    return score
 
 
-def _pairs(
-    tensors: dict[str, Tensor], folder: Path
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """(A, B) by our names of the layers; every tensor must be one of a pair."""
-    names = {key.rpartition(".lora_")[0] for key in tensors}
-    pairs = {}
-    for name in sorted(names):
-        keys = [f"{name}.lora_{letter}.weight" for letter in "AB"]
-        ours = _ours(name)
-        if ours is None or not all(key in tensors for key in keys):
-            odd = next(key for key in tensors if key.startswith(name))
-            raise SpamftError(f"{folder}: {PREFIX}{odd} is no update of a GPT-2 layer")
-        pairs[ours] = (tensors.pop(keys[0]), tensors.pop(keys[1]))
-    if tensors:
-        raise SpamftError(f"{folder}: {PREFIX}{next(iter(tensors))} is not known")
-    return pairs
-
-
-def _check(
-    model: GPTClassifier,
-    pairs: dict[str, tuple[Tensor, Tensor]],
-    head: Tensor,
-    norm: list[Tensor],
-    rank: int,
-    folder: Path,
-) -> None:
-    """Every shape against the model's, before anything is changed."""
+def _updated_layers(
+    model: GPTClassifier, names: Mapping[str, str], stored: Mapping[str, Tensor]
+) -> dict[str, nn.Module]:
+    """The linear layers, by our names, of which `stored` holds an A or a B."""
     if taken := lora_layers(model):
         raise SpamftError(f"{next(iter(taken))} has LoRA already: merge_lora first")
-    layers = dict(model.named_modules())
-    expected = {"the head": (head, tuple(model.head.weight.shape))}
-    for what, tensor in zip(("weight", "bias"), norm, strict=False):
-        shape = tuple(model.gpt.final_norm.weight.shape)
-        expected[f"the final norm's {what}"] = (tensor, shape)
-    for name, (A, B) in pairs.items():
-        if name not in layers:
-            raise SpamftError(f"{folder}: the model has no layer {name!r}")
-        layer = layers[name]
-        expected[f"A of {name}"] = (A, (rank, layer.in_features))
-        expected[f"B of {name}"] = (B, (layer.out_features, rank))
-    for what, (tensor, shape) in expected.items():
-        if not are_finite(tensor):
-            raise SpamftError(f"{folder}: {what} holds no finite numbers")
-        if tuple(tensor.shape) != shape:
-            raise SpamftError(
-                f"{folder}: {what} has the shape {tuple(tensor.shape)}, but rank "
-                f"{rank} and this model need {shape}"
-            )
+    linears = pick_layers(linear_layers(model), None)
+    updated = {name.rpartition(".lora_")[0] for name in stored}
+    layers = {n: layer for n, layer in linears.items() if names[n] in updated}
+    if not layers:
+        raise SpamftError(f"it updates no layer of this {type(model.gpt).__name__}")
+    return layers
 
 
-def _theirs(name: str) -> str:
-    """gpt.blocks.0.attention.qkv -> transformer.h.0.attn.c_attn."""
-    _, _, block, layer = name.split(".", 3)
-    theirs = {ours: their for ours, their, _ in LAYOUT.block}
-    return f"transformer.h.{block}.{theirs[layer]}"
+def _updates(model: nn.Module, names: Mapping[str, str]) -> dict[str, nn.Parameter]:
+    """Every A and B by PEFT's name."""
+    updates = {}
+    for name, layer in lora_layers(model).items():
+        updates |= zip(_keys(names[name]), (layer.A, layer.B), strict=True)
+    return updates
 
 
-def _ours(name: str) -> str | None:
-    """The other way round; None for what is no linear layer of a block."""
-    ours = {their: our for our, their, transposed in LAYOUT.block if transposed}
-    parts = name.split(".", 3)
-    if len(parts) < 4 or parts[:2] != ["transformer", "h"] or parts[3] not in ours:
-        return None
-    return f"gpt.blocks.{parts[2]}.{ours[parts[3]]}"
+def _keys(layer: str) -> tuple[str, str]:
+    """PEFT's names of A and B."""
+    return f"{layer}.lora_A.weight", f"{layer}.lora_B.weight"
+
+
+def _their_names(model: GPTClassifier) -> dict[str, str]:
+    """Our name -> theirs of every layer of the blocks."""
+    layers = theirs_of(model.gpt).layout.layers(model.gpt)
+    blocks = {ours: name for ours, name in layers.items() if ours.startswith("blocks.")}
+    return {f"gpt.{ours}": name for ours, name in blocks.items()}

@@ -5,22 +5,30 @@
     optimizer      8 for each number that trains: AdamW's two averages
     activations    what the forward pass keeps for the backward one
 
-All in float32, for this package's GPT with a class head on the last real token.
+All in float32, on the CPU, for a class head on any architecture. Of the activations
+there is no formula here: PyTorch runs the forward pass on tensors that have shapes and
+no numbers (FakeTensorMode), and what autograd keeps of them is counted, as it is of
+real ones. By hand, a whole block of GPT-2 keeps 16 numbers per token and channel: what
+enters the norms (2) and leaves them (2), query, key and value (3), what attention
+gathered (1), and the MLP's hidden layer before and after GELU (8). One of Llama keeps
+11, for it scales in two steps, and copies what attention gathered; keys and values that
+heads share are repeated for each. To these come 4 per token and hidden channel.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, UntypedStorage, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spamft.classifier import GPTClassifier
-from spamft.gpt import GPT, GPTConfig
-from spamft.methods.lora import lora_layers
 from spamft.methods.method import Method, method_named
 from spamft.methods.task import Task
+from spamft.models.architectures import architecture_of
 from spamft.plumbing.errors import SpamftError
-from spamft.trunk import TrainablePart, find_cut
+from spamft.trunk import TrainablePart
 
 __all__ = ["Memory", "measure_memory", "plan_memory"]
 
@@ -40,7 +48,7 @@ class Memory:
 
 
 def plan_memory(
-    config: GPTConfig,
+    config: Any,
     method: str | Method,
     *,
     num_classes: int = 2,
@@ -49,18 +57,21 @@ def plan_memory(
 ) -> Memory:
     """Count for a batch of `batch_size` messages of `tokens` each; nothing is made.
 
-    For methods with a class head on the last real token; raises SpamftError for others.
+    `config` is that of any architecture. Raises SpamftError for methods without a class
+    head, and for more tokens than the context has.
     """
+    method = method_named(method)
     task = Task(tuple(map(str, range(num_classes))), config.context_length)
-    with torch.device("meta"):
-        model = method_named(method).attach(GPT(config), task, 0)
-    if not isinstance(model, GPTClassifier) or model.pooling != "last_real":
-        raise SpamftError(
-            f"{method_named(method).name} has no class head on the last real token, so "
-            "its memory is not planned"
-        )
-    trained = _bytes(p for p in model.parameters() if p.requires_grad)
-    activations = _activations(model, batch_size, tokens)
+    with torch.device("meta"):  # quicker there than in the mode below
+        model = method.attach(architecture_of(config).build(config), task, 0)
+    if not isinstance(model, GPTClassifier):
+        raise SpamftError(f"{method.name} has no class head: its memory is not planned")
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        model.to_empty(device="cpu")
+        ids = torch.zeros(batch_size, tokens, dtype=torch.long)
+        lengths = torch.full((batch_size,), tokens)
+        logits, activations = _forward(model, ids, lengths)
+    trained = _bytes(_reached(logits))
     return Memory(_held(model), trained, 2 * trained, activations)
 
 
@@ -68,18 +79,7 @@ def measure_memory(model: GPTClassifier, ids: Tensor, lengths: Tensor) -> Memory
     """Take one AdamW step of no length on (B, T) `ids`, and count what it held."""
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=0.0)
-    held = [*model.parameters(), *model.buffers()]
-    own = {t.untyped_storage().data_ptr() for t in held}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = TrainablePart(model).train()(ids, lengths)
+    logits, activations = _forward(model, ids, lengths)
     logits.sum().backward()
     optimizer.step()
     states = [
@@ -89,44 +89,43 @@ def measure_memory(model: GPTClassifier, ids: Tensor, lengths: Tensor) -> Memory
         if name != "step"
     ]
     gradients = _bytes(p.grad for p in trained if p.grad is not None)
-    return Memory(_held(model), gradients, _bytes(states), sum(kept.values()))
+    return Memory(_held(model), gradients, _bytes(states), activations)
+
+
+def _forward(model: GPTClassifier, ids: Tensor, lengths: Tensor) -> tuple[Tensor, int]:
+    """The logits, and the bytes that autograd keeps beside the model itself."""
+    own = {id(s): s for s in (t.untyped_storage() for t in _tensors(model))}
+    kept: dict[int, UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()  # views of one tensor share theirs
+        if id(storage) not in own:
+            kept[id(storage)] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logits = TrainablePart(model).train()(ids, lengths)
+    return logits, sum(storage.nbytes() for storage in kept.values())
+
+
+def _reached(logits: Tensor) -> list[Tensor]:
+    """The parameters that get a gradient: one that no logit depends on gets none."""
+    seen, todo = set(), [logits.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            todo += [earlier for earlier, _ in node.next_functions]
+    return [node.variable for node in seen if hasattr(node, "variable")]
 
 
 def _held(model: nn.Module) -> int:
-    return _bytes([*model.parameters(), *model.buffers()])
+    return _bytes(_tensors(model))
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def _activations(model: GPTClassifier, batch_size: int, tokens: int) -> int:
-    """Bytes that autograd keeps, tensor by tensor; one letter per size as in gpt.py.
-
-    A whole block keeps 16 numbers per token and channel: what enters the norms (2) and
-    leaves them (2), query, key and value (3), what attention gathered (1), and the
-    MLP's hidden layer before and after GELU (8). The last block is whole only up to
-    key and value (4); the rest of it is computed for one token per message. LoRA's
-    layers give query, key and value together, so there it is 5, and 3 for the one.
-    """
-    config, cut = model.gpt.config, find_cut(model)
-    C, H = config.emb_dim, config.n_heads
-    B, T, N = batch_size, tokens, batch_size * tokens
-    if cut == config.n_layers:
-        return 4 * B * C  # what the head reads
-    ranks = {layer.rank for layer in lora_layers(model).values()}
-    r = max(ranks, default=0)
-    # and the norms' mean and deviation, attention's sums, LoRA's thin products
-    block = 16 * N * C + (4 + H) * N + 4 * N * r
-    if not config.causal:  # which tokens are seen
-        block += N
-    last = 4 * N * C + 3 * N + B * (15 * C + H + 8)
-    if r:
-        last += N * (C + r) + B * (2 * C + 4 * r)
-    if cut < config.n_layers - 1:  # and which token is read, once more
-        last += 2 * B
-    # the embeddings keep ids and positions (8 bytes each) if they train; with LoRA
-    # nothing below the first update trains, so the first norm keeps nothing
-    everything = all(p.requires_grad for p in model.parameters())
-    ends = -N * (C + 2) if r else 2 * (N + T) if everything else 0
-    return 4 * ((config.n_layers - cut - 1) * block + last + ends)

@@ -19,13 +19,11 @@ from spamft.methods.features import regress
 from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA, encode_messages
 from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.task import Lessons, Task
-from spamft.models.backbone import Backbone
+from spamft.models.backbone import LARGE, Backbone
 from spamft.plumbing.errors import SpamftError
 from spamft.train import Record, TrainConfig, train
 
 __all__ = ["METHODS", "Method", "Recipe", "describe", "method_named"]
-
-LARGE = 50e6  # parameters; GPT-2 is large here, the bundled GPT is not
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,8 @@ METHODS: dict[str, Method] = {
     "head": Method("head only", ClassHead("head"), Recipe(5e-3, 5e-4)),
     "features": Method(
         "frozen features + logistic regression",
-        ClassHead("head", pooling="mean"),
+        # the upper blocks turn to the next word: the vectors below tell more of a text
+        ClassHead("head", pooling="mean", depth=0.6),
         Recipe(1e-3, 1e-3),
         learn=regress,
     ),

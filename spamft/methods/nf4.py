@@ -9,7 +9,6 @@ et al., 2023, arXiv 2305.14314; the values are those of bitsandbytes.
 """
 
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,6 @@ BLOCK = 64  # numbers that share a scale
 SCALE_BLOCK = 256  # scales that share a scale
 
 
-@cache
 def nf4_levels() -> Tensor:
     """(16,) levels from -1 to 1: 0, 7 quantiles below it and 8 above."""
     edge = 0.9677083  # the outermost quantile that is still finite, as bitsandbytes has
@@ -35,7 +33,6 @@ def nf4_levels() -> Tensor:
     return (levels.sort().values / levels.max()).float()
 
 
-@cache
 def scale_levels() -> Tensor:
     """(256,) levels from -1 to 1, fine near 0: seven decades, each cut twice as often.
 
@@ -49,6 +46,12 @@ def scale_levels() -> Tensor:
     return torch.cat(levels).sort().values
 
 
+# Made here: where the first call is about memory alone, they would have no numbers
+_LEVELS, _SCALE_LEVELS = nf4_levels(), scale_levels()
+# (256, 2): the two numbers that a byte of codes stands for
+_BYTES = _LEVELS[torch.stack([torch.arange(256) >> 4, torch.arange(256) & 15], dim=1)]
+
+
 def quantize(weight: Tensor) -> dict[str, Tensor]:
     """A float32 tensor as 4-bit codes, two a byte, and 8-bit scales.
 
@@ -58,12 +61,12 @@ def quantize(weight: Tensor) -> dict[str, Tensor]:
     blocks = _blocks(weight.detach().float().flatten(), BLOCK)  # (n, 64)
     largest = blocks.abs().amax(1)  # (n,)
     ratios = blocks / largest.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
-    codes = _nearest(ratios, nf4_levels()).flatten()
+    codes = _nearest(ratios, _LEVELS).flatten()
     mean = largest.mean()
     groups = _blocks(largest - mean, SCALE_BLOCK)
     scale_max = groups.abs().amax(1)
     ratios = groups / scale_max.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
-    scales = _nearest(ratios, scale_levels()).flatten()[: len(largest)]
+    scales = _nearest(ratios, _SCALE_LEVELS).flatten()[: len(largest)]
     return {
         "codes": (codes[0::2] << 4) | codes[1::2],
         "scales": scales,
@@ -75,11 +78,11 @@ def quantize(weight: Tensor) -> dict[str, Tensor]:
 def dequantize(stored: dict[str, Tensor], shape: Sequence[int]) -> Tensor:
     """The float32 tensor of `shape` that `quantize` stored, with 4 bits' error."""
     device = stored["codes"].device
-    levels = scale_levels().to(device)[stored["scales"].int()]  # (n,)
+    levels = _SCALE_LEVELS.to(device)[stored["scales"].int()]  # (n,)
     largest = _blocks(levels, SCALE_BLOCK) * stored["scale_max"][:, None]
     largest = largest.flatten()[: len(levels)] + stored["scale_mean"]
     # both halves of a byte at once: (bytes, 2), then (n, 64)
-    numbers = _byte_table().to(device)[stored["codes"].int()].view(-1, BLOCK)
+    numbers = _BYTES.to(device)[stored["codes"].int()].view(-1, BLOCK)
     count = torch.Size(shape).numel()
     return (numbers * largest[:, None]).flatten()[:count].view(*shape)
 
@@ -139,14 +142,6 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient @ ctx.layer.dequantize(), None
-
-
-@cache
-def _byte_table() -> Tensor:
-    """(256, 2): the two numbers that a byte of codes stands for."""
-    levels = nf4_levels()
-    byte = torch.arange(256)
-    return torch.stack([levels[byte >> 4], levels[byte & 15]], dim=1)
 
 
 def _blocks(flat: Tensor, size: int) -> Tensor:

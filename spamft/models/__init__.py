@@ -4,6 +4,7 @@ backbone.py       the five names, and what an architecture brings
 attention.py      which tokens see which: causal or full attention
 architectures.py  which architectures there are
 layout.py         Hugging Face's tensors <-> ours, by one table read both ways
+score.py          a class head as Hugging Face's classifiers have it, without a bias
 llama.py          Llama and SmolLM2: what differs from GPT-2
 llama_files.py    Llama's weights in Hugging Face's layout
 vocabulary.py     a vocabulary of byte pairs <-> files and a tiktoken.Encoding

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-__all__ = ["Architecture", "Backbone"]
+from spamft.models.layout import Layout
+
+__all__ = ["LARGE", "Architecture", "Backbone", "HuggingFace"]
+
+LARGE = 50e6  # parameters; GPT-2 is large here, the bundled GPT is not
 
 
 class Backbone(Protocol):
@@ -32,9 +36,18 @@ class Backbone(Protocol):
         """(..., C), what the final norm gave, -> (..., V) next-token logits."""
 
 
+class HuggingFace(NamedTuple):
+    """What Hugging Face calls the parts of one architecture."""
+
+    layout: Layout  # which of our parameters is which of theirs
+    config: Callable[[Any], dict]  # our config -> the entries of their config.json
+    classifier: str  # their class of a model with a head
+
+
 class Architecture(NamedTuple):
-    """How models of one architecture are built and loaded."""
+    """How models of one architecture are built, loaded and exported."""
 
     config: type  # a frozen dataclass of numbers: the size
     build: Callable[[Any], Backbone]  # config -> a model with random weights
     load: Callable[[Path], Backbone]  # a folder in Hugging Face's layout -> a model
+    theirs: HuggingFace | None = None  # without it, no classifier is exported

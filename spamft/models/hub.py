@@ -7,7 +7,7 @@ from spamft.plumbing.fetch import DownloadError, Patience, reachable, reason
 from spamft.plumbing.files import sha256
 from spamft.plumbing.waiting import TooSlow, in_time
 
-__all__ = ["download_weights", "is_at_hand"]
+__all__ = ["download_weights", "is_at_hand", "is_cached"]
 
 
 def download_weights(
@@ -42,30 +42,39 @@ def download_weights(
         raise _failure(repository, revision, reason(error)) from error
 
 
-def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
-    """Whether the weights are in the hub's cache, or the hub answers in time."""
-    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+def is_cached(repository: str, revision: str) -> bool:
+    """Whether the weights are in the hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
 
     where = {"repo_id": repository, "revision": revision}
-    if isinstance(try_to_load_from_cache(filename="model.safetensors", **where), str):
+    return isinstance(
+        try_to_load_from_cache(filename="model.safetensors", **where), str
+    )
+
+
+def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
+    """Whether the weights are in the hub's cache, or the hub answers in time."""
+    from huggingface_hub import constants, hf_hub_url
+
+    if is_cached(repository, revision):
         return True
     if constants.HF_HUB_OFFLINE:
         return False
-    return reachable(hf_hub_url(filename="config.json", **where), timeout)
+    return reachable(hf_hub_url(repository, "config.json", revision=revision), timeout)
 
 
 def _download(
     repository: str, revision: str, digest: str | None, more: Sequence[str]
 ) -> Path:
     """The folder in the cache, however long it takes; what is new there is checked."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import hf_hub_download
 
     where = {"repo_id": repository, "revision": revision}
-    cached = try_to_load_from_cache(filename="model.safetensors", **where)
+    cached = is_cached(repository, revision)
     for name in ("config.json", *more):
         config = hf_hub_download(filename=name, etag_timeout=5, **where)
     weights = hf_hub_download(filename="model.safetensors", etag_timeout=5, **where)
-    if not isinstance(cached, str) and digest is not None:
+    if not cached and digest is not None:
         _check(Path(weights), repository, digest)
     return Path(config).parent
 

@@ -4,7 +4,7 @@ Loading reads the table left to right and export right to left, so that the two 
 disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
 from spamft.plumbing.tensors import FLOATS, are_finite, read_tensors
 
-__all__ = ["Layout", "open_weights"]
+__all__ = ["Layout", "check_fit", "open_weights"]
 
 Name = tuple[str, str, bool]  # ours, theirs, transposed?
 
@@ -29,9 +29,15 @@ class Layout:
     block: tuple[Name, ...]  # inside each block
     blocks: str  # theirs for our "blocks"
     prefix: str = ""  # theirs may have it or not, depending on who saved them
-    bare: tuple[str, ...] = ()  # theirs that never have it
+    bare: tuple[str, ...] = ()  # theirs that never have it: an output of tokens
     not_weights: tuple[str, ...] = ()  # endings of tensors to pass over
-    tied: tuple[str, str] | None = None  # theirs: a copy, and what it must equal
+    # theirs: a copy, and what it must equal in a model that has no parameter for it
+    tied: tuple[str, str] | None = None
+
+    @property
+    def transposed(self) -> bool:
+        """Whether they store their linear layers as input x output."""
+        return any(flip for _, _, flip in self.block)
 
     def fill(self, model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
         """Change `model`: give it the tensors of `weights`, which have their names.
@@ -44,18 +50,14 @@ class Layout:
             for name, tensor in weights.items()
             if not name.endswith(self.not_weights)
         }
-        self._drop_copy(weights, source)
         pairs, expected = list(self.pairs(model)), model.state_dict()
-        known = {theirs for _, theirs, _ in pairs}
-        problems = [f"missing {t}" for _, t, _ in pairs if t not in weights]
-        problems += [f"extra {theirs}" for theirs in weights if theirs not in known]
-        for ours, theirs, flip in pairs:
-            if theirs in weights:
-                shape = expected[ours].T.shape if flip else expected[ours].shape
-                problems += _misfits(theirs, weights[theirs], shape)
-        if problems:
-            more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-            raise SpamftError(f"{source}: {brief('; '.join(problems[:5]))}{more}")
+        if self.tied and self.tied[0] not in {theirs for _, theirs, _ in pairs}:
+            self._drop_copy(weights, source)
+        shapes = {
+            theirs: expected[ours].T.shape if flip else expected[ours].shape
+            for ours, theirs, flip in pairs
+        }
+        check_fit(weights, shapes, source)
         filled = {
             ours: (weights[theirs].T if flip else weights[theirs]).float()
             for ours, theirs, flip in pairs
@@ -63,27 +65,30 @@ class Layout:
         model.load_state_dict(filled, assign=True)
 
     def export(self, model: nn.Module) -> dict[str, Tensor]:
-        """The exact inverse of `fill`, under their names with the prefix."""
-        weights = model.state_dict()
+        """The exact inverse of `fill`, under their names with the prefix.
+
+        Raises SpamftError for a parameter that the table does not name, such as LoRA's.
+        """
+        weights, pairs = model.state_dict(), list(self.pairs(model))
+        if odd := weights.keys() - {ours for ours, _, _ in pairs}:
+            raise SpamftError(
+                f"{min(odd)} is no part of a plain model: merge_lora first"
+            )
         return {
             self._full(theirs): (
                 weights[ours].T if flip else weights[ours]
             ).contiguous()
-            for ours, theirs, flip in self.pairs(model)
+            for ours, theirs, flip in pairs
         }
 
-    def _full(self, theirs: str) -> str:
-        return theirs if theirs.startswith(self.bare) else self.prefix + theirs
+    def layers(self, model: nn.Module) -> dict[str, str]:
+        """Our name -> theirs, with the prefix, of every layer of `model`."""
+        return {ours: self._full(theirs) for ours, theirs, _ in self._table(model)}
 
     def pairs(self, model: nn.Module) -> Iterator[Name]:
         """(our name, their name, transposed?) of every parameter of `model`."""
-        table = list(self.top) + [
-            (f"blocks.{i}.{ours}", f"{self.blocks}.{i}.{theirs}", flip)
-            for i in range(len(model.blocks))
-            for ours, theirs, flip in self.block
-        ]
         names = set(model.state_dict())
-        for ours, theirs, flip in table:
+        for ours, theirs, flip in self._table(model):
             for kind in ("weight", "bias"):
                 if f"{ours}.{kind}" in names:
                     yield (
@@ -92,10 +97,19 @@ class Layout:
                         flip and kind == "weight",
                     )
 
+    def _table(self, model: nn.Module) -> list[Name]:
+        """The rows for a model with so many blocks."""
+        return list(self.top) + [
+            (f"blocks.{i}.{ours}", f"{self.blocks}.{i}.{theirs}", flip)
+            for i in range(len(model.blocks))
+            for ours, theirs, flip in self.block
+        ]
+
+    def _full(self, theirs: str) -> str:
+        return theirs if theirs.startswith(self.bare) else self.prefix + theirs
+
     def _drop_copy(self, weights: dict[str, Tensor], source: str) -> None:
         """Take out the tensor that must equal another, if the file has both."""
-        if self.tied is None:
-            return
         copy, original = self.tied
         untied, tied = weights.pop(copy, None), weights.get(original)
         if untied is None or tied is None or tied.dtype not in FLOATS:
@@ -107,7 +121,22 @@ class Layout:
             )
 
 
-def _misfits(name: str, tensor: Tensor, shape: torch.Size) -> Iterator[str]:
+def check_fit(
+    weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+    """Raise SpamftError, naming them and `source`, unless there are finite floats of
+    these names and shapes, and no others."""
+    problems = [f"missing {name}" for name in shapes if name not in weights]
+    problems += [f"extra {name}" for name in weights if name not in shapes]
+    for name, shape in shapes.items():
+        if name in weights:
+            problems += _misfits(name, weights[name], shape)
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise SpamftError(f"{source}: {brief('; '.join(problems[:5]))}{more}")
+
+
+def _misfits(name: str, tensor: Tensor, shape: tuple[int, ...]) -> Iterator[str]:
     """What is wrong with a tensor that should have this shape."""
     if tensor.shape != shape:
         yield f"{name} has shape {tuple(tensor.shape)}, expected {tuple(shape)}"

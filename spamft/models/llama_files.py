@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from spamft.gpt import check_causal
-from spamft.models.backbone import Architecture
+from spamft.models.backbone import Architecture, HuggingFace
 from spamft.models.layout import Layout, open_weights
 from spamft.models.llama import Llama, LlamaConfig
 from spamft.plumbing.display import brief
@@ -17,19 +17,31 @@ from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import read_json, write_json
 from spamft.plumbing.tensors import write_tensors
 
-__all__ = ["LLAMA", "fill_llama", "hf_config", "layout_of", "load_llama", "save_llama"]
+__all__ = ["LAYOUT", "LLAMA", "fill_llama", "hf_config", "load_llama", "save_llama"]
 
 # ours, theirs, transposed?
-_BLOCK = (
-    ("norm_1", "input_layernorm", False),
-    ("attention.query", "self_attn.q_proj", False),
-    ("attention.key", "self_attn.k_proj", False),
-    ("attention.value", "self_attn.v_proj", False),
-    ("attention.out", "self_attn.o_proj", False),
-    ("norm_2", "post_attention_layernorm", False),
-    ("mlp.gate", "mlp.gate_proj", False),
-    ("mlp.up", "mlp.up_proj", False),
-    ("mlp.down", "mlp.down_proj", False),
+LAYOUT = Layout(
+    top=(
+        ("tok_emb", "embed_tokens", False),
+        ("final_norm", "norm", False),
+        ("out_head", "lm_head", False),
+    ),
+    block=(
+        ("norm_1", "input_layernorm", False),
+        ("attention.query", "self_attn.q_proj", False),
+        ("attention.key", "self_attn.k_proj", False),
+        ("attention.value", "self_attn.v_proj", False),
+        ("attention.out", "self_attn.o_proj", False),
+        ("norm_2", "post_attention_layernorm", False),
+        ("mlp.gate", "mlp.gate_proj", False),
+        ("mlp.up", "mlp.up_proj", False),
+        ("mlp.down", "mlp.down_proj", False),
+    ),
+    blocks="layers",
+    prefix="model.",
+    bare=("lm_head",),
+    not_weights=(".rotary_emb.inv_freq",),
+    tied=("lm_head.weight", "embed_tokens.weight"),
 )
 # What our Llama does, in the words of their config.json; another value is another model
 _FIXED = {
@@ -51,23 +63,6 @@ _SIZES = {  # ours -> theirs
 }
 
 
-def layout_of(config: LlamaConfig) -> Layout:
-    """The table; an output of its own is one parameter more."""
-    return Layout(
-        top=(
-            ("tok_emb", "embed_tokens", False),
-            ("final_norm", "norm", False),
-            ("out_head", "lm_head", False),
-        ),
-        block=_BLOCK,
-        blocks="layers",
-        prefix="model.",
-        bare=("lm_head",),
-        not_weights=(".rotary_emb.inv_freq",),
-        tied=("lm_head.weight", "embed_tokens.weight") if config.tied else None,
-    )
-
-
 def fill_llama(config: LlamaConfig, weights: dict, source: str) -> Llama:
     """A model of this size with the tensors of `weights`, which have their names.
 
@@ -79,7 +74,7 @@ def fill_llama(config: LlamaConfig, weights: dict, source: str) -> Llama:
         )
     with torch.device("meta"):
         model = Llama(config)
-    layout_of(config).fill(model, weights, source)
+    LAYOUT.fill(model, weights, source)
     return model
 
 
@@ -94,10 +89,11 @@ def load_llama(folder: Path) -> Llama:
 
 def save_llama(model: Llama, folder: Path | str) -> None:
     """Write `config.json` and `model.safetensors`, which transformers opens too."""
-    weights = layout_of(model.config).export(model)
+    weights = LAYOUT.export(model)
+    config = hf_config(model.config) | {"architectures": ["LlamaForCausalLM"]}
     with whole_folder(folder) as made:
         write_tensors(made / "model.safetensors", weights, {"format": "pt"})
-        write_json(made / "config.json", hf_config(model.config))
+        write_json(made / "config.json", config)
 
 
 def hf_config(config: LlamaConfig) -> dict:
@@ -111,8 +107,7 @@ def hf_config(config: LlamaConfig) -> dict:
         "rope_theta": config.rope_base,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
     }
-    architecture = {"architectures": ["LlamaForCausalLM"], "head_dim": config.head_dim}
-    return _FIXED | sizes | positions | architecture
+    return _FIXED | sizes | positions | {"head_dim": config.head_dim}
 
 
 def _read_config(path: Path) -> LlamaConfig:
@@ -150,4 +145,9 @@ def _rope_base(theirs: dict) -> float:
     return float(scaling.get("rope_theta", theirs.get("rope_theta", 10_000.0)))
 
 
-LLAMA = Architecture(LlamaConfig, Llama, load_llama)
+LLAMA = Architecture(
+    LlamaConfig,
+    Llama,
+    load_llama,
+    HuggingFace(LAYOUT, hf_config, "LlamaForSequenceClassification"),
+)

@@ -6,7 +6,7 @@ training.py    loss and accuracy of a training
 confusion.py   what a model mistakes for what
 messages.py    lengths and labels of messages; where a model's parameters are
 scores.py      reliability of scores, and costs over thresholds
-comparison.py  methods by accuracy and seconds
+comparison.py  methods in rows: accuracy, each seed, time
 labels.py      accuracy over the number of labels
 
 Every figure is a `Picture`: a notebook shows it as it is, and its `alt` describes in

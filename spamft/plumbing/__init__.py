@@ -16,6 +16,7 @@
     modes.py        evaluation mode for a while
     fetch.py        an address -> a whole, checked file
     answers.py      what a server answers, for as long as we care to listen
+    wheel.py        one file out of a wheel of the package index
     waiting.py      wait for work that may never end, but not for long
     archive.py      a published zip -> the one file of it that is wanted
     display.py      text of strangers, harmless for terminals, errors, spreadsheets

@@ -11,7 +11,14 @@ from torch import Tensor
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["FLOATS", "are_finite", "check_tensors", "read_tensors", "write_tensors"]
+__all__ = [
+    "FLOATS",
+    "are_equal",
+    "are_finite",
+    "check_tensors",
+    "read_tensors",
+    "write_tensors",
+]
 
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 SHOWN = 5  # problems that an error names
@@ -44,6 +51,11 @@ def are_finite(tensor: Tensor) -> bool:
     """Whether these are numbers that a float32 can hold, none of them infinite."""
     # not every operation knows the smaller floats, and complex ones would be halved
     return tensor.dtype in FLOATS and bool(torch.isfinite(tensor.float()).all())
+
+
+def are_equal(tensor: Tensor, other: Tensor) -> bool:
+    """Whether these are the same numbers of the same type, on whatever device."""
+    return tensor.dtype == other.dtype and torch.equal(tensor.cpu(), other.cpu())
 
 
 def check_tensors(

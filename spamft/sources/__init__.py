@@ -1,13 +1,15 @@
 """Names and files -> messages and models.
 
-    messages.py    "auto", "uci", "sample", a file -> messages
+    messages.py    "auto", "uci", "sample", "intents", a file -> messages
     labels.py      labels as people have them -> labels to train on
     spelling.py    what is the same label, what is none, what is several
     splits.py      messages ready to train on: balanced, numbered, in three parts
     models.py      "auto", "gpt2", "tiny", a folder -> a pretrained GPT
+    bases.py       a pretrained model <-> what opens the same one again
     collection.py  what stands behind a collection's name
     uci.py         the SMS Spam Collection
     sample.py      the messages that come with the package
+    intents.py     what does the sender want? A task of four classes
     duplicates.py  messages that repeat each other, and where they leak
     draws.py       training sets of growing size
     lessons.py     what every notebook asks of the messages that it is given

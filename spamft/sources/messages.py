@@ -16,6 +16,7 @@ from spamft.plumbing.fetch import DownloadError, Patience
 from spamft.reading.layout import Layout
 from spamft.reading.table import is_uci
 from spamft.sources.collection import Messages, OpenCollection
+from spamft.sources.intents import open_intents
 from spamft.sources.sample import open_sample
 from spamft.sources.uci import open_uci
 
@@ -24,6 +25,7 @@ __all__ = ["COLLECTIONS", "is_collection", "open_messages"]
 COLLECTIONS: dict[str, OpenCollection] = {
     "uci": open_uci,
     "sample": open_sample,
+    "intents": open_intents,
 }
 QUICK = Patience(timeout=2.0, retries=0, deadline=2.0)  # when there is a choice
 
@@ -39,9 +41,9 @@ def open_messages(
     """Messages by the name of a collection, or from a file.
 
     "uci" is the SMS Spam Collection, downloaded into `cache_dir`; "sample" the messages
-    of this package; "auto" the first of the two that can be had. A file is the
-    collection's zip, or what `read_messages` opens; `lecture` and `layout` are
-    explained there. Raises DownloadError or SpamftError.
+    of this package, "intents" its second task; "auto" the first of uci and sample that
+    can be had. A file is the collection's zip, or what `read_messages` opens; `lecture`
+    and `layout` are explained there. Raises DownloadError or SpamftError.
     """
     data = str(data)
     if (data == "auto" or data in COLLECTIONS) and layout != Layout():

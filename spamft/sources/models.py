@@ -1,6 +1,8 @@
 """A name or a folder -> a pretrained GPT and the tokenizer that it reads with."""
 
+from contextlib import suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +28,7 @@ SCRATCH = GPTConfig(
     vocab_size=4096, context_length=256, emb_dim=128, n_layers=3, n_heads=4
 )
 PATIENCE = 2.0  # seconds for the hub to answer, when there is a choice
+HURRY = 4.0  # seconds for the package index to show its pace
 
 
 class Pretrained(NamedTuple):
@@ -35,6 +38,7 @@ class Pretrained(NamedTuple):
     tokenizer: tiktoken.Encoding
     name: str  # what was opened: never "auto"
     source: str  # a line on its origin
+    path: Path | None = None  # absolute, of a folder or a file: what has no name
 
     @property
     def parameters(self) -> int:
@@ -47,12 +51,13 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
 
     "gpt2", "gpt2-medium", "gpt2-large" and "gpt2-xl" come from the hub; "tiny" is the
     small pretrained GPT of this package; "auto" is gpt2 where it is cached or can be
-    reached, else tiny; "scratch" a small GPT with random weights from `seed`;
-    "smollm2" and "smollm2-360m" are pretrained Llamas from the hub, the first else from
-    the package index. A folder holds a model in Hugging Face's layout, with a
-    `vocabulary.tiktoken` or `tokenizer.json` if its tokens are not GPT-2's. A `.gguf`
-    file holds a Llama and its tokenizer. The `source` says if there is a chat template,
-    and whether it is known. Raises DownloadError or SpamftError.
+    reached, else smollm2 where it is cached or comes quickly, else tiny; "scratch" is a
+    small GPT with random weights from `seed`; "smollm2" and "smollm2-360m" are
+    pretrained Llamas from the hub, the first else from the package index. A folder
+    holds a model in Hugging Face's layout, with a `vocabulary.tiktoken` or
+    `tokenizer.json` if its tokens are not GPT-2's. A `.gguf` file holds a Llama and its
+    tokenizer. The `source` says if there is a chat template, and whether it is known.
+    Raises DownloadError or SpamftError.
     """
     opened = _open(str(name), seed)
     return opened._replace(source=opened.source + describe_chat(opened.tokenizer))
@@ -60,14 +65,7 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
 
 def _open(name: str, seed: int) -> Pretrained:
     if name == "auto":
-        if gpt2_is_at_hand(PATIENCE):
-            try:
-                return open_model("gpt2")
-            except DownloadError:
-                pass  # reachable, but the download failed: treat as offline
-        return open_model("tiny")._replace(
-            source="the bundled tiny GPT (GPT-2 cannot be reached)"
-        )
+        return _open_best()
     if name == "scratch":
         gpt, tokenizer = GPT(SCRATCH, seed=seed), load_tokenizer("tiny")
         return Pretrained(gpt, tokenizer, name, "a small GPT with random weights")
@@ -75,7 +73,8 @@ def _open(name: str, seed: int) -> Pretrained:
         gpt, tokenizer, source = open_smollm2(name)
         return Pretrained(gpt, tokenizer, name, source)
     if name.endswith(".gguf") and Path(name).is_file():
-        return Pretrained(*open_gguf(Path(name)), Path(name).stem, name)
+        path = Path(name).absolute()  # the working folder may become another one
+        return Pretrained(*open_gguf(Path(name)), Path(name).stem, name, path)
     is_folder = Path(name).is_dir() and name not in PUBLISHED
     if not is_folder and name != "tiny" and name not in PUBLISHED:
         names = ", ".join(["auto", *PUBLISHED, *SMOLLM2, "tiny", "scratch"])
@@ -88,7 +87,25 @@ def _open(name: str, seed: int) -> Pretrained:
             f"{tokenizer.name} has {tokenizer.n_vocab:,}"
         )
     source = "the bundled tiny GPT" if name == "tiny" else name
-    return Pretrained(gpt, tokenizer, name, source)
+    path = Path(name).absolute() if is_folder else None
+    return Pretrained(gpt, tokenizer, name, source, path)
+
+
+def _open_best() -> Pretrained:
+    """The best model that can be had at once; its source says why it is no better."""
+    if gpt2_is_at_hand(PATIENCE):
+        with suppress(DownloadError):  # reachable, but the download failed
+            return open_model("gpt2")
+    if find_spec("gguf") is None:
+        why = 'SmolLM2 needs: pip install "spamft[gguf]"'
+    else:
+        try:
+            gpt, tokenizer, source = open_smollm2("smollm2", hurry=HURRY)
+            return Pretrained(gpt, tokenizer, "smollm2", source)
+        except DownloadError:
+            why = "SmolLM2 comes too slowly or not at all"
+    source = f"the bundled tiny GPT (GPT-2 cannot be reached; {why})"
+    return open_model("tiny")._replace(source=source)
 
 
 def _tokenizer_of(name: str, is_folder: bool) -> tiktoken.Encoding:

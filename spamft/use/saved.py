@@ -2,6 +2,8 @@
 
 save(model, folder, tokenizer)    model.safetensors and classifier.json
 load(folder)                      Saved(model, tokenizer), checked against a canary
+
+With a base, the weights are those alone that training changed: see trained.py.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import tiktoken
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spamft.classifier import GPTClassifier
+from spamft.methods.lora import merge_lora, unmerge_lora
 from spamft.models.architectures import ARCHITECTURES, name_of
 from spamft.models.prompted import PromptClassifier
 from spamft.models.smollm2 import SMOLLM2
@@ -24,10 +27,13 @@ from spamft.plumbing.fetch import DownloadError
 from spamft.plumbing.files import sha256, whole_folder
 from spamft.plumbing.jsonfile import read_json, read_sealed, write_json, write_sealed
 from spamft.plumbing.modes import evaluation_mode
-from spamft.plumbing.tensors import check_tensors, read_tensors, write_tensors
+from spamft.plumbing.tensors import check_tensors, write_tensors
 from spamft.pretrained import PUBLISHED
+from spamft.sources.bases import MissingBaseError
+from spamft.sources.models import Pretrained
 from spamft.tokenizer import VOCABULARY, check_bpe, load_tokenizer, save_bpe
 from spamft.use.predict import classify
+from spamft.use.trained import Kept, all_weights, choose_weights
 from spamft.use.verdict import DecisionRule, Verdict, rule_from
 
 __all__ = ["FILES", "Saved", "load", "save"]
@@ -60,13 +66,33 @@ def save(
     *,
     text_columns: Sequence[str] = (),
     rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
-) -> None:
+    base: Pretrained | None = None,
+) -> Kept:
     """Write all that `load` needs, as a folder that appears whole or not at all.
 
     That is model.safetensors, classifier.json and, if the tokenizer is neither "gpt2"
-    nor "tiny", vocabulary.tiktoken or, of a Llama, vocabulary.json. Raises SpamftError
-    for a model with layers that a plain one does not have, such as LoRA's.
+    nor "tiny", vocabulary.tiktoken or, of a Llama, vocabulary.json. LoRA is merged.
+    With the `base` that was trained, only what training changed is written, if that is
+    less than half and the base can be opened again; `load` then opens it, too. Raises
+    SpamftError for a model with layers that a plain one does not have, such as NF4's.
     """
+    taken = merge_lora(model)
+    try:
+        card = _describe(model, tokenizer, text_columns, rule)
+        weights, kept, facts = choose_weights(model, taken, base)
+        _write(Path(folder), card | facts, weights, tokenizer)
+    finally:
+        unmerge_lora(model, taken)
+    return kept
+
+
+def _describe(
+    model: nn.Module,
+    tokenizer: tiktoken.Encoding,
+    text_columns: Sequence[str],
+    rule: DecisionRule,
+) -> dict:
+    """The card, but for what it says of files."""
     tokenizer_file = _tokenizer_file(tokenizer)
     card = {
         "architecture": name_of(model.gpt),
@@ -79,25 +105,33 @@ def save(
     }
     if odd := set(model.state_dict()) - set(_build(card).state_dict()):
         raise SpamftError(
-            f"{min(odd)} is not part of a plain classifier, so load could not use it: "
-            "call merge_lora first, or save_adapter instead"
+            f"{min(odd)} is not part of a plain classifier, so load could not use it"
         )
+    return card
+
+
+def _write(
+    folder: Path, card: dict, weights: dict[str, Tensor], tokenizer: tiktoken.Encoding
+) -> None:
     with whole_folder(folder, FILES) as made:
-        write_tensors(made / WEIGHTS, model.state_dict())
-        if tokenizer_file == VOCABULARY:
+        write_tensors(made / WEIGHTS, weights)
+        if card["tokenizer"] == VOCABULARY:
             save_bpe(tokenizer._mergeable_ranks, made / VOCABULARY)
-        elif tokenizer_file == TOKENS:
+        elif card["tokenizer"] == TOKENS:
             write_json(made / TOKENS, tokenizer.vocabulary.to_dict())
         files = {path.name: sha256(path) for path in made.iterdir()}
         write_sealed(made / CARD, card | {"sha256": files})
 
 
-def load(folder: Path | str, *, device: str = "cpu") -> Saved:
+def load(
+    folder: Path | str, *, base: Path | str | None = None, device: str = "cpu"
+) -> Saved:
     """The classifier that `save` wrote to `folder`, or to `model` in a run's folder.
 
-    It is in evaluation mode, on `device`. Raises SpamftError for a folder that holds
-    no such model, one of whose files has changed since, or whose model does not repeat
-    its canary.
+    It is in evaluation mode, on `device`. `base` is where the model beside which its
+    trained part is used lies now, if that was moved. Raises SpamftError for a folder
+    that holds no such model, one of whose files has changed since, whose base is
+    missing or another one, or whose model does not repeat its canary.
     """
     folder = Path(folder)
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
@@ -116,13 +150,14 @@ def load(folder: Path | str, *, device: str = "cpu") -> Saved:
     card = read_sealed(folder / CARD)
     try:
         _check_files(folder, card["sha256"])
-        model = _fill(card, folder / WEIGHTS)
+        weights = all_weights(card, folder / WEIGHTS, base)
+        model = _fill(card, weights, folder / WEIGHTS)
         tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
         columns = _text_columns(card["text_columns"])
         rule = rule_from(card["rule"], model.label_names)
-    except DownloadError as error:  # of its tokenizer: what to do takes many lines
-        raise DownloadError(f"{folder}: {error}") from error
+    except (DownloadError, MissingBaseError) as error:  # with what to do, uncut
+        raise type(error)(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
         raise _refusal(error, folder) from error
     return Saved(model.eval().to(pick_device(device)), tokenizer, columns, rule)
@@ -149,9 +184,8 @@ def _check_files(folder: Path, digests: dict[str, str]) -> None:
             )
 
 
-def _fill(card: dict, path: Path) -> nn.Module:
+def _fill(card: dict, weights: dict[str, Tensor], path: Path) -> nn.Module:
     """The classifier of a card with the weights of a file, every one checked."""
-    weights = read_tensors(path)
     if card["gpt"]["n_layers"] > len(weights):  # before as many are built
         raise SpamftError(f"{path} has too few tensors for the layers of {CARD}")
     names = card["label_names"]
@@ -226,6 +260,7 @@ def _card(model: nn.Module) -> dict:
         "label_names": model.label_names,
         "pooling": model.pooling,
         "max_length": model.max_length,
+        "bias": model.head.bias is not None,
     }
 
 
@@ -243,7 +278,11 @@ def _build(card: dict) -> nn.Module:
                 shots=card["shots"],
             )
         return GPTClassifier(
-            gpt, card["label_names"], card["pooling"], max_length=card["max_length"]
+            gpt,
+            card["label_names"],
+            card["pooling"],
+            max_length=card["max_length"],
+            bias=card.get("bias", True),  # an older card does not say that it has one
         )
 
 

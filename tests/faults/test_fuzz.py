@@ -166,10 +166,13 @@ def valid(tokenizer, tmp_path) -> dict[str, Path]:
     save(by_prompt, tmp_path / "prompted", tokenizer)
     save_gpt2(gpt, tmp_path / "model")
     save_bpe(ranks, tmp_path / "model" / "vocabulary.tiktoken")
-    learner = GPTClassifier(GPT(SHAPE, seed=1))
+    learner = GPTClassifier(open_model(tmp_path / "model").gpt)
     add_lora(learner, LoRAConfig(2))
     save_adapter(learner, tmp_path / "adapter")
-    return {name: tmp_path / name for name in ("saved", "prompted", "model", "adapter")}
+    base = open_model(shutil.copytree(tmp_path / "model", tmp_path / "base"))
+    save(learner, tmp_path / "part", tokenizer, base=base)
+    names = ("saved", "prompted", "part", "model", "adapter")
+    return {name: tmp_path / name for name in names}
 
 
 def spoilt(valid: Path, seed: int) -> tuple[Random, Path]:
@@ -189,11 +192,27 @@ def _spoil(draw: Random, folder: Path) -> None:
         return
 
 
+def test_whatever_the_base_of_a_saved_classifier_holds_and_no_change_goes_unseen(valid):
+    trials, base = Trials(), valid["part"].with_name("base")
+    whole = {n: t.clone() for n, t in load(valid["part"]).model.state_dict().items()}
+
+    def work():
+        weights = load(valid["part"]).model.state_dict()
+        assert all(weights[name].equal(tensor) for name, tensor in whole.items())
+
+    for seed in SEEDS:
+        _, folder = spoilt(valid["model"], seed)
+        shutil.rmtree(base)
+        shutil.copytree(folder, base)
+        trials.try_out("load", seed, work, valid["part"])
+    trials.check()
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("kind", ["saved", "prompted"])
+@pytest.mark.parametrize("kind", ["saved", "prompted", "part"])
 def test_whatever_a_saved_classifier_holds_and_no_change_goes_unseen(valid, kind):
     trials, whole = Trials(), contents(valid[kind])
     for seed in SEEDS:
@@ -207,7 +226,7 @@ def test_whatever_a_saved_classifier_holds_and_no_change_goes_unseen(valid, kind
     trials.check()
 
 
-@pytest.mark.parametrize("kind", ["saved", "prompted"])
+@pytest.mark.parametrize("kind", ["saved", "prompted", "part"])
 def test_whatever_a_sealed_classifier_holds(valid, kind):
     trials = Trials()
     for seed in SEEDS:

@@ -38,7 +38,7 @@ from spamft.pretrained import save_gpt2
 from spamft.pretraining.config import PretrainConfig
 from spamft.pretraining.loop import CHECKPOINT, pretrain
 from spamft.sources import open_model, open_splits
-from spamft.tokenizer import VOCABULARY
+from spamft.tokenizer import VOCABULARY, save_bpe
 from spamft.use.export import export_hf
 from spamft.use.saved import Saved, save
 from spamft.use.tables import classify_table
@@ -76,11 +76,16 @@ def scenes(tmp_path, monkeypatch, small_scratch, message_file, tokenizer):
     learners = [GPTClassifier(GPT(SHAPE, seed=seed), seed=seed) for seed in (1, 2)]
     for learner in learners:
         add_lora(learner, LoRAConfig(2))
+    save_gpt2(models[0].gpt, tmp_path / "base")
+    save_bpe(tokenizer._mergeable_ranks, tmp_path / "base" / VOCABULARY)
+    base = open_model(tmp_path / "base")
+    heads = [GPTClassifier(base.gpt, seed=seed) for seed in (1, 2)]
     table = tmp_path / "texts.csv"
     table.write_text("Text\nhello\nWIN NOW\n")
     return {
         "run.save": lambda i, at: runs[i].save(at, overwrite=True),
         "save": lambda i, at: save(models[i], at, tokenizer),
+        "part": lambda i, at: save(heads[i], at, tokenizer, base=base),
         "export": lambda i, at: export_hf(models[i], at),
         "adapter": lambda i, at: save_adapter(learners[i], at),
         "weights": lambda i, at: save_gpt2(models[i].gpt, at),
@@ -136,7 +141,10 @@ def _remove(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["run.save", "save", "export", "adapter", "weights", "table", "checkpoint", "cell"],
+    [
+        *("run.save", "save", "part", "export", "adapter", "weights", "table"),
+        *("checkpoint", "cell"),
+    ],
 )
 def test_there_is_always_the_old_or_the_new_one(scenes, tmp_path, name):
     work = scenes[name]

@@ -5,7 +5,7 @@
 # **1.** No: 5 messages, all on one side, happen by chance once in 16 times.
 
 # %% tags=["exercise-1"]
-p_value = mcnemar(np.arange(300) < 290, np.arange(300) < 285)
+p_value = paired_test(np.arange(300) < 290, np.arange(300) < 285)
 
 # %% tags=["wrong-1"]
 p_value = 5 / 300
