@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spamft.batches import encode_texts
+from spamft.models.attention import mask_of, run_blocks
 from spamft.models.backbone import Backbone
 from spamft.plumbing.errors import SpamftError
 
@@ -61,10 +62,10 @@ POOLINGS: dict[str, Pooling] = {
 class GPTClassifier(nn.Module):
     """Classifies a message from one vector, pooled from those of its tokens.
 
-    Attention is causal, so only the last token has seen the whole message. `pooling`
-    is one of POOLINGS. `label_names` are the classes in order. `max_length` is the
-    most tokens of a message that are read, by default the model's context. The head has
-    a `bias` if the final norm has one, into which an export can move it: see
+    If attention is causal, only the last token has seen the whole message. `pooling` is
+    one of POOLINGS. `label_names` are the classes in order. `max_length` is the most
+    tokens of a message that are read, by default the model's context. The head has a
+    `bias` if the final norm has one, into which an export can move it: see
     models/score.py.
     """
 
@@ -113,9 +114,14 @@ class GPTClassifier(nn.Module):
         """(B, T, C), what enters the first block, -> (B, C), what the head reads."""
         if lengths is None:
             lengths = torch.full((len(x),), x.shape[1], device=x.device)
-        for block in self.gpt.blocks:
-            x = block(x)
+        x = run_blocks(self.gpt.blocks, x, self.mask(lengths, x.shape[1]))
         return POOLINGS[self.pooling].read(self.gpt.final_norm(x), lengths)
+
+    def mask(self, lengths: Tensor, width: int) -> Tensor | None:
+        """`mask_of` the real tokens; all, where the padding is a part of the input."""
+        padded = POOLINGS[self.pooling].fixed_width
+        seen = torch.full_like(lengths, width) if padded else lengths
+        return mask_of(self.gpt, seen, width)
 
     def encode(
         self, texts: Sequence[str], tokenizer: tiktoken.Encoding

@@ -17,8 +17,9 @@ __all__ = [
     "GPT",
     "MLP",
     "Block",
-    "CausalSelfAttention",
     "GPTConfig",
+    "SelfAttention",
+    "check_causal",
     "check_sizes",
     "generate",
 ]
@@ -37,6 +38,15 @@ def check_sizes(config: object, *names: str) -> None:
             )
 
 
+def check_causal(config: object, purpose: str) -> None:
+    """Raise SpamftError, naming the purpose, for a model whose tokens see what follows.
+
+    Its next-token logits mean nothing: it has seen the next token.
+    """
+    if not getattr(config, "causal", True):  # other architectures may always be causal
+        raise SpamftError(f"{purpose} needs causal attention, but this model's is full")
+
+
 @dataclass(frozen=True)
 class GPTConfig:
     """Size of the network. The defaults are GPT-2 small, 124M parameters."""
@@ -47,6 +57,7 @@ class GPTConfig:
     n_layers: int = 12
     n_heads: int = 12  # must divide emb_dim
     dropout: float = 0.0  # a probability; 0 as in the lecture
+    causal: bool = True  # a token sees those before it; else all of the message
 
     def __post_init__(self):
         names = ("vocab_size", "context_length", "emb_dim", "n_layers", "n_heads")
@@ -57,14 +68,19 @@ class GPTConfig:
             )
         if not 0 <= self.dropout < 1:
             raise SpamftError(f"dropout={self.dropout} must lie in [0, 1)")
+        if type(self.causal) is not bool:
+            raise SpamftError(f"causal={self.causal!r} must be True or False")
 
 
-class CausalSelfAttention(nn.Module):
-    """Every token gathers from itself and the tokens before it."""
+class SelfAttention(nn.Module):
+    """Every token gathers from itself and the tokens before it.
+
+    Without `config.causal` it gathers from all, as in BERT.
+    """
 
     def __init__(self, config: GPTConfig):
         super().__init__()
-        self.n_heads = config.n_heads
+        self.n_heads, self.causal = config.n_heads, config.causal
         self.dropout = config.dropout
         self.qkv = nn.Linear(config.emb_dim, 3 * config.emb_dim)
         self.out = nn.Linear(config.emb_dim, config.emb_dim)
@@ -101,7 +117,8 @@ class CausalSelfAttention(nn.Module):
     ) -> Tensor:
         """What each of Q queries finds among T tokens: (B, Q, C).
 
-        `mask` says which tokens a query may see; without it, those up to its own.
+        `mask`, such as (B, 1, 1, T), is True for the tokens that a query may see;
+        without it, those are all up to its own, or all if attention is not causal.
         """
         y = F.scaled_dot_product_attention(
             q,
@@ -110,7 +127,7 @@ class CausalSelfAttention(nn.Module):
             attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
             # one new token may see all the old ones
-            is_causal=mask is None and q.shape[2] == k.shape[2],
+            is_causal=self.causal and mask is None and q.shape[2] == k.shape[2],
         )
         return self.out(y.transpose(1, 2).flatten(2))
 
@@ -142,19 +159,25 @@ class Block(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.norm_1 = nn.LayerNorm(config.emb_dim)
-        self.attention = CausalSelfAttention(config)
+        self.attention = SelfAttention(config)
         self.norm_2 = nn.LayerNorm(config.emb_dim)
         self.mlp = MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, past: list[Tensor] | None = None) -> Tensor:
-        """(B, T, C) -> (B, T, C); `past` as in `CausalSelfAttention.forward`."""
+        """(B, T, C) -> (B, T, C); `past` as in `SelfAttention.forward`."""
         return self.finish(x, self.attention(self.norm_1(x), past))
 
-    def project(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> key and value of every token, each (B, H, T, D), and before
-        them the query of the one at `positions` (B,), (B, H, 1, D)."""
+    def project(
+        self, x: Tensor, positions: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query, key and value of every token, each (B, H, T, D).
+
+        With `positions` (B,) the query is of the token there alone, (B, H, 1, D).
+        """
         x = self.norm_1(x)
+        if positions is None:
+            return self.attention.project(x)
         one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
         return self.attention.project(x, one[:, None])
 
@@ -272,6 +295,7 @@ def _pick(
 def _check_generate(
     gpt: GPT, ids: Tensor, new: int, temperature: float, top_k: int | None
 ) -> None:
+    check_causal(gpt.config, "generating text")
     total = ids.shape[1] + new
     if ids.shape[1] == 0:
         raise SpamftError("an empty prompt has no next token: give at least one id")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from spamft.gpt import GPT, GPTConfig
+from spamft.gpt import GPT, GPTConfig, check_causal
 from spamft.models.backbone import Architecture, HuggingFace
 from spamft.models.hub import download_weights, is_at_hand
 from spamft.models.layout import Layout, open_weights
@@ -140,7 +140,11 @@ def save_gpt2(gpt: GPT, folder: Path | str, dtype: torch.dtype = torch.float32) 
 
 
 def hf_config(config: GPTConfig) -> dict:
-    """The entries of Hugging Face's config.json for a GPT of this size."""
+    """The entries of Hugging Face's config.json for a GPT of this size.
+
+    Raises SpamftError for full attention, which their GPT-2 does not have.
+    """
+    check_causal(config, "Hugging Face's GPT-2")
     end = config.vocab_size - 1  # <|endoftext|> is the last token, as in GPT-2
     sizes = {theirs: getattr(config, ours) for ours, theirs in _SIZES.items()}
     dropouts = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), 0.0)

@@ -35,7 +35,8 @@ def test_every_option_reaches_the_run(message_file, tmp_path):
     options = (
         "--seed 7 --split-seed 8 --batch-size 4 --patience 2 --method last_block "
         "--no-balance --bf16 --pooling mean --max-length 6 --device cpu "
-        "--weight-decay 0 --clip-norm 2 --accumulate 2 --eval-every 3 --warmup-steps 1"
+        "--weight-decay 0 --clip-norm 2 --accumulate 2 --eval-every 3 --warmup-steps 1 "
+        "--attention full"
     )
     assert finetune(message_file, tmp_path / "r", *options.split()) == 0
     metrics = metrics_of(tmp_path / "r")
@@ -60,6 +61,7 @@ def test_every_option_reaches_the_run(message_file, tmp_path):
     assert metrics["model"]["trained_parts"][0] == "block 1"
     assert metrics["model"]["pooling"] == "mean"
     assert metrics["model"]["max_length"] == 6
+    assert metrics["model"]["gpt"]["causal"] is False
     assert metrics["method"]["name"] == "last block"
 
 

@@ -9,12 +9,14 @@ from made_messages import clean
 
 from spamft.cli.finetune import FinetuneOptions
 from spamft.cli.options import AlarmOptions
+from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.finetune import finetune
 from spamft.gpt import GPTConfig
 from spamft.methods.method import METHODS
 from spamft.plumbing.errors import SpamftError
 from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
+from spamft.use.saved import load
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +124,35 @@ def test_pooling_and_length_are_the_callers_choice(file):
     assert quick(file, "last_block", pooling="last").model.width is not None
 
 
+@pytest.mark.parametrize("method", ["head", "last_block", "full", "lora-4", "random"])
+def test_full_attention_is_trained_saved_and_used(file, tmp_path, method):
+    lines = []
+    run = quick(file, method, attention="full", log=lines.append)
+    assert "; full attention; " in "\n".join(lines)
+    saved = load(run.save(tmp_path / "run"))
+    assert not saved.model.gpt.config.causal
+    texts = ["see you", "WIN A CAR NOW, call now", "hi " * 20]
+    alone = [run.classify(text).probabilities for text in texts]
+    for reader in (run, saved):
+        for verdict, wanted in zip(reader.classify(texts), alone, strict=True):
+            assert verdict.probabilities == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_books_experiment_without_a_mask_keeps_the_padding(file):
+    run = quick(file, "last_block", lecture=True, attention="full")
+    assert run.model.pooling == "last" and not run.model.gpt.config.causal
+    assert run.model.mask(torch.tensor([3]), run.model.width).all()
+
+
+def test_a_run_resumes_with_the_same_attention_alone(file, tmp_path):
+    place = tmp_path / "progress"
+    first = Checkpoints(place, first=0.0)
+    quick(file, "full", checkpoints=first)
+    with pytest.raises(SpamftError, match="another attention"):
+        again = Checkpoints(place, resume=True)
+        quick(file, "full", attention="full", checkpoints=again)
+
+
 def test_without_balancing_all_rows_stay_and_the_rare_class_weighs_more(file):
     data = open_splits(file, balanced=False)
     run = finetune(data, "scratch", config={"epochs": 1})
@@ -181,6 +212,8 @@ def test_leaks_are_kept_out_or_counted(file):
         ({"method": "tail"}, "unknown method 'tail': choose from head, features"),
         ({"device": "tpu"}, "device 'tpu' must be one of auto"),
         ({"pooling": "max"}, "pooling='max' must be one of last_real"),
+        ({"attention": "both"}, "attention='both' must be one of causal, full"),
+        ({"method": "zero-shot", "attention": "full"}, "needs causal attention"),
         ({"max_length": 199}, "max_length=199 exceeds the model's context of 160"),
         ({"config": {"batch_size": 0}}, "batch_size=0 must be at least 1"),
         ({"config": {"lr": 1e30}}, "not finite at step"),

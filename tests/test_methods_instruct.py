@@ -3,6 +3,7 @@ import re
 
 import pytest
 import torch
+from test_models_chat import SPELLINGS
 from torch.nn import functional as F
 
 from spamft.batches import make_bucketed_loader
@@ -17,7 +18,8 @@ from spamft.methods.instruct import (
     read_answers,
     respond,
 )
-from spamft.models.prompted import encode_prompt
+from spamft.models.prompts import encode_prompt
+from spamft.models.vocabulary import Vocabulary
 from spamft.sources import open_messages
 from spamft.train import TrainConfig, fit
 
@@ -125,6 +127,21 @@ def test_a_gpt_learns_to_answer_in_words_and_all_readings_agree(gpt, tokenizer):
         assert read_answers(gpt, tokenizer, prompts, NAMES, reading) == [1, 0, 1, 0]
     with pytest.raises(ValueError, match="'guess'"):
         read_answers(gpt, tokenizer, prompts, NAMES, "guess")
+
+
+def test_in_a_dialogue_the_end_of_the_turn_is_learned_and_ends_the_answer():
+    special = {"<|endoftext|>": 256, "<|im_start|>": 257, "<|im_end|>": 258}
+    ranks = {bytes([b]): b for b in range(256)}
+    chat = Vocabulary(ranks, special, "gpt2", SPELLINGS["short"]).encoding("it")
+    prompts = [encode_prompt(chat, text, "?") for text in ("WIN A CAR", "see you")]
+    answers = [NAMES[1], NAMES[0]]
+    dataset = InstructionDataset(prompts, answers, chat)
+    asked = [label for label in dataset[0][1] if label != IGNORED]
+    assert (chat.decode(asked[:-1]), asked[-1]) == (NAMES[1], 258)
+    gpt, loader = GPT(GPTConfig(259, 128, 16, 2, 2)), make_bucketed_loader(dataset)
+    fit(gpt, loader, loader, TrainConfig(epochs=80, lr=0.01))
+    assert respond(gpt, chat, prompts, 16) == answers
+    assert read_answers(gpt, chat, prompts, NAMES, "likelihood") == [1, 0]
 
 
 def test_nothing_to_learn_is_an_error(tokenizer):

@@ -20,6 +20,8 @@ SHAPES = [  # config, messages, tokens
     (LlamaConfig(500, 64, 64, 3, 4, 2, 100), 4, 32),
     (LlamaConfig(500, 64, 48, 5, 6, 3, 80, tied=False), 2, 17),
     (LlamaConfig(500, 64, 32, 2, 2, 1, 50), 1, 1),
+    (GPTConfig(500, 64, 48, 3, 3, causal=False), 2, 17),
+    (LlamaConfig(500, 64, 48, 3, 6, 3, 80, causal=False), 2, 17),
 ]
 
 

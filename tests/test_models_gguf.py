@@ -9,8 +9,9 @@ from spamft.plumbing.errors import SpamftError
 
 gguf = pytest.importorskip("gguf")
 IDS = torch.arange(12).view(2, 6)
-LETTERS = [chr(33 + i) for i in range(90)]
-TOKENS = ["<|endoftext|>", *LETTERS, "Ġ", "th", "the", "Ġthe", "in", "an"]
+LETTERS = [chr(35 + i) for i in range(88)]
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+TOKENS = [*SPECIAL, *LETTERS, "Ġ", "th", "the", "Ġthe", "in", "an"]
 TOP = {"embed_tokens": "token_embd", "norm": "output_norm", "lm_head": "output"}
 BLOCK = {
     "input_layernorm": "attn_norm",
@@ -31,7 +32,15 @@ def for_neighbours(weight: np.ndarray, heads: int) -> np.ndarray:
     return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
-def write(model, path, kind="F32", pre="smollm", architecture="llama", **changes):
+def write(
+    model,
+    path,
+    kind="F32",
+    pre="smollm",
+    architecture="llama",
+    template=None,
+    **changes,
+):
     """The model as a GGUF file, its matrices in numbers of this kind."""
     writer, config = gguf.GGUFWriter(path, architecture), model.config
     settings = {
@@ -50,7 +59,9 @@ def write(model, path, kind="F32", pre="smollm", architecture="llama", **changes
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(TOKENS)
-    writer.add_token_types([3] + [1] * (len(TOKENS) - 1))
+    writer.add_token_types([3 if token in SPECIAL else 1 for token in TOKENS])
+    if template is not None:
+        writer.add_chat_template(template)
     for name, tensor in LAYOUT.export(model).items():
         name = name.removeprefix("model.").removesuffix(".weight")
         numbers = tensor.detach().numpy()
@@ -114,6 +125,12 @@ def test_a_byte_without_a_token_is_the_end_and_not_an_id_beyond_the_model(
     alone = tokenizer.encode_ordinary("a\x04a")
     [batched] = tokenizer.encode_ordinary_batch(["a\x04a"])
     assert alone == batched == [TOKENS.index("a"), 0, TOKENS.index("a")]
+
+
+@pytest.mark.parametrize("template", [None, "{{ messages }}"])
+def test_the_chat_template_is_the_files(tmp_path, template):
+    write(random_llama(), tmp_path / "it.gguf", template=template)
+    assert open_gguf(tmp_path / "it.gguf")[1].vocabulary.chat == template
 
 
 @pytest.mark.parametrize(

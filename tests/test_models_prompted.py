@@ -1,39 +1,13 @@
 import pytest
 import torch
 
-from spamft.models.prompted import (
-    PromptClassifier,
-    encode_answer,
-    encode_prompt,
-    instruction_for,
-)
+from spamft.models.prompted import PromptClassifier
+from spamft.models.prompts import encode_answer
 
 
 def classifier(gpt, tokenizer, names, **options) -> PromptClassifier:
     answers = [encode_answer(tokenizer, name) for name in names]
     return PromptClassifier(gpt, names, answers, **options).eval()
-
-
-def test_the_question_names_every_class():
-    assert instruction_for(("ham", "spam")) == "Is this message ham or spam?"
-    assert instruction_for(("billing", "bug", "sales")).endswith(
-        "billing, bug or sales?"
-    )
-
-
-def test_a_long_message_is_cut_and_the_question_stays(tokenizer):
-    ids = encode_prompt(tokenizer, "x" * 500, "Spam?", room=60)
-    text = tokenizer.decode(ids)
-    assert len(ids) == 60 and text.startswith("Spam?") and text.endswith("x\nAnswer:")
-    with pytest.raises(ValueError, match="no room for the message"):
-        encode_prompt(tokenizer, "x", "Spam?" * 30, room=60)
-
-
-def test_examples_stand_before_the_question(tokenizer):
-    ids = encode_prompt(tokenizer, "b", "Q?", shots=[("a", "ham")])
-    assert (
-        tokenizer.decode(ids) == "Q?\n\nMessage: a\nAnswer: ham\n\nMessage: b\nAnswer:"
-    )
 
 
 @pytest.mark.parametrize("names", [("a", "b"), ("ham", "spam", "sparrow"), ("x", "xy")])

@@ -1,6 +1,7 @@
 import hashlib
 
 import pytest
+from test_models_chat import SPELLINGS
 from test_models_gguf import TOKENS, write
 from test_models_llama import random_llama
 
@@ -118,6 +119,23 @@ def test_what_is_finetuned_on_it_is_saved_and_loaded(gguf_file, message_file, tm
         for mine, other in zip(run.classify(texts), saved.classify(texts), strict=True):
             assert mine.label == other.label
             assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["zero-shot", "few-shot", "instructions"])
+def test_what_is_asked_in_chatml_is_asked_so_after_it_is_loaded(
+    message_file, tmp_path, method
+):
+    path, begin = tmp_path / "it.gguf", TOKENS.index("<|im_start|>")
+    model = random_llama(vocab_size=len(TOKENS), context_length=512)
+    write(model, path, template=SPELLINGS["short"])
+    run = spamft.finetune(message_file, path, method, config={"epochs": 1})
+    assert run.setup.pretrained.source.endswith(", chat template ChatML")
+    saved, texts = spamft.load(run.save(tmp_path / "run")), ["you have won", ""]
+    prompts = [each.model.encode(texts, each.tokenizer) for each in (run, saved)]
+    assert prompts[0] == prompts[1] and prompts[0][0][0] == begin
+    assert prompts[0][0].count(begin) == (10 if method == "few-shot" else 2)
+    for mine, other in zip(run.classify(texts), saved.classify(texts), strict=True):
+        assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-5)
 
 
 def test_its_name_alone_is_no_classifier():

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_models_chat import SPELLINGS
 
 from spamft.models.vocabulary import Vocabulary, bytes_of
 from spamft.plumbing.errors import SpamftError
@@ -15,7 +17,7 @@ ODD = [
 ]
 
 
-def train(path, digits: bool):
+def train(path, digits: bool, letters: int = 250):
     """A small vocabulary, as Hugging Face's library trains and saves it."""
     parts = [tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)]
     if digits:
@@ -26,8 +28,10 @@ def train(path, digits: bool):
     )
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=900,
-        special_tokens=["<|endoftext|>", "<|im_start|>"],
-        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())[:250],
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())[
+            :letters
+        ],
         show_progress=False,
     )
     made.train_from_iterator(open_splits("sample").df["Text"], trainer)
@@ -67,6 +71,7 @@ def test_every_text_gives_ids_of_the_vocabulary(text):
 
 
 END = {"<|endoftext|>": 200}
+ONLY_END = {"ranks": {}, "special": {"<|endoftext|>": 0}, "pattern": "gpt2"}
 
 
 def test_special_tokens_inside_a_text_are_text(both):
@@ -74,10 +79,13 @@ def test_special_tokens_inside_a_text_are_text(both):
     assert encoding.eot_token not in encoding.encode_ordinary("a <|endoftext|> b")
 
 
-def test_from_dict_undoes_to_dict(both):
-    vocabulary = both[1]
-    again = Vocabulary.from_dict(json.loads(json.dumps(vocabulary.to_dict())))
-    assert again == vocabulary
+@pytest.mark.parametrize("chat", [None, "{{ messages }}", SPELLINGS["short"]])
+def test_from_dict_undoes_to_dict(both, chat):
+    vocabulary = replace(both[1], chat=chat)
+    entries = json.loads(json.dumps(vocabulary.to_dict()))
+    assert Vocabulary.from_dict(entries) == vocabulary
+    del entries["chat"]  # as it was saved before there was one
+    assert Vocabulary.from_dict(entries) == replace(vocabulary, chat=None)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +97,8 @@ def test_from_dict_undoes_to_dict(both):
         ({"ranks": {"YQ==": "0"}, "special": END, "pattern": "gpt2"}, "vocabulary"),
         ({"ranks": {}, "special": {"<s>": 0}, "pattern": "gpt2"}, "no <.endoftext.>"),
         ({"ranks": {}, "special": {"<|endoftext|>": 0}, "pattern": "x"}, "pattern 'x'"),
+        (ONLY_END | {"chat": 5}, "is text, not 5"),
+        (ONLY_END | {"chat": SPELLINGS["short"]}, "no <.im_start.>"),
         ({"ranks": [], "special": END, "pattern": "gpt2"}, "no vocabulary"),
     ],
 )

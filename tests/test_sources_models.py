@@ -1,7 +1,14 @@
+import json
+
 import pytest
 import torch
+from test_models_chat import SPELLINGS
+from test_models_llama import random_llama
+from test_models_vocabulary import train
 
 from spamft.gpt import GPT, GPTConfig
+from spamft.models.llama_files import save_llama
+from spamft.plumbing.errors import SpamftError
 from spamft.pretrained import save_gpt2
 from spamft.sources import models, open_model
 from spamft.tokenizer import TINY, save_bpe
@@ -57,3 +64,32 @@ def test_a_folder_of_an_unknown_architecture_is_named(tmp_path):
     (tmp_path / "config.json").unlink()
     with pytest.raises(ValueError, match="config.json is missing"):
         open_model(tmp_path)
+
+
+def test_a_folder_brings_its_chat_template_and_the_source_tells(tmp_path):
+    pytest.importorskip("tokenizers")
+    train(tmp_path, digits=True, letters=256)
+    save_llama(random_llama(vocab_size=900), tmp_path)
+    assert open_model(tmp_path).source == str(tmp_path)
+    template = tmp_path / "chat_template.jinja"
+    for text, told in (
+        (SPELLINGS["short"], "chat template ChatML"),
+        ("{{ messages }}", "('{{ messages }}'), so prompts are plain text"),
+    ):
+        template.write_text(text)
+        opened = open_model(tmp_path)
+        assert opened.source.endswith(told)
+        assert opened.tokenizer.vocabulary.chat == text
+
+
+def test_a_template_whose_tokens_the_vocabulary_has_not_is_refused(tmp_path):
+    pytest.importorskip("tokenizers")
+    train(tmp_path, digits=True)
+    save_llama(random_llama(vocab_size=900), tmp_path)
+    tokens = tmp_path / "tokenizer.json"
+    tokens.write_text(tokens.read_text().replace("<|im_end|>", "<|end|>"))
+    settings = json.dumps({"chat_template": SPELLINGS["short"]})
+    (tmp_path / "tokenizer_config.json").write_text(settings)
+    with pytest.raises(SpamftError, match="no <.im_end.>") as error:
+        open_model(tmp_path)
+    assert str(tmp_path) in str(error.value)

@@ -15,6 +15,7 @@ from spamft.classifier import POOLINGS, GPTClassifier, Pooling, set_trainable
 from spamft.data import Splits, encode_labels
 from spamft.evaluate import evaluate, predict
 from spamft.gpt import GPT
+from spamft.models.attention import ATTENTIONS, with_attention
 from spamft.train import TrainConfig, fit
 from spamft.trunk import TrainablePart, cache_trunk, plan_trunk
 
@@ -25,6 +26,11 @@ READINGS = [("last_real", False), ("last", True), ("mean", False), ("first", Tru
 @pytest.fixture(params=["head", "last_block", "last_two_blocks"])
 def scope(request):
     return request.param
+
+
+@pytest.fixture(params=ATTENTIONS)
+def gpt(request, three_blocks) -> GPT:
+    return with_attention(three_blocks, request.param)
 
 
 def dataset_of(messages, tokenizer, fixed_width=False) -> TokenDataset:
@@ -41,13 +47,13 @@ def loaders(dataset, fixed_width=False):
 
 @pytest.mark.parametrize("pooling, fixed_width", READINGS)
 def test_training_on_the_cache_is_training(
-    three_blocks, messages, tokenizer, scope, pooling, fixed_width
+    gpt, messages, tokenizer, scope, pooling, fixed_width
 ):
     """The same losses at every step, and the same whole model in the end."""
     models, histories = [], []
     dataset = dataset_of(messages, tokenizer, fixed_width)
     for cached in (False, True):
-        model = GPTClassifier(copy.deepcopy(three_blocks), pooling=pooling)
+        model = GPTClassifier(copy.deepcopy(gpt), pooling=pooling)
         set_trainable(model, scope)
         learner, used = model, dataset
         if cached:
@@ -64,9 +70,9 @@ def test_training_on_the_cache_is_training(
 
 @pytest.mark.parametrize("pooling, fixed_width", READINGS)
 def test_the_part_that_trains_gives_the_logits_of_the_whole_model(
-    three_blocks, messages, tokenizer, scope, pooling, fixed_width
+    gpt, messages, tokenizer, scope, pooling, fixed_width
 ):
-    model = GPTClassifier(three_blocks, pooling=pooling)
+    model = GPTClassifier(gpt, pooling=pooling)
     set_trainable(model, scope)
     dataset = dataset_of(messages, tokenizer, fixed_width)
     expected = predict(model, make_loader(dataset, 4))

@@ -4,7 +4,8 @@ from spamft.batches import (
 )
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import encode_labels
-from spamft.trunk import plan_trunk
+from spamft.models.attention import with_attention
+from spamft.trunk import cache_trunk, plan_trunk
 
 
 def dataset_of(messages, tokenizer, fixed_width=False) -> TokenDataset:
@@ -22,3 +23,17 @@ def test_messages_with_the_same_tokens_are_computed_once(
     assert plans[0] == plans[1]
     assert plans[0].messages == 16
     assert plans[0].tokens == sum(map(len, messages["Text"]))
+
+
+def test_kept_states_are_those_of_one_attention(
+    three_blocks, messages, tokenizer, tmp_path
+):
+    datasets, keep, states = [dataset_of(messages, tokenizer)], tmp_path / "kept", []
+    for attention in ("causal", "full", "full"):
+        model, lines = GPTClassifier(with_attention(three_blocks, attention)), []
+        set_trainable(model, "last_block")
+        _, [hidden] = cache_trunk(model, datasets, keep=keep, log=lines.append)
+        states.append((hidden[0][0].clone(), "read from" in lines[-1]))
+    assert [read for _, read in states] == [False, False, True]
+    assert not states[0][0].allclose(states[1][0], atol=1e-2)
+    assert states[1][0].equal(states[2][0])

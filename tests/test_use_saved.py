@@ -147,7 +147,7 @@ GPT_SIZES = {"vocab_size": 257, "context_length": 64, "emb_dim": 16, "n_layers":
         {"gpt": {}},
         *(
             {"gpt": GPT_SIZES | {"n_heads": 2, name: value}}
-            for name in (*GPT_SIZES, "n_heads", "dropout", "other")
+            for name in (*GPT_SIZES, "n_heads", "dropout", "causal", "other")
             for value in (10**9, -1, 1.5, "2", None, [], 3)
         ),
     ],

@@ -51,6 +51,12 @@ class FinetuneOptions:
     max_length: int | None = option(
         None, "most tokens per message (default the longest training message's)", "N"
     )
+    attention: str = option(
+        "causal",
+        "causal: a token sees those before it (default), as GPT was pretrained; full: "
+        "the whole message",
+        "NAME",
+    )
     seed: int = option(123, "seed of new weights and of the order of batches", "N")
     device: str = option("auto", DEVICE_HELP)
 
@@ -90,11 +96,13 @@ def run(args: argparse.Namespace) -> None:
     from spamft.experiments.finetune import finetune
     from spamft.experiments.run import check_folder
     from spamft.methods.method import method_named
+    from spamft.models.attention import attention_named
     from spamft.plumbing.locks import only_one
     from spamft.train import TrainConfig
 
     settings = given(args, TrainConfig)
     replace(TrainConfig(), **settings)  # wrong ones are reported before any work
+    attention_named(args.attention)
     if args.method:
         method_named(args.method)
     options = {f.name: getattr(args, f.name) for f in fields(FinetuneOptions)}

@@ -25,6 +25,7 @@ from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
+from spamft.models.attention import attention_named, attention_of, with_attention
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -54,6 +55,7 @@ def finetune(
     config: TrainConfig | dict | None = None,
     pooling: str | None = None,
     max_length: int | None = None,
+    attention: str = "causal",
     false_alarms: float | None = None,
     alarm: str | None = None,
     seed: int = 123,
@@ -67,7 +69,8 @@ def finetune(
     neither is changed. `method` is a name in METHODS or a Method, by default the
     lecture's, the last block, or everything if the weights are random. `config` is a
     TrainConfig, or the settings to change in the method's recipe. `pooling` is by
-    default the method's own, `max_length` (tokens) the longest training message.
+    default the method's own, `max_length` (tokens) the longest training message. With
+    `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
@@ -77,14 +80,15 @@ def finetune(
     DownloadError or SpamftError.
     """
     where, seconds = pick_device(device), {}
-    if method is not None:
-        method = method_named(method)  # a wrong name is reported before any download
+    attention_named(attention)  # a wrong name is reported before any download
+    method = method if method is None else method_named(method)
     with _timed(seconds, "data"):
         data = _opened(data, lecture, log)
         plan = plan_rule(data, false_alarms, alarm)
     with _timed(seconds, "model"):
         if not isinstance(model, Pretrained):
             model = open_model(model, seed=seed)
+        model = model._replace(gpt=with_attention(model.gpt, attention))
     if method is None:
         method = method_named("full" if model.name == "scratch" else "last_block")
     config = decide_config(config, method, model, data, lecture)
@@ -113,6 +117,8 @@ def _work(
     classifier = setup.method.attach(setup.pretrained.gpt, task, setup.seed)
     classifier = classifier.to(setup.device)
     method = f"{setup.method.name}: {what_trains(classifier)}"
+    if attention_of(classifier.gpt) == "full":
+        method = f"full attention; {method}"
     _tell(log, f"model: {setup.pretrained.source}; {method}")
     _tell(log, f"device: {describe_device(setup.device)}")
     stored = None
@@ -202,6 +208,7 @@ def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]
         "method": digest(describe(setup.method)),
         "settings": digest(describe(setup.config)),
         "way of reading": digest([task.pooling, task.max_length, setup.lecture]),
+        "attention": attention_of(setup.pretrained.gpt),
         "seed": str(setup.seed),
         "device": setup.device.type,
         "model": digest(classifier.state_dict()),

@@ -5,6 +5,7 @@
     Message: WIN a car, text CAR now        the input
     Answer: spam<|endoftext|>               the response: only this is learned
 
+That is the plain form; models/prompts.py has that of models tuned on dialogues, too.
 A dataset of these trains a GPT with `train` as it is: labels of the prompt are IGNORED.
 `models.prompted.PromptClassifier` then classifies by the likelihood of each name.
 Shapes: B batch, T tokens, N prompts, K answers.
@@ -13,6 +14,7 @@ Shapes: B batch, T tokens, N prompts, K answers.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -29,7 +31,8 @@ from spamft.gpt import generate
 from spamft.methods.heads import sharing_copy
 from spamft.methods.task import Lessons, Task
 from spamft.models.backbone import Backbone
-from spamft.models.prompted import NextToken, PromptClassifier, encode_answer
+from spamft.models.prompted import NextToken, PromptClassifier
+from spamft.models.prompts import encode_answer, end_of_answer
 from spamft.plumbing.device import token_budget
 from spamft.plumbing.errors import SpamftError
 from spamft.train import TrainConfig
@@ -125,7 +128,7 @@ class InstructionDataset(Dataset):
     ):
         if not len(prompts):
             raise SpamftError("no instructions: there is no prompt")
-        self.end = tokenizer.eot_token
+        self.end = end_of_answer(tokenizer)
         self.rows = []
         for prompt, response in zip(prompts, responses, strict=True):
             answer = [*encode_answer(tokenizer, response), self.end]
@@ -160,7 +163,7 @@ def respond(
     max_new_tokens: int,
 ) -> list[str]:
     """The likeliest continuation of each prompt, up to its end token."""
-    device = next(gpt.parameters()).device
+    device, end = next(gpt.parameters()).device, end_of_answer(tokenizer)
     by_length: dict[int, list[int]] = {}
     for place, prompt in enumerate(prompts):
         by_length.setdefault(len(prompt), []).append(place)
@@ -170,14 +173,10 @@ def respond(
         for start in range(0, len(places), size):
             chosen = places[start : start + size]
             ids = torch.tensor([prompts[i] for i in chosen], device=device)
-            longer = generate(gpt, ids, max_new_tokens, stop_id=tokenizer.eot_token)
+            longer = generate(gpt, ids, max_new_tokens, stop_id=end)
             for place, row in zip(chosen, longer[:, length:].tolist(), strict=True):
-                end = (
-                    row.index(tokenizer.eot_token)
-                    if tokenizer.eot_token in row
-                    else None
-                )
-                texts[place] = tokenizer.decode(row[:end])
+                answer = takewhile(lambda token: token != end, row)
+                texts[place] = tokenizer.decode(list(answer))
     return texts
 
 

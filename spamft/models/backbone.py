@@ -21,7 +21,8 @@ class Backbone(Protocol):
     """A language model: B messages, T tokens, C channels, V tokens of vocabulary.
 
     A block may offer `project`, `gather` and `finish` as `gpt.Block` does: then the
-    last one is computed for no more tokens than are read (see trunk/).
+    last one is computed for no more tokens than are read (see trunk/). If the config
+    also has `causal`, attention can be full (see attention.py).
     """
 
     config: Any  # has vocab_size, context_length, emb_dim, n_layers

@@ -166,4 +166,6 @@ def _tokenizer(reader, path: Path) -> tiktoken.Encoding:
             ranks[bytes_of(token)] = number
         else:
             special[token] = number
-    return Vocabulary(ranks, special, kind).encoding(str(path))
+    template = reader.get_field("tokenizer.chat_template")
+    chat = template.contents() if template else None
+    return Vocabulary(ranks, special, kind, chat).encoding(str(path))

@@ -35,6 +35,7 @@ class LlamaConfig:
     rope_base: float = 100_000.0  # the slowest rotation takes about so many tokens
     norm_eps: float = 1e-5
     tied: bool = True  # the output reuses the token vectors, as in GPT-2
+    causal: bool = True  # as in gpt.GPTConfig
 
     def __post_init__(self):
         check_sizes(self, "vocab_size", "context_length", "emb_dim", "n_layers")
@@ -52,6 +53,8 @@ class LlamaConfig:
                 f"rope_base={self.rope_base!r} and norm_eps={self.norm_eps!r} are no "
                 "numbers of a model"
             )
+        if type(self.causal) is not bool:
+            raise SpamftError(f"causal={self.causal!r} must be True or False")
 
     @property
     def head_dim(self) -> int:
@@ -79,7 +82,7 @@ def rotate(x: Tensor, positions: Tensor, base: float) -> Tensor:
 
 
 class LlamaAttention(nn.Module):
-    """Every token gathers from itself and the tokens before it.
+    """Every token gathers from itself and those before it, or from all if not causal.
 
     Several query heads share one head of keys and values, which then take less memory;
     GPT-2 has as many of these as of those.
@@ -88,6 +91,7 @@ class LlamaAttention(nn.Module):
     def __init__(self, config: LlamaConfig):
         super().__init__()
         self.base, self.head_dim = config.rope_base, config.head_dim
+        self.causal = config.causal
         kv = config.n_kv_heads * config.head_dim
         self.query = nn.Linear(config.emb_dim, config.emb_dim, bias=False)
         self.key = nn.Linear(config.emb_dim, kv, bias=False)
@@ -95,7 +99,7 @@ class LlamaAttention(nn.Module):
         self.out = nn.Linear(config.emb_dim, config.emb_dim, bias=False)
 
     def forward(self, x: Tensor, past: list[Tensor] | None = None) -> Tensor:
-        """(B, T, C) -> (B, T, C); `past` as in `gpt.CausalSelfAttention.forward`."""
+        """(B, T, C) -> (B, T, C); `past` as in `gpt.SelfAttention.forward`."""
         start = past[0].shape[2] if past else 0
         positions = torch.arange(start, start + x.shape[1], device=x.device)
         q, k, v = self.project(x, x, positions, positions)
@@ -121,7 +125,7 @@ class LlamaAttention(nn.Module):
     def gather(
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """What each of Q queries finds among T tokens: (B, Q, C)."""
+        """What each of Q queries finds among T tokens: (B, Q, C); see gpt.py."""
         shared = q.shape[1] // k.shape[1]
         y = F.scaled_dot_product_attention(
             q,
@@ -129,7 +133,7 @@ class LlamaAttention(nn.Module):
             v.repeat_interleave(shared, dim=1),
             attn_mask=mask,
             # one new token may see all the old ones
-            is_causal=mask is None and q.shape[2] == k.shape[2],
+            is_causal=self.causal and mask is None and q.shape[2] == k.shape[2],
         )
         return self.out(y.transpose(1, 2).flatten(2))
 
@@ -167,15 +171,21 @@ class LlamaBlock(nn.Module):
         self.mlp = SwiGLU(config)
 
     def forward(self, x: Tensor, past: list[Tensor] | None = None) -> Tensor:
-        """(B, T, C) -> (B, T, C); `past` as in `gpt.CausalSelfAttention.forward`."""
+        """(B, T, C) -> (B, T, C); `past` as in `gpt.SelfAttention.forward`."""
         return self.finish(x, self.attention(self.norm_1(x), past))
 
-    def project(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> keys and values of every token, (B, G, T, D), and before them
-        the query of the one at `positions` (B,), (B, H, 1, D)."""
+    def project(
+        self, x: Tensor, positions: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query (B, H, T, D), key and value (B, G, T, D) of every token.
+
+        With `positions` (B,) the query is of the token there alone, (B, H, 1, D).
+        """
         x = self.norm_1(x)
-        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
         everywhere = torch.arange(x.shape[1], device=x.device)
+        if positions is None:
+            return self.attention.project(x, x, everywhere, everywhere)
+        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
         return self.attention.project(x, one[:, None], everywhere, positions[:, None])
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:

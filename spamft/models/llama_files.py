@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from spamft.gpt import check_causal
 from spamft.models.backbone import Architecture, HuggingFace
 from spamft.models.layout import Layout, open_weights
 from spamft.models.llama import Llama, LlamaConfig
@@ -96,7 +97,11 @@ def save_llama(model: Llama, folder: Path | str) -> None:
 
 
 def hf_config(config: LlamaConfig) -> dict:
-    """The entries of Hugging Face's config.json for a Llama of this size."""
+    """The entries of Hugging Face's config.json for a Llama of this size.
+
+    Raises SpamftError for full attention, which their Llama does not have.
+    """
+    check_causal(config, "Hugging Face's Llama")
     sizes = {theirs: getattr(config, ours) for ours, theirs in _SIZES.items()}
     positions = {
         "rope_theta": config.rope_base,

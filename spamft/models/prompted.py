@@ -5,6 +5,7 @@
     Message: WIN a car, text CAR now        the input
     Answer:                                 which name is likeliest here?
 
+The prompts are those of models/prompts.py.
 Shapes: B batch, T tokens, N prompts, K names.
 """
 
@@ -15,59 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from spamft.gpt import check_causal
 from spamft.models.backbone import Backbone
-from spamft.plumbing.errors import SpamftError
+from spamft.models.prompts import encode_prompt, instruction_for
 
-__all__ = [
-    "NextToken",
-    "PromptClassifier",
-    "encode_answer",
-    "encode_prompt",
-    "instruction_for",
-]
-
-
-def instruction_for(names: Sequence[str]) -> str:
-    """The question that names every class.
-
-    >>> instruction_for(("billing", "bug", "sales"))
-    'Is this message billing, bug or sales?'
-    """
-    return f"Is this message {', '.join(names[:-1])} or {names[-1]}?"
-
-
-def encode_answer(tokenizer: tiktoken.Encoding, answer: str) -> list[int]:
-    """The same tokens in training and in use: after a space, without the end."""
-    return tokenizer.encode_ordinary(f" {answer}")
-
-
-def encode_prompt(
-    tokenizer: tiktoken.Encoding,
-    text: str,
-    instruction: str,
-    *,
-    shots: Sequence[tuple[str, str]] = (),
-    room: int | None = None,
-) -> list[int]:
-    """The tokens up to the response; `shots` are (message, answer) examples before it.
-
-    With `room`, the most tokens of a prompt, a message that is too long is cut at its
-    end, so that the question and "Answer:" stay. Raises SpamftError if these alone do
-    not fit.
-    """
-    examples = "".join(f"Message: {t}\nAnswer: {a}\n\n" for t, a in shots)
-    before = tokenizer.encode_ordinary(f"{instruction}\n\n{examples}Message:")
-    after = tokenizer.encode_ordinary("\nAnswer:")
-    message = tokenizer.encode_ordinary(f" {text}")
-    if room is not None:
-        left = room - len(before) - len(after)
-        if left < 1:
-            raise SpamftError(
-                f"instruction and examples take {len(before) + len(after)} tokens of "
-                f"{room}: no room for the message"
-            )
-        message = message[:left]
-    return before + message + after
+__all__ = ["NextToken", "PromptClassifier"]
 
 
 class NextToken(nn.Module):
@@ -75,6 +28,7 @@ class NextToken(nn.Module):
 
     def __init__(self, gpt: Backbone):
         super().__init__()
+        check_causal(gpt.config, "learning the next token")
         self.gpt = gpt
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -104,6 +58,7 @@ class PromptClassifier(nn.Module):
         shots: Sequence[tuple[str, str]] = (),
     ):
         super().__init__()
+        check_causal(gpt.config, "classifying by a prompt")
         self.gpt = gpt
         self.label_names = tuple(label_names)
         self.answers = [list(tokens) for tokens in answers]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spamft.classifier import GPTClassifier
+from spamft.gpt import check_causal
 from spamft.models.architectures import theirs_of
 from spamft.plumbing.errors import SpamftError
 
@@ -30,8 +31,9 @@ def to_score(model: GPTClassifier) -> dict[str, Tensor]:
     """Tensors by the same names, with which the head's bias is not needed.
 
     Raises SpamftError if it cannot be done without, and for any pooling but
-    "last_real", the one that they have.
+    "last_real" or full attention, which they do not have.
     """
+    check_causal(model.gpt.config, "a classifier of Hugging Face's")
     if model.pooling != "last_real":
         theirs = theirs_of(model.gpt).classifier
         raise SpamftError(f"{theirs} reads the last real token, not {model.pooling!r}")

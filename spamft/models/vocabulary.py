@@ -11,6 +11,7 @@ from typing import Any
 
 import tiktoken
 
+from spamft.models.chat import TURN_BEGIN, TURN_END, read_chatml
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
@@ -60,20 +61,26 @@ class BoundedEncoding(tiktoken.Encoding):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by id: ordinary ones as bytes, special ones as words.
+    """Tokens by id: ordinary ones as bytes, special ones as words; how prompts look.
 
-    Raises SpamftError unless the ids are 0, 1, 2 ... and one is END_OF_TEXT's.
+    Raises SpamftError unless the ids are 0, 1, 2 ... and one is END_OF_TEXT's, as are
+    those that its chat template needs.
     """
 
     ranks: dict[bytes, int]
     special: dict[str, int]
     pattern: str  # a key of PATTERNS
+    chat: str | None = None  # the model's chat template, in Jinja
 
     def __post_init__(self):
         if self.pattern not in PATTERNS:
             raise SpamftError(f"unknown pattern {brief(repr(self.pattern))}")
-        if END_OF_TEXT not in self.special:
-            raise SpamftError(f"the vocabulary has no {END_OF_TEXT}")
+        if not isinstance(self.chat, str | None):
+            raise SpamftError(f"a chat template is text, not {brief(repr(self.chat))}")
+        is_chatml = self.chat is not None and read_chatml(self.chat)
+        for token in (END_OF_TEXT, *((TURN_BEGIN, TURN_END) if is_chatml else ())):
+            if token not in self.special:
+                raise SpamftError(f"the vocabulary has no {token}")
         ids = sorted([*self.ranks.values(), *self.special.values()])
         if any(type(number) is not int for number in ids) or ids != [*range(len(ids))]:
             raise SpamftError("the vocabulary's ids must be 0, 1, 2 ... without a gap")
@@ -91,7 +98,8 @@ class Vocabulary:
         """All of it, for JSON; `from_dict` reads it."""
         tokens = sorted(self.ranks.items(), key=lambda pair: pair[1])
         words = {base64.b64encode(token).decode(): rank for token, rank in tokens}
-        return {"pattern": self.pattern, "special": self.special, "ranks": words}
+        other = {"pattern": self.pattern, "chat": self.chat, "special": self.special}
+        return other | {"ranks": words}
 
     @classmethod
     def from_dict(cls, entries: dict) -> "Vocabulary":
@@ -99,7 +107,8 @@ class Vocabulary:
         try:
             words = entries["ranks"].items()
             ranks = {base64.b64decode(word, validate=True): n for word, n in words}
-            return cls(ranks, dict(entries["special"]), entries["pattern"])
+            special, pattern = dict(entries["special"]), entries["pattern"]
+            return cls(ranks, special, pattern, entries.get("chat"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, SpamftError):
                 raise

@@ -1,6 +1,7 @@
 """A name or a folder -> a pretrained GPT and the tokenizer that it reads with."""
 
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,12 @@ import tiktoken
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.architectures import load_backbone
 from spamft.models.backbone import Backbone
+from spamft.models.chat import chat_template
 from spamft.models.gguf import open_gguf
+from spamft.models.prompts import describe_chat
 from spamft.models.smollm2 import SMOLLM2, open_smollm2
 from spamft.models.vocabulary import Vocabulary
+from spamft.plumbing.display import naming
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError
 from spamft.pretrained import PUBLISHED, gpt2_is_at_hand, load_gpt2
@@ -52,9 +56,14 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     pretrained Llamas from the hub, the first else from the package index. A folder
     holds a model in Hugging Face's layout, with a `vocabulary.tiktoken` or
     `tokenizer.json` if its tokens are not GPT-2's. A `.gguf` file holds a Llama and its
-    tokenizer. Raises DownloadError or SpamftError.
+    tokenizer. The `source` says if there is a chat template, and whether it is known.
+    Raises DownloadError or SpamftError.
     """
-    name = str(name)
+    opened = _open(str(name), seed)
+    return opened._replace(source=opened.source + describe_chat(opened.tokenizer))
+
+
+def _open(name: str, seed: int) -> Pretrained:
     if name == "auto":
         return _open_best()
     if name == "scratch":
@@ -105,5 +114,8 @@ def _tokenizer_of(name: str, is_folder: bool) -> tiktoken.Encoding:
         return load_tokenizer(name)
     path = Path(name) / "tokenizer.json"
     if is_folder and path.exists():
-        return Vocabulary.from_tokenizer_json(path).encoding(str(path))
+        vocabulary = Vocabulary.from_tokenizer_json(path)
+        chat = chat_template(path.parent)
+        with naming(path.parent):
+            return replace(vocabulary, chat=chat).encoding(str(path))
     return load_tokenizer("gpt2")

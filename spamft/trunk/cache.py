@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 from spamft.batches import TokenDataset
 from spamft.classifier import GPTClassifier
 from spamft.data import Splits
+from spamft.models.attention import run_blocks
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
 from spamft.plumbing.scratch import KeptTensor, empty_on_disk
@@ -166,13 +167,13 @@ def _fill(
     with evaluation_mode(model), bar, autocast:
         for group in messages.groups:
             rows = [torch.tensor(messages.sequences[i][0]) for i in group]
+            lengths = torch.tensor([messages.sequences[i][1] for i in group]).to(device)
             x = model.gpt.embed(pad_sequence(rows, True).to(device))  # (B, T, C)
             if messages.for_head:
-                lengths = torch.tensor([messages.sequences[i][1] for i in group])
-                store[group] = read(model, x, lengths.to(device)).to(store)
+                store[group] = read(model, x, lengths).to(store)
             else:
-                for block in model.gpt.blocks[: messages.cut]:
-                    x = block(x)
+                mask = model.mask(lengths, x.shape[1])
+                x = run_blocks(model.gpt.blocks[: messages.cut], x, mask)
                 for row, i in zip(x, group, strict=True):
                     end = starts[i] + messages.widths[i]
                     store[starts[i] : end] = row[: messages.widths[i]].to(store)

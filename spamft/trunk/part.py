@@ -7,24 +7,30 @@ import torch
 from torch import Tensor, nn
 
 from spamft.classifier import POOLINGS, GPTClassifier
+from spamft.models.attention import run_blocks
 from spamft.plumbing.errors import SpamftError
 from spamft.trunk.plan import TrunkPlan
 
 __all__ = ["TrainablePart", "find_cut", "last_token", "read"]
 
 
-def last_token(block: nn.Module, x: Tensor, positions: Tensor) -> Tensor:
+def last_token(
+    block: nn.Module, x: Tensor, positions: Tensor, mask: Tensor | None = None
+) -> Tensor:
     """(B, T, C), (B,) -> (B, C): `block(x)[rows, positions]` at less cost.
 
     The keys and values of every token are needed, but the query, output and MLP only of
-    the one that is read. A block without `project` is computed whole.
+    the one that is read. A block without `project` is computed whole. `mask` says what
+    is seen, if attention is not causal, as in `run_blocks`.
     """
     rows = torch.arange(len(x), device=x.device)
     if not hasattr(block, "project"):
         return block(x)[rows, positions]
     q, k, v = block.project(x, positions)  # (B, H, 1, D), twice (B, H, T, D)
-    seen = torch.arange(x.shape[1], device=x.device) <= positions[:, None]  # (B, T)
-    gathered = block.gather(q, k, v, seen[:, None, None])  # (B, 1, C)
+    if mask is None:
+        before = torch.arange(x.shape[1], device=x.device) <= positions[:, None]
+        mask = before[:, None, None]  # (B, 1, 1, T)
+    gathered = block.gather(q, k, v, mask)  # (B, 1, C)
     return block.finish(x[rows, positions], gathered[:, 0])
 
 
@@ -57,13 +63,13 @@ class TrainablePart(nn.Module):
 def read(model: GPTClassifier, x: Tensor, lengths: Tensor, start: int = 0) -> Tensor:
     """(B, T, C), what enters block `start`, -> (B, C), what the head reads."""
     *blocks, last = model.gpt.blocks[start:]
-    for block in blocks:
-        x = block(x)
-    pooling = POOLINGS[model.pooling]
+    pooling, mask = POOLINGS[model.pooling], model.mask(lengths, x.shape[1])
+    x = run_blocks(blocks, x, mask)
     if pooling.position is None:
-        return pooling.read(model.gpt.final_norm(last(x)), lengths)
+        x = run_blocks([last], x, mask)
+        return pooling.read(model.gpt.final_norm(x), lengths)
     positions = pooling.position(lengths, x.shape[1])
-    return model.gpt.final_norm(last_token(last, x, positions))
+    return model.gpt.final_norm(last_token(last, x, positions, mask))
 
 
 def find_cut(model: GPTClassifier) -> int:
