@@ -10,13 +10,19 @@
 import argparse
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import cycle, islice
 from pathlib import Path
 
 import pandas as pd
-from few import DRAWS, SIZES, drawn, messages, paired, spread
+from few import (
+    DRAWS,
+    SIZES,
+    drawn,
+    messages,
+    paired,
+    plot_learning_curves,
+    spread,
+)
 from setting import finish, parser, table
 
 from spamft.data import Splits
@@ -24,7 +30,6 @@ from spamft.experiments.finetune import finetune
 from spamft.insight.baselines import words_and_pieces
 from spamft.methods.heads import RandomWeights
 from spamft.methods.method import METHODS, Method
-from spamft.plots.style import Picture, colors, in_percent, paper
 from spamft.sources import open_splits
 from spamft.sources.splits import PreparedData
 
@@ -134,44 +139,6 @@ def _show_few(n: dict) -> str:
     header = ["labels", *by_method, *(f"first - {name}" for name in others)]
     note = "mean ± sd; mean difference with its 95 % interval, in points"
     return f"{table(header, rows)}\n\n{note}"
-
-
-def plot_learning_curves(
-    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
-) -> Picture:
-    """Accuracy over the number of labelled messages: one line per method, its range.
-
-    `accuracies` has them by method and number of labels, one per draw.
-    """
-    figure, axes = paper(_curves_in_words(accuracies))
-    count = len(accuracies)
-    markers = islice(cycle("osD^v<>*pP"), count)
-    for (method, by_size), color, marker in zip(
-        accuracies.items(), colors(count), markers, strict=True
-    ):
-        sizes = list(by_size)
-        means = [sum(by_size[n]) / len(by_size[n]) for n in sizes]
-        lows, highs = ([f(by_size[n]) for n in sizes] for f in (min, max))
-        axes.plot(sizes, means, color=color, marker=marker, label=method)
-        axes.fill_between(sizes, lows, highs, color=color, alpha=0.12, linewidth=0)
-    axes.set_xscale("log", base=2)  # each size is twice the one before
-    axes.set_xticks(sizes, [str(n) for n in sizes])
-    in_percent(axes)
-    axes.set_xlabel("labelled messages to train on")
-    axes.set_ylabel("accuracy on the rest (% of messages)")
-    axes.legend(frameon=False, loc="lower right")
-    return figure
-
-
-def _curves_in_words(
-    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
-) -> str:
-    methods = [
-        f"{method} from {statistics.mean(by[min(by)]):.1%} "
-        f"to {statistics.mean(by[max(by)]):.1%}"
-        for method, by in accuracies.items()
-    ]
-    return f"Mean accuracy with more and more labels: {'; '.join(methods)}."
 
 
 if __name__ == "__main__":

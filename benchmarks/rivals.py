@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from contenders import RIVALS, Contender, Messages, contender, shown
-from few import DRAWS, SIZES, drawn, paired, spread
+from few import DRAWS, SIZES, drawn, paired, plot_learning_curves, spread
 from setting import finish, parser, table
 
 from spamft.experiments.cells import claim, kept_cell, slug
@@ -45,6 +45,9 @@ def main() -> None:
             _long(accuracies).to_csv(part, index=False)
     print(f"`python benchmarks/rivals.py {shlex.join(sys.argv[1:])}`\n")
     numbers = {"messages": len(few.df), "accuracies": accuracies, "skipped": skipped}
+    if args.picture:
+        named = {shown(name): by_size for name, by_size in accuracies.items()}
+        plot_learning_curves(named).savefig(args.picture, dpi=150)
     finish(args, numbers, _show)
 
 
@@ -58,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     )
     made.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of labels")
     made.add_argument("--draws", type=int, default=DRAWS, help="2 at the least")
+    made.add_argument("--picture", type=Path, help="for the learning curves")
     made.add_argument(
         "--output", type=Path, help="folder of results; by default runs/rivals-DATA"
     )
