@@ -122,14 +122,14 @@ class LlamaAttention(nn.Module):
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
     ) -> Tensor:
         """What each of Q queries finds among T tokens: (B, Q, C)."""
-        shared = q.shape[1] // k.shape[1]
         y = F.scaled_dot_product_attention(
             q,
-            k.repeat_interleave(shared, dim=1),
-            v.repeat_interleave(shared, dim=1),
+            k,
+            v,
             attn_mask=mask,
             # one new token may see all the old ones
             is_causal=mask is None and q.shape[2] == k.shape[2],
+            enable_gqa=True,  # H / G queries share a key, without copies of it
         )
         return self.out(y.transpose(1, 2).flatten(2))
 
