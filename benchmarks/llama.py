@@ -123,13 +123,15 @@ def _product_rate(classifier: GPTClassifier, encoded: Splits) -> float:
         if matrix.dim() == 2
     ]
     sizes = {matrix.shape[1] for matrix in matrices}
-    with Clock() as clock:
-        for group in messages.groups:
-            tokens = len(group) * messages.widths[group[0]]
-            inputs = {size: torch.randn(tokens, size) for size in sizes}
+    seconds = 0.0
+    for group in messages.groups:
+        tokens = len(group) * messages.widths[group[0]]
+        inputs = {size: torch.randn(tokens, size) for size in sizes}
+        with Clock() as clock:
             for matrix in matrices:
                 F.linear(inputs[matrix.shape[1]], matrix)
-    return messages.plan.flops / clock.seconds / 1e9
+        seconds += clock.seconds
+    return messages.plan.flops / seconds / 1e9
 
 
 def _show(n: dict) -> str:

@@ -156,7 +156,7 @@ def _show(n: dict) -> str:
             "Mean paired difference in points with its 95 % interval. It is the best "
             "of spamft's over all sizes, chosen on these very draws."
         )
-    return "\n\n".join([*parts, _reasons(n)])
+    return "\n\n".join(filter(None, [*parts, _reasons(n)]))
 
 
 def _rivals(accuracies: Accuracies) -> list[str]:

@@ -141,3 +141,10 @@ def test_what_is_asked_in_chatml_is_asked_so_after_it_is_loaded(
 def test_its_name_alone_is_no_classifier():
     with pytest.raises(SpamftError, match="no finetuning has taught labels yet"):
         spamft.load("smollm2")
+
+
+def test_gpt_is_never_a_llama(index):
+    """What teaches GPT-2's own parts opens this name."""
+    model = open_model("gpt")
+    assert model.name == "tiny" and not index
+    assert model.source == "the bundled tiny GPT (GPT-2 cannot be reached)"

@@ -27,15 +27,15 @@ from spamft.sources import open_messages, open_model
 from spamft.sources.lessons import lesson_names
 
 # %% [markdown]
-# Three knobs. `"auto"` takes the lecture's messages (0.2 MB) and OpenAI's GPT-2 (548
-# MB, downloaded once). Where these cannot be had, it takes the sample and the small
-# GPT that come with spamft. To spare the download, write `MODEL = "tiny"`. `DEVICE` is
-# where the model runs: `"auto"` takes a GPU if there is one.
+# Three knobs. `DATA` takes the lecture's messages (0.2 MB) and `MODEL` OpenAI's GPT-2
+# (548 MB, downloaded once). Where these cannot be had, the sample and the small GPT
+# that come with spamft are taken. To spare the download, write `MODEL = "tiny"`.
+# `DEVICE` is where the model runs: `"auto"` takes a GPU if there is one.
 
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
 # %% [markdown]

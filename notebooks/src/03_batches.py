@@ -35,7 +35,7 @@ from spamft.sources.lessons import lesson_names
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 BATCH_SIZE = 8
 SEED = 123
 

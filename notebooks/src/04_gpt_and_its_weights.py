@@ -26,7 +26,7 @@ from spamft.plumbing.device import pick_device
 from spamft.sources import open_model
 
 # %% tags=["parameters"]
-MODEL = "auto"  # or "gpt2", "tiny", a folder with a GPT-2
+MODEL = "gpt"  # or "gpt2", "tiny", a folder with a GPT-2
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 

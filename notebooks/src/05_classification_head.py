@@ -32,7 +32,7 @@ from spamft.sources.lessons import lesson_names
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 

@@ -44,7 +44,7 @@ from spamft.trunk import cache_trunk
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 

@@ -40,7 +40,7 @@ from spamft.use.saved import save
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 SEED = 123
 FOLDER = Path("runs/notebook-8")  # for the model and its figures

@@ -45,7 +45,7 @@ from spamft.train import TrainConfig, fit
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 EPOCHS = 2  # of the classification task

@@ -32,7 +32,7 @@ from spamft.sources.lessons import lesson_names
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 SEEDS = 3
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 FOLDER = Path("runs/notebook-12")  # for the tables; a folder for each DATA and MODEL

@@ -38,7 +38,7 @@ from spamft.use.predict import dataset_for
 # %% tags=["parameters"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
-MODEL = "auto"
+MODEL = "gpt"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 

@@ -41,8 +41,8 @@ class FinetuneOptions:
         "auto",
         "gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2 or smollm2-360m, downloaded; "
         "tiny, the bundled pretrained GPT; auto (default), the first of gpt2, smollm2 "
-        "and tiny that can be had at once; scratch, a small GPT with random weights; "
-        "or a folder with a model, or a .gguf file",
+        "and tiny that can be had at once; gpt, the same without smollm2; scratch, a "
+        "small GPT with random weights; or a folder with a model, or a .gguf file",
     )
     method: str | None = option(None, "how to finetune: see below", "NAME")
     pooling: str | None = option(

@@ -50,13 +50,13 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     """A GPT and its tokenizer, by name or from a folder.
 
     "gpt2", "gpt2-medium", "gpt2-large" and "gpt2-xl" come from the hub; "tiny" is the
-    small pretrained GPT of this package; "auto" is gpt2 where it is cached or can be
-    reached, else smollm2 where it is cached or comes quickly, else tiny; "scratch" is a
-    small GPT with random weights from `seed`; "smollm2" and "smollm2-360m" are
-    pretrained Llamas from the hub, the first else from the package index. A folder
-    holds a model in Hugging Face's layout, with a `vocabulary.tiktoken` or
-    `tokenizer.json` if its tokens are not GPT-2's. A `.gguf` file holds a Llama and its
-    tokenizer. The `source` says if there is a chat template, and whether it is known.
+    small pretrained GPT of this package; "gpt" is gpt2 where it is cached or can be
+    reached, else tiny; "auto" the same, but before tiny comes smollm2 where it is
+    cached or comes quickly; "scratch" is a small GPT with random weights from `seed`;
+    "smollm2" and "smollm2-360m" are pretrained Llamas from the hub, the first else from
+    the package index. A folder holds a model in Hugging Face's layout, with a
+    `vocabulary.tiktoken` or `tokenizer.json` if its tokens are not GPT-2's. A `.gguf`
+    file holds a Llama and its tokenizer. The `source` says if there is a chat template, and whether it is known.
     Raises DownloadError or SpamftError.
     """
     opened = _open(str(name), seed)
@@ -66,6 +66,8 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
 def _open(name: str, seed: int) -> Pretrained:
     if name == "auto":
         return _open_best()
+    if name == "gpt":
+        return _open_gpt()
     if name == "scratch":
         gpt, tokenizer = GPT(SCRATCH, seed=seed), load_tokenizer("tiny")
         return Pretrained(gpt, tokenizer, name, "a small GPT with random weights")
@@ -77,7 +79,7 @@ def _open(name: str, seed: int) -> Pretrained:
         return Pretrained(*open_gguf(Path(name)), Path(name).stem, name, path)
     is_folder = Path(name).is_dir() and name not in PUBLISHED
     if not is_folder and name != "tiny" and name not in PUBLISHED:
-        names = ", ".join(["auto", *PUBLISHED, *SMOLLM2, "tiny", "scratch"])
+        names = ", ".join(["auto", "gpt", *PUBLISHED, *SMOLLM2, "tiny", "scratch"])
         raise SpamftError(f"no model {name!r}: expected {names} or a model's folder")
     gpt = load_backbone(name) if is_folder else load_gpt2(name)
     tokenizer = _tokenizer_of(name, is_folder)
@@ -93,9 +95,9 @@ def _open(name: str, seed: int) -> Pretrained:
 
 def _open_best() -> Pretrained:
     """The best model that can be had at once; its source says why it is no better."""
-    if gpt2_is_at_hand(PATIENCE):
-        with suppress(DownloadError):  # reachable, but the download failed
-            return open_model("gpt2")
+    best = _open_gpt()
+    if best.name == "gpt2":
+        return best
     if find_spec("gguf") is None:
         why = 'SmolLM2 needs: pip install "spamft[gguf]"'
     else:
@@ -104,7 +106,15 @@ def _open_best() -> Pretrained:
             return Pretrained(gpt, tokenizer, "smollm2", source)
         except DownloadError:
             why = "SmolLM2 comes too slowly or not at all"
-    source = f"the bundled tiny GPT (GPT-2 cannot be reached; {why})"
+    return best._replace(source=f"{best.source[:-1]}; {why})")
+
+
+def _open_gpt() -> Pretrained:
+    """GPT-2, or where it cannot be had the small one of this package."""
+    if gpt2_is_at_hand(PATIENCE):
+        with suppress(DownloadError):  # reachable, but the download failed
+            return open_model("gpt2")
+    source = "the bundled tiny GPT (GPT-2 cannot be reached)"
     return open_model("tiny")._replace(source=source)
 
 

@@ -137,7 +137,7 @@ def load(
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
         folder = folder / "model"
     if (
-        str(folder) in (*PUBLISHED, *SMOLLM2, "tiny", "auto", "scratch")
+        str(folder) in (*PUBLISHED, *SMOLLM2, "tiny", "auto", "gpt", "scratch")
         and not folder.exists()
     ):
         raise SpamftError(
