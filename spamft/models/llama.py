@@ -125,24 +125,15 @@ class LlamaAttention(nn.Module):
     def gather(
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-<<<<<<< HEAD
         """What each of Q queries finds among T tokens: (B, Q, C); see gpt.py."""
-        shared = q.shape[1] // k.shape[1]
-=======
-        """What each of Q queries finds among T tokens: (B, Q, C)."""
->>>>>>> help-rivals
         y = F.scaled_dot_product_attention(
             q,
             k,
             v,
             attn_mask=mask,
             # one new token may see all the old ones
-<<<<<<< HEAD
             is_causal=self.causal and mask is None and q.shape[2] == k.shape[2],
-=======
-            is_causal=mask is None and q.shape[2] == k.shape[2],
             enable_gqa=True,  # H / G queries share a key, without copies of it
->>>>>>> help-rivals
         )
         return self.out(y.transpose(1, 2).flatten(2))
 

@@ -56,8 +56,8 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     "smollm2" and "smollm2-360m" are pretrained Llamas from the hub, the first else from
     the package index. A folder holds a model in Hugging Face's layout, with a
     `vocabulary.tiktoken` or `tokenizer.json` if its tokens are not GPT-2's. A `.gguf`
-    file holds a Llama and its tokenizer. The `source` says if there is a chat template, and whether it is known.
-    Raises DownloadError or SpamftError.
+    file holds a Llama and its tokenizer. The `source` says if there is a chat template,
+    and whether it is known. Raises DownloadError or SpamftError.
     """
     opened = _open(str(name), seed)
     return opened._replace(source=opened.source + describe_chat(opened.tokenizer))
