@@ -95,10 +95,10 @@ def test_random_weights_train_in_full_and_pretrained_ones_in_the_last_block(file
     assert tiny.setup.method is METHODS["last_block"] and tiny.trunk.blocks == 4
 
 
-def test_a_recipe_can_be_changed_in_part_or_replaced_whole(file):
+def test_a_recipe_can_be_changed_in_part_or_replaced_whole(file, tiny_gpt):
     config = quick(file).setup.config
     assert (config.epochs, config.lr, config.warmup_steps) == (2, 1e-3, 50)
-    whole = METHODS["full"].recipe(1)
+    whole = METHODS["full"].recipe(tiny_gpt)
     assert finetune(str(file), "scratch", config=whole).setup.config == whole
 
 

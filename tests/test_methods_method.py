@@ -2,9 +2,12 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
+from spamft.gpt import GPT, GPTConfig
 from spamft.methods.heads import ClassHead, WithLoRA
 from spamft.methods.method import METHODS, Method, Recipe, describe, method_named
+from spamft.models.llama import Llama, LlamaConfig
 
 
 def test_a_method_is_found_by_name_or_is_one():
@@ -15,12 +18,14 @@ def test_a_method_is_found_by_name_or_is_one():
         method_named("lora")
 
 
-def test_every_method_has_a_name_of_its_own_and_settings_for_any_size():
+def test_every_method_has_a_name_of_its_own_and_settings_for_any_model(tiny_gpt):
+    with torch.device("meta"):
+        models = tiny_gpt, GPT(GPTConfig()), Llama(LlamaConfig())
     assert len({method.name for method in METHODS.values()}) == len(METHODS)
     for method in METHODS.values():
-        small, large = method.recipe(1_000_000), method.recipe(124_000_000)
-        assert small.lr >= large.lr and small.epochs == large.epochs
-    assert METHODS["last_block"].recipe(124_439_808).lr == 5e-5  # the lecture's
+        small, gpt2, llama = map(method.recipe, models)
+        assert small.lr >= max(gpt2.lr, llama.lr) and small.epochs == gpt2.epochs
+    assert METHODS["last_block"].recipe(models[1]).lr == 5e-5  # the lecture's
 
 
 def test_a_description_differs_if_anything_does_and_survives_json():

@@ -83,7 +83,7 @@ print(set_trainable(untrained, "last_block"))
 # off, except that `eval_every=None` means once an epoch.
 
 # %%
-recipe = METHODS["last_block"].recipe(opened.parameters)
+recipe = METHODS["last_block"].recipe(opened.gpt)
 print(recipe)
 
 # %% [markdown]

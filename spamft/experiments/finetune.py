@@ -224,7 +224,7 @@ def decide_config(
 ) -> TrainConfig:
     """The settings of a run; classes that are not balanced get weights."""
     if not isinstance(config, TrainConfig):
-        recipe = lecture_config() if lecture else method.recipe(model.parameters)
+        recipe = lecture_config() if lecture else method.recipe(model.gpt)
         config = replace(recipe, **config or {})
     if data.balanced or config.class_weights is not None:
         return config

@@ -123,7 +123,7 @@ def _finetuned(
         data._replace(splits=Splits(train, train[:1], data.splits.test)),
         model,
         method,
-        config=_few_config(method.recipe(model.parameters), len(rows)),
+        config=_few_config(method.recipe(model.gpt), len(rows)),
         seed=seed,
         device=device,
         checkpoints=Checkpoints.beside(path, resume=True) if path else None,

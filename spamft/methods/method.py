@@ -20,6 +20,7 @@ from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA, encode_mess
 from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.task import Lessons, Task
 from spamft.models.backbone import LARGE, Backbone
+from spamft.models.llama import LlamaConfig
 from spamft.plumbing.errors import SpamftError
 from spamft.train import Record, TrainConfig, train
 
@@ -28,19 +29,22 @@ __all__ = ["METHODS", "Method", "Recipe", "describe", "method_named"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training settings by the size of the model: a small one takes larger steps.
+    """Training settings by the model: a small one takes larger steps.
 
-    GPT-2's rate for the last block is the lecture's. Those of small models come from a
-    search on leak-free splits of other seeds, so the lecture's split had no part in it.
+    GPT-2's rate for the last block is the lecture's. The others come from searches, for
+    small models with the bundled GPT, for Llamas with SmolLM2, on splits of other seeds
+    than those of any published figure.
     """
 
     small: float  # learning rate
-    large: float
+    gpt2: float  # of its published sizes
+    llama: float | None = None  # None: as GPT-2's
 
-    def __call__(self, parameters: int) -> TrainConfig:
-        if parameters > LARGE:
-            return TrainConfig(lr=self.large, clip_norm=1.0)
-        return TrainConfig(lr=self.small, warmup_steps=50, clip_norm=1.0)
+    def __call__(self, model: Backbone) -> TrainConfig:
+        if sum(p.numel() for p in model.parameters()) <= LARGE:
+            return TrainConfig(lr=self.small, warmup_steps=50, clip_norm=1.0)
+        is_llama = self.llama is not None and isinstance(model.config, LlamaConfig)
+        return TrainConfig(lr=self.llama if is_llama else self.gpt2, clip_norm=1.0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Method:
 
     name: str  # for tables; the key in METHODS is the command line's
     attach: Callable[[Backbone, Task, int], nn.Module]  # the GPT given is not changed
-    recipe: Callable[[int], TrainConfig]  # number of parameters -> settings
+    recipe: Callable[[Backbone], TrainConfig]  # settings, by the model
     encode: Callable[..., Lessons] = encode_messages
     learn: Callable[..., Iterator[Record]] = train
 
@@ -74,9 +78,11 @@ METHODS: dict[str, Method] = {
         Recipe(1e-3, 1e-3),
         learn=regress,
     ),
-    "last_block": Method("last block", ClassHead("last_block"), Recipe(1e-3, 5e-5)),
+    "last_block": Method(
+        "last block", ClassHead("last_block"), Recipe(1e-3, 5e-5, 2e-4)
+    ),
     "last_two_blocks": Method(
-        "last two blocks", ClassHead("last_two_blocks"), Recipe(1e-3, 5e-5)
+        "last two blocks", ClassHead("last_two_blocks"), Recipe(1e-3, 5e-5, 2e-4)
     ),
     "full": Method("full", ClassHead("all"), Recipe(3e-4, 5e-5)),
     "random": Method(
