@@ -53,8 +53,10 @@ def test_one_more_block_keeps_what_one_counts_by_hand(C, H, G, F):
     N, D = B * T, C // H
     counted = {
         GPTConfig(500, 64, C, 2, H): 16 * N * C + (4 + H) * N,
-        # and the rotations' cosines and sines, of queries and of keys
+        # fewer heads of keys and values than of queries; and the rotations' cosines and
+        # sines, of queries and of keys
         LlamaConfig(500, 64, C, 2, H, G, F): 11 * N * C
+        - 2 * N * (H - G) * D
         + 4 * N * F
         + (2 + H) * N
         + 2 * T * D,
