@@ -6,6 +6,7 @@ from test_models_gguf import TOKENS, write
 from test_models_llama import random_llama
 
 import spamft
+from spamft.methods.method import METHODS
 from spamft.models import smollm2
 from spamft.models.smollm2 import cache_folder
 from spamft.plumbing.errors import SpamftError
@@ -148,3 +149,12 @@ def test_gpt_is_never_a_llama(index):
     model = open_model("gpt")
     assert model.name == "tiny" and not index
     assert model.source == "the bundled tiny GPT (GPT-2 cannot be reached)"
+
+
+def test_without_a_method_a_llama_gives_features_unless_steps_are_wanted(
+    gguf_file, message_file
+):
+    run = spamft.finetune(message_file, gguf_file)
+    assert run.setup.method is METHODS["features"]
+    run = spamft.finetune(message_file, gguf_file, config={"epochs": 1})
+    assert run.setup.method is METHODS["last_block"] and run.history[-1].epoch == 1

@@ -44,7 +44,12 @@ class FinetuneOptions:
         "and tiny that can be had at once; gpt, the same without smollm2; scratch, a "
         "small GPT with random weights; or a folder with a model, or a .gguf file",
     )
-    method: str | None = option(None, "how to finetune: see below", "NAME")
+    method: str | None = option(
+        None,
+        "how to finetune, see below (default last_block; features on a Llama, if no "
+        "training setting is given)",
+        "NAME",
+    )
     pooling: str | None = option(
         None, "which tokens the head reads: last_real, last, first or mean", "NAME"
     )

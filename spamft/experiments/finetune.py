@@ -26,6 +26,7 @@ from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
 from spamft.models.attention import attention_named, attention_of, with_attention
+from spamft.models.llama import LlamaConfig
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -67,9 +68,10 @@ def finetune(
 
     `data` is a name for `open_splits` or its result, `model` likewise for `open_model`;
     neither is changed. `method` is a name in METHODS or a Method, by default the
-    lecture's, the last block, or everything if the weights are random. `config` is a
-    TrainConfig, or the settings to change in the method's recipe. `pooling` is by
-    default the method's own, `max_length` (tokens) the longest training message. With
+    lecture's, the last block; everything if the weights are random; of a Llama without
+    any `config` the frozen features, which measured best. `config` is a TrainConfig, or
+    the settings to change in the method's recipe. `pooling` is by default the method's
+    own, `max_length` (tokens) the longest training message. With
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
@@ -90,7 +92,7 @@ def finetune(
             model = open_model(model, seed=seed)
         model = model._replace(gpt=with_attention(model.gpt, attention))
     if method is None:
-        method = method_named("full" if model.name == "scratch" else "last_block")
+        method = method_named(_usual_method(model, trains=lecture or bool(config)))
     config = decide_config(config, method, model, data, lecture)
     setup = Setup(data, model, method, config, lecture, seed, where)
     with _timed(seconds, "tokenize"):
@@ -213,6 +215,14 @@ def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]
         "device": setup.device.type,
         "model": digest(classifier.state_dict()),
     }
+
+
+def _usual_method(model: Pretrained, *, trains: bool) -> str:
+    """The key of the method for who names none; `trains` if steps are wanted."""
+    if model.name == "scratch":
+        return "full"
+    is_llama = isinstance(model.gpt.config, LlamaConfig)
+    return "features" if is_llama and not trains else "last_block"
 
 
 def decide_config(
