@@ -10,6 +10,7 @@ __all__ = ["plot_label_curves"]
 
 MARKERS = "osD^v"
 ASIDE = 1.04  # times the labels: else the intervals would lie on each other
+LONGEST = 40  # characters of a method's name
 
 
 def plot_label_curves(
@@ -35,7 +36,7 @@ def plot_label_curves(
             marker=MARKERS[place % len(MARKERS)],
             markersize=5,
             elinewidth=0.8,
-            label=literal(name),
+            label=literal(name, LONGEST),
         )
         if name in laws:
             axes.plot(*laws[name], color=color, linestyle=":")
