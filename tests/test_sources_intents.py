@@ -1,17 +1,13 @@
 """The bundled intents keep what their README promises."""
 
-import re
-from collections import defaultdict
-
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from test_sources_sample import reaches_nobody
+from test_sources_sample import all_differ, reaches_nobody
 
 from spamft.insight.baselines import length_rule, words_and_pieces
 from spamft.sources import open_messages
-from spamft.sources.duplicates import duplicate_groups
 
 NAMES = ["news", "promise", "question", "request"]
 
@@ -41,13 +37,7 @@ def test_there_is_enough_of_each_class(intents):
 
 
 def test_no_two_messages_are_nearly_equal(intents):
-    assert duplicate_groups(intents).is_unique
-    runs = defaultdict(set)
-    for place, text in enumerate(intents["Text"]):
-        words = re.findall(r"\w+", text.casefold())
-        for i in range(len(words) - 5):
-            runs[tuple(words[i : i + 6])].add(place)
-    assert [run for run, places in runs.items() if len(places) > 1] == []
+    all_differ(intents)
 
 
 def test_nothing_in_it_can_reach_anybody(intents):

@@ -11,8 +11,8 @@ no numbers (FakeTensorMode), and what autograd keeps of them is counted, as it i
 real ones. By hand, a whole block of GPT-2 keeps 16 numbers per token and channel: what
 enters the norms (2) and leaves them (2), query, key and value (3), what attention
 gathered (1), and the MLP's hidden layer before and after GELU (8). One of Llama keeps
-11, for it scales in two steps, and copies what attention gathered; keys and values that
-heads share are repeated for each. To these come 4 per token and hidden channel.
+11, for it scales in two steps, and copies what attention gathered, less what it spares
+where heads share keys and values; to these come 4 per token and hidden channel.
 """
 
 from collections.abc import Iterable

@@ -31,9 +31,9 @@ __all__ = ["METHODS", "Method", "Recipe", "describe", "method_named"]
 class Recipe:
     """Training settings by the model: a small one takes larger steps.
 
-    GPT-2's rate for the last block is the lecture's. The others come from searches, for
-    small models with the bundled GPT, for Llamas with SmolLM2, on splits of other seeds
-    than those of any published figure.
+    GPT-2's rate for the last block is the lecture's. Those of small models come from a
+    search with the bundled GPT on splits of other seeds than any published figure's; a
+    Llama's for its last blocks from SmolLM2 on one such split of the sample.
     """
 
     small: float  # learning rate
@@ -73,7 +73,7 @@ METHODS: dict[str, Method] = {
     "head": Method("head only", ClassHead("head"), Recipe(5e-3, 5e-4)),
     "features": Method(
         "frozen features + logistic regression",
-        # the upper blocks turn to the next word: the vectors below tell more of a text
+        # with the bundled GPT and SmolLM2 the vectors there scored higher than the last
         ClassHead("head", pooling="mean", depth=0.6),
         Recipe(1e-3, 1e-3),
         learn=regress,

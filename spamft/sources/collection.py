@@ -5,9 +5,10 @@ from typing import NamedTuple, Protocol
 
 import pandas as pd
 
+from spamft.data import read_messages
 from spamft.plumbing.fetch import Patience
 
-__all__ = ["Messages", "OpenCollection"]
+__all__ = ["Messages", "OpenCollection", "bundled"]
 
 
 class Messages(NamedTuple):
@@ -33,3 +34,14 @@ class OpenCollection(Protocol):
         `lecture` asks for the lecture's way of reading, where there is one. Raises
         DownloadError within the limits of `patience`.
         """
+
+
+def bundled(path: Path, source: str) -> OpenCollection:
+    """A collection that is a file of this package: one way to read it, no download."""
+
+    def open_bundled(
+        cache_dir: Path | str, *, lecture: bool, patience: Patience, progress: bool
+    ) -> Messages:
+        return Messages(read_messages(path), source)
+
+    return open_bundled

@@ -4,17 +4,10 @@ the same words in all of them, so that the meaning of a message decides.
 
 from pathlib import Path
 
-from spamft.data import read_messages
-from spamft.plumbing.fetch import Patience
-from spamft.sources.collection import Messages
+from spamft.sources.collection import bundled
 
 __all__ = ["INTENTS", "open_intents"]
 
 INTENTS = Path(__file__).parents[1] / "assets" / "intents" / "messages.tsv"
 
-
-def open_intents(
-    cache_dir: Path | str, *, lecture: bool, patience: Patience, progress: bool
-) -> Messages:
-    """The bundled intents; there is one way to read them, and no download."""
-    return Messages(read_messages(INTENTS), "the bundled intents")
+open_intents = bundled(INTENTS, "the bundled intents")

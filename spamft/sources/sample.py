@@ -2,17 +2,10 @@
 
 from pathlib import Path
 
-from spamft.data import read_messages
-from spamft.plumbing.fetch import Patience
-from spamft.sources.collection import Messages
+from spamft.sources.collection import bundled
 
 __all__ = ["SAMPLE", "open_sample"]
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample" / "messages.tsv"
 
-
-def open_sample(
-    cache_dir: Path | str, *, lecture: bool, patience: Patience, progress: bool
-) -> Messages:
-    """The bundled messages; there is one way to read them, and no download."""
-    return Messages(read_messages(SAMPLE), "the bundled sample")
+open_sample = bundled(SAMPLE, "the bundled sample")
