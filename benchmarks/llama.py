@@ -34,7 +34,7 @@ from spamft.methods.method import METHODS
 from spamft.methods.task import Task
 from spamft.models.backbone import Backbone
 from spamft.models.llama import Llama, LlamaConfig
-from spamft.models.llama_files import hf_config, layout_of
+from spamft.models.llama_files import LAYOUT, hf_config
 from spamft.sources import open_model, open_splits
 from spamft.sources.models import Pretrained
 from spamft.tokenizer import load_tokenizer
@@ -45,7 +45,7 @@ WANTED_RATIO, WANTED_SHARE, WANTED_DIFFERENCE = 5, 0.8, 1e-4
 
 def main() -> None:
     args = _arguments()
-    gpt, tokenizer, _, source = _open(args)
+    gpt, tokenizer, _, source, _ = _open(args)
     splits = open_splits(args.data, lecture=True).splits
     encoded = encode_splits(splits, tokenizer, gpt.config.context_length)
 
@@ -100,7 +100,7 @@ def _theirs(ours: GPTClassifier, encoded: Splits) -> nn.Module:
     classifier = LlamaForSequenceClassification(config)
     weights = {
         name.removeprefix("model."): tensor
-        for name, tensor in layout_of(gpt.config).export(gpt).items()
+        for name, tensor in LAYOUT.export(gpt).items()
         if name.startswith("model.")  # an output of its own is not used
     }
     classifier.model.load_state_dict(weights)
