@@ -2,6 +2,7 @@
 
 audit.py        check a file before you train: all that follows in one call
 shortcuts.py    simple features that predict the label, length among them
+edits.py        another way to write a message: same meaning, other characters
 suspects.py     messages whose label may be wrong
 rendering.py    findings as text and as an HTML table
 baselines.py    what a finetuned model must beat
