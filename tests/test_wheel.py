@@ -71,3 +71,6 @@ def test_an_installed_wheel_does_the_job_with_no_network(tmp_path):
         env=environment,
     )
     assert int(counted) >= 200
+    locked = "from spamft.sources.locked import locked_notices as n; print(len(n()))"
+    there = run(sys.executable, "-c", locked, cwd=empty, env=environment)
+    assert int(there) == 200

@@ -10,6 +10,7 @@
     uci.py         the SMS Spam Collection
     sample.py      the messages that come with the package
     intents.py     what does the sender want? A task of four classes
+    locked.py      genuine notices and their imitations, for testing alone
     duplicates.py  messages that repeat each other, and where they leak
     draws.py       training sets of growing size
     lessons.py     what every notebook asks of the messages that it is given
