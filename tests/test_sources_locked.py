@@ -11,11 +11,9 @@ from test_sources_sample import all_differ, reaches_nobody, strongest
 
 from spamft.data import balance
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.fetch import Patience
 from spamft.sources import open_messages
 from spamft.sources.duplicates import near_duplicate_groups
-from spamft.sources.locked import LOCKED, locked_notices, open_locked
-from spamft.sources.messages import COLLECTIONS
+from spamft.sources.locked import LOCKED, locked_notices
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +40,7 @@ def test_the_kinds_follow_each_other_as_its_readme_says(locked):
     assert runs == [int(count) for kind in counts for count in kind]
 
 
-def test_it_opens_as_every_bundled_file_does(locked, tmp_path):
-    opened = open_locked(tmp_path, lecture=False, patience=Patience(), progress=False)
-    pd.testing.assert_frame_equal(opened.df, locked)
-    assert opened.source == "the locked notices"
-
-
 def test_no_name_trains_on_it():
-    assert open_locked not in COLLECTIONS.values()
     with pytest.raises(SpamftError, match="no file 'locked'"):
         open_messages("locked")
 

@@ -9,13 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from spamft.data import read_messages
-from spamft.sources.collection import bundled
 
-__all__ = ["LOCKED", "locked_notices", "open_locked"]
+__all__ = ["LOCKED", "locked_notices"]
 
 LOCKED = Path(__file__).parents[1] / "assets" / "locked" / "messages.tsv"
-
-open_locked = bundled(LOCKED, "the locked notices")
 
 
 def locked_notices() -> pd.DataFrame:
