@@ -14,18 +14,21 @@
 # A score says how often a model is right. This notebook asks what it looks at.
 
 # %%
+import random
 import re
 
 import torch
 
 import spamft
+from spamft.insight.edits import EDITS
 from spamft.insight.explain import (
     by_block,
     count_flips,
     integrated_gradients,
     leave_one_out,
 )
-from spamft.insight.shortcuts import PATTERNS
+from spamft.insight.patterns import PATTERNS, PLACES
+from spamft.insight.shortcuts import place_table
 from spamft.plots import BLUE, GREY, ORANGE, paper
 from spamft.plots.style import literal
 from spamft.reading.layout import Layout
@@ -202,10 +205,8 @@ for name, edit in edits.items():
     )
 
 # %% [markdown]
-# > **You should see** with the sample and the bundled GPT that a single full stop, or
-# > two odd marks at the end, turn a third of the caught spam into ham, while capitals
-# > and a greeting hardly matter. The model reads the last token, and little of what
-# > it was taught ended like that.
+# > **You should see** with the sample and the bundled GPT that a single full stop turns
+# > a third of the caught spam into ham, while capitals and a greeting hardly matter.
 #
 # One of the edits by hand, to see that nothing but verdicts is counted:
 
@@ -222,12 +223,94 @@ assert by_hand == stop.changed
 # a program that removed numbers. A model trained there may have learned it (notebook
 # 13). A model trained on the sample cannot have.
 #
+# ## Find the cause
+#
+# Why a full stop? **Write down your guess before you read on, and what you would have
+# to see for it to be wrong.**
+#
+# Our guess: the model learned how spam *ends*. Its head reads the last token, so an
+# ending is the easiest thing to learn. If that is right, endings differ between the
+# classes of the training part. Count those in a web address:
+
+# %%
+at_end = PLACES["ends with: web address"].holds
+train = data.splits.train
+by_hand = {}
+for k, name in enumerate(names):
+    texts = train[train["Label"] == k]["Text"]
+    by_hand[name] = sum(map(at_end, texts))
+    print(f"{name}: {by_hand[name]} of {len(texts)} end in a web address")
+
+# %% [markdown]
+# The audit counts every beginning and ending that way, and says how well it predicts
+# the label alone:
+
+# %%
+named = train.assign(Label=train["Label"].map(dict(enumerate(names))))
+endings = {s.what: s for s in place_table(named) if s.what.startswith("ends with")}
+for what, shortcut in endings.items():
+    print(f"{what:28s}{shortcut}")
+if any(by_hand.values()):
+    assert endings["ends with: web address"].counts == by_hand
+
+# %% [markdown]
+# Second: if endings decide, the full stop must turn mostly those spam whose ending
+# spoke for spam.
+
+# %%
+full_stop = edits["a full stop at the end"]
+linked = [text for text in spam if at_end(text)]
+others = [text for text in spam if not at_end(text)]
+for how, group in {"in an address": linked, "otherwise": others}.items():
+    changed = sum(v.label != names[1] for v in run.classify(map(full_stop, group)))
+    print(f"ended {how}: {changed} of {len(group)} change")
+
+# %% [markdown]
+# Third, the test of a cause: move the address, and take nothing away. Beside it two
+# controls, the address gone altogether, and a harmless word at the end:
+
+# %%
+draw = random.Random(SEED)
+trials = {
+    "address moved to the front": lambda text: EDITS["link in front"](text, draw),
+    "address in the middle": lambda text: EDITS["link in the middle"](text, draw),
+    "no address": edits["no web address"],
+    "'today' at the end": lambda text: text + " today",
+}
+for name, edit in trials.items():
+    changed = sum(v.label != names[1] for v in run.classify(map(edit, linked)))
+    print(f"{name:28s}{changed} of {len(linked)} change")
+
+# %%
+texts = test[test["Label"] == 0]["Text"].tolist()
+verdicts = zip(texts, run.classify(texts), strict=True)
+passed = [text for text, verdict in verdicts if verdict.label == names[0]]
+for where, edit in {
+    "behind": "{} pay.example",
+    "in front of": "pay.example {}",
+}.items():
+    edited = run.classify(map(edit.format, passed))
+    caught = sum(verdict.label == names[1] for verdict in edited)
+    print(f"an address {where} {names[0]}: {caught} of {len(passed)} become {names[1]}")
+
+# %% [markdown]
+# > **You should see** that an address at the front is worth no more to this model than
+# > none, and that behind a ham it makes spam of most. So it does not know that
+# > spam has links; it knows that spam *ends* in one: in the training part nine of ten
+# > endings in an address are spam.
+#
+# Does that explain the full stop? In part: it turns spam that ended otherwise, too, and
+# a harmless word behind the address turns few. A cause is what an experiment shows, and
+# ours shows one for the address only. Notebook 16 asks for all edits at once, and
+# changes what the model is taught.
+#
 # ## What just happened
 #
 # - Leaving a token out and integrated gradients both measure what a token
 #   contributes; with the second the contributions add up to the whole.
 # - Read by the trained head, the verdict shows up late.
-# - Edits that should change nothing show what a model really looks at.
+# - An edit that should change nothing raises a question; a guess that could be wrong,
+#   and a trial that moves one thing alone, answer it.
 #
 # ## Exercises
 #
@@ -283,5 +366,5 @@ if ... not in (reverse, changed):
     )
 
 # %% [markdown]
-# **Next:** your own data: `spamft audit yours.csv`, then `finetune`, then
-# ask it why. The way began at [0 · What is finetuning](00_what_is_finetuning.ipynb).
+# **Next:** [16 · Stress it](16_stress.ipynb): twenty ways to write a message, and a
+# model that they do not fool.

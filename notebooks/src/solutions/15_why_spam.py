@@ -23,8 +23,8 @@ strongest = asked_again.tokens[shares.index(max(shares))]
 mine, strongest = message, "nothing"
 
 # %% [markdown]
-# **3.** Fewer verdicts change than one would think: much hangs on words, not on
-# order.
+# **3.** It does: with the sample and the bundled GPT more verdicts change than with the
+# full stop, though every word is still there.
 
 
 # %% tags=["exercise-3"]
