@@ -1,7 +1,8 @@
 """Evaluate a saved classifier on labelled messages.
 
 The metrics are those of the most probable class. What the temperature changes, and a
-threshold if there is one, follows: what is caught, false alarms, what is unsure.
+threshold if there is one, follows: what is caught, false alarms, what is unsure. Where
+the classes are ham and spam, so does what the model makes of the locked notices.
 """
 
 import argparse
@@ -15,10 +16,10 @@ from spamft.cli.console import emit
 from spamft.cli.options import (
     AlarmOptions,
     add_classifier_options,
+    add_labels_option,
     add_options,
     add_reading_options,
-    layout_of,
-    rules_of,
+    open_labelled,
     share_of,
 )
 from spamft.plumbing.display import naming, visible
@@ -38,12 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="uci, sample, intents, auto, the collection's zip, or a file of your own",
     )
-    add(
-        "--labels",
-        nargs="+",
-        metavar="CELL=NAME",
-        help="what labels of the data mean, such as 0=ham 1=spam",
-    )
+    add_labels_option(parser)
     add("--json", action="store_true", help="print JSON")
     group = parser.add_argument_group("threshold")
     group.add_argument(
@@ -93,15 +89,10 @@ class _Labelled:
 def _open(args: argparse.Namespace, path: str | Path, saved) -> _Labelled:
     import torch
 
-    from spamft.sources import open_messages
-    from spamft.sources.labels import read_as, tidy_labels
     from spamft.use.predict import count_cut, dataset_for, predict_in_order
 
     model, tokenizer = saved.model, saved.tokenizer
-    df, source = open_messages(path, layout=layout_of(args))
-    df, notes = tidy_labels(df, rules_of(args), model.label_names)
-    df, note = read_as(df, model.label_names, _meanings(args.labels))
-    notes = (*notes, *note)
+    df, source, notes = open_labelled(args, path, model.label_names)
     if cut := count_cut(model, df["Text"].tolist(), tokenizer):
         most = f"longer than the {model.max_length:,} tokens that the model reads"
         notes += (f"{most}, and cut there: {cut:,} of {len(df):,} messages",)
@@ -144,9 +135,12 @@ def _choose(args: argparse.Namespace, saved, chosen: _Labelled, data: _Labelled)
 
 
 def _measure(args: argparse.Namespace, saved, data: _Labelled) -> tuple:
-    """A report as trained, one that is calibrated, and alarms, if of any interest."""
+    """A report as trained, one that is calibrated, alarms, and those of the locked set.
+
+    The last two are None where they are of no interest.
+    """
     from spamft.evaluate import report
-    from spamft.insight.alarms import count_alarms
+    from spamft.insight.alarms import count_alarms, locked_alarms
 
     rule, names, alarms = saved.rule, saved.model.label_names, None
     trained = report(data.logits, data.labels)
@@ -154,13 +148,14 @@ def _measure(args: argparse.Namespace, saved, data: _Labelled) -> tuple:
     if rule.threshold or args.share or args.alarm:
         label = _alarm_of(args, saved)
         alarms = count_alarms(rule, data.logits, data.labels, names, label)
-    return trained, calibrated, alarms
+    locked = locked_alarms(saved.model, saved.tokenizer, rule)
+    return trained, calibrated, alarms, locked
 
 
 def _print_json(args: argparse.Namespace, saved, data: _Labelled) -> None:
     from spamft.experiments.run import report_dict
 
-    trained, calibrated, alarms = _measure(args, saved, data)
+    trained, calibrated, alarms, locked = _measure(args, saved, data)
     found = {"data": data.source, "notes": list(data.notes)}
     found |= report_dict(trained, saved.model.label_names)
     found["rule"] = saved.rule.to_dict()
@@ -168,11 +163,14 @@ def _print_json(args: argparse.Namespace, saved, data: _Labelled) -> None:
     found["calibrated"] = {name: getattr(calibrated, name) for name in errors}
     if alarms:
         found["alarms"] = alarms.to_dict(args.share)
+    found["locked"] = locked and locked.to_dict()
     emit(json.dumps(found, indent=2))
 
 
 def _print(args: argparse.Namespace, saved, data: _Labelled) -> None:
-    trained, calibrated, alarms = _measure(args, saved, data)
+    from spamft.insight.alarms import show_locked
+
+    trained, calibrated, alarms, locked = _measure(args, saved, data)
     for line in (f"data: {visible(data.source)}", *(f"note: {n}" for n in data.notes)):
         emit(line)
     emit(trained.describe(saved.model.label_names, "all of them with --json"))
@@ -184,17 +182,11 @@ def _print(args: argparse.Namespace, saved, data: _Labelled) -> None:
     emit(saved.rule)
     if alarms:
         emit(alarms.describe(args.share))
+    if locked:
+        emit(show_locked(locked))
     if args.threshold_from:
         threshold = saved.rule.threshold
         command = ["spamft", "classify", "--model", str(args.model)]
         command += ["--base", args.base] if args.base else []
         command += ["--threshold", repr(threshold.value), "--alarm", threshold.label]
         emit(f"use it: {visible(shlex.join(command))}")
-
-
-def _meanings(pairs: list[str] | None) -> dict[str, str]:
-    """{"0": "ham"} for ["0=ham"]."""
-    for pair in pairs or []:
-        if "=" not in pair:
-            raise SpamftError(f"--labels {pair!r}: expected CELL=NAME, such as 0=ham")
-    return dict(pair.split("=", 1) for pair in pairs or [])

@@ -25,6 +25,7 @@ COMMANDS = (
     "spamft.cli.audit",
     "spamft.cli.compare",
     "spamft.cli.labels",
+    "spamft.cli.stress",
     "spamft.cli.pretrain",
 )
 

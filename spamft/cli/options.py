@@ -7,7 +7,7 @@ the field's own. So each option is defined once.
 import argparse
 import math
 import types
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +23,14 @@ __all__ = [
     "DataOptions",
     "add_classifier_options",
     "add_data_options",
+    "add_labels_option",
+    "add_loading_options",
     "add_options",
     "add_reading_options",
     "given",
     "layout_of",
     "open_data",
+    "open_labelled",
     "refuse_existing",
     "rules_of",
     "share_of",
@@ -129,6 +132,11 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder that finetune wrote, or `model` in it",
     )
+    add_loading_options(parser)
+
+
+def add_loading_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that say how a saved classifier is loaded."""
     parser.add_argument(
         "--base",
         metavar="PATH",
@@ -222,3 +230,35 @@ def open_data(args: argparse.Namespace, *, progress: bool):
         seed=args.split_seed,
         progress=progress,
     )
+
+
+def add_labels_option(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the option that says what the labels of other messages mean."""
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        metavar="CELL=NAME",
+        help="what labels of the data mean, such as 0=ham 1=spam",
+    )
+
+
+def open_labelled(args: argparse.Namespace, path: str | Path, names: Sequence[str]):
+    """Messages with labels for a model that knows these `names`.
+
+    (The messages with class ids, where they come from, notes on what was done.)
+    """
+    from spamft.sources import open_messages
+    from spamft.sources.labels import read_as, tidy_labels
+
+    df, source = open_messages(path, layout=layout_of(args))
+    df, notes = tidy_labels(df, rules_of(args), names)
+    df, more = read_as(df, names, _meanings(args.labels))
+    return df, source, (*notes, *more)
+
+
+def _meanings(pairs: list[str] | None) -> dict[str, str]:
+    """{"0": "ham"} for ["0=ham"]."""
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise SpamftError(f"--labels {pair!r}: expected CELL=NAME, such as 0=ham")
+    return dict(pair.split("=", 1) for pair in pairs or [])

@@ -3,12 +3,15 @@
 audit.py        check a file before you train: all that follows in one call
 shortcuts.py    simple features that predict the label, length among them
 edits.py        another way to write a message: same meaning, other characters
+stress.py       what each edit does to a model's verdicts, and its harmless control
+effects.py      the record of that, and how it is shown
 suspects.py     messages whose label may be wrong
-rendering.py    findings as text and as an HTML table
+rendering.py    findings as text, as an HTML table, as columns
 baselines.py    what a finetuned model must beat
 learning_curve.py  accuracy over the number of labels, and what more would bring
 active.py       which of many messages to label next: uncertain and different ones
 calibrate.py    calibration, decision thresholds, precision where spam is rare
+estimate.py     a share that was counted, with its interval
 alarms.py       what a decision rule catches, its false alarms, what is unsure
 explain.py      which tokens decided, and after which block
 explanation.py  the record of that, and how it is shown

@@ -2,6 +2,7 @@
 
     count_alarms(rule, logits, labels, names, "spam") -> Alarms
     alarms.precision_at(0.01)    where 1 % of the messages are spam
+    locked_alarms(model, tokenizer, rule)    the same of notices that train no model
 
 Every rate comes with a 95 % interval. Recall and false alarms do not depend on how much
 spam there is, so they may be counted on messages with another share than one's own.
@@ -9,32 +10,25 @@ spam there is, so they may be counted on messages with another share than one's 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from textwrap import indent
 
 import numpy as np
-from torch import Tensor
+import tiktoken
+import torch
+from torch import Tensor, nn
 
+from spamft.data import encode_labels
 from spamft.insight.calibrate import Rates, at_share
+from spamft.insight.estimate import Counted, Estimate
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.scores import wilson
+from spamft.sources.locked import locked_notices
+from spamft.use.predict import dataset_for, predict_in_order
 from spamft.use.verdict import NO_CLASS, DecisionRule, check_alarm, show_share
 
-__all__ = ["Alarms", "Estimate", "count_alarms"]
+__all__ = ["Alarms", "count_alarms", "locked_alarms", "show_locked"]
 
 DRAWS = 100_000  # the interval then stays the same in its first two digits
-
-
-class Estimate(NamedTuple):
-    """A share in 0..1, with its 95 % interval."""
-
-    share: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        low, high = show_share(self.low), show_share(self.high)
-        return f"{show_share(self.share)} (95 % interval {low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -52,12 +46,12 @@ class Alarms:
     @property
     def recall(self) -> Estimate:
         """The share of the class that is caught."""
-        return _counted(self.caught, self.own)
+        return Counted(self.caught, self.own).estimate
 
     @property
     def false_alarms(self) -> Estimate:
         """The share of the other messages that are predicted as the class."""
-        return _counted(self.false, self.others)
+        return Counted(self.false, self.others).estimate
 
     def precision_at(self, share: float, *, seed: int = 123) -> Estimate:
         """Of the messages predicted as the class, how many are, if `share` of all were.
@@ -98,8 +92,8 @@ class Alarms:
     def to_dict(self, share: float | None = None) -> dict:
         """The same for JSON."""
         found = {"label": self.label}
-        found |= {"recall": _json(self.recall, self.caught, self.own)}
-        found |= {"false_alarms": _json(self.false_alarms, self.false, self.others)}
+        found |= {"recall": Counted(self.caught, self.own).to_dict()}
+        found |= {"false_alarms": Counted(self.false, self.others).to_dict()}
         found |= {"unsure": {"own": self.own_unsure, "others": self.others_unsure}}
         if share is None:
             return found
@@ -134,14 +128,24 @@ def count_alarms(
     return Alarms(label, *counts)
 
 
-def _counted(count: int, of: int) -> Estimate:
-    return Estimate(count / of if of else 0.0, *wilson(count, of))
+def locked_alarms(
+    model: nn.Module,
+    tokenizer: tiktoken.Encoding,
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
+) -> Alarms | None:
+    """What `rule` makes of the locked notices; None if the classes aren't ham and spam.
+
+    No model has trained on them: genuine notices, of banks, schools, parcels, and spam
+    that imitates them.
+    """
+    names = model.label_names
+    if set(names) != {"ham", "spam"}:
+        return None
+    df = encode_labels(locked_notices(), names)
+    logits = predict_in_order(model, dataset_for(model, df, tokenizer))
+    return count_alarms(rule, logits, torch.tensor(df["Label"].tolist()), names, "spam")
 
 
-def _json(estimate: Estimate, count: int, of: int) -> dict:
-    return {
-        "share": estimate.share,
-        "interval": [estimate.low, estimate.high],
-        "count": count,
-        "of": of,
-    }
+def show_locked(alarms: Alarms) -> str:
+    """The lines of `locked_alarms`, under a heading."""
+    return f"locked notices, never trained on\n{indent(alarms.describe(), '  ')}"

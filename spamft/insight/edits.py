@@ -1,6 +1,7 @@
 """Edits that leave the meaning of a message, as people make who want past a filter.
 
     EDITS["full-width letters"](text, random.Random(1))    another way to write it
+    KINDS["links"]                                         the same, sorted
     good_words(df, "spam")                                 one more, made of messages
     control(text, edited, random.Random(1))                a harmless change as long
 
@@ -23,7 +24,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from spamft.insight.shortcuts import ADDRESS
 
-__all__ = ["CHARACTERS", "EDITS", "Edit", "control", "good_words"]
+__all__ = ["CHARACTERS", "EDITS", "KINDS", "Edit", "control", "good_words"]
 
 Edit = Callable[[str, random.Random], str]
 
@@ -147,21 +148,30 @@ CHARACTERS: Mapping[str, Edit] = MappingProxyType(
         "capitals": _in_words(lambda word, _: word.upper()),
     }
 )
-EDITS: Mapping[str, Edit] = MappingProxyType(
+KINDS: Mapping[str, Mapping[str, Edit]] = MappingProxyType(
     {
-        **CHARACTERS,
-        "a full stop at the end": _full_stop,
-        "no punctuation at the end": _no_punctuation,
-        "a greeting in front": _greet,
-        "thanks at the end": _thank,
-        "numbers in words": _spell_numbers,
-        "link in front": _move_link(lambda count: 0),
-        "link in the middle": _move_link(lambda count: count // 2),
-        "link at the end": _move_link(lambda count: count),
-        "link in words": _defang,
-        "cut at 160 characters": _cut,
-        "sentences shuffled": _shuffle_sentences,
+        "characters": CHARACTERS,
+        "beginning and end": {
+            "a full stop at the end": _full_stop,
+            "no punctuation at the end": _no_punctuation,
+            "a greeting in front": _greet,
+            "thanks at the end": _thank,
+        },
+        "links": {
+            "link in front": _move_link(lambda count: 0),
+            "link in the middle": _move_link(lambda count: count // 2),
+            "link at the end": _move_link(lambda count: count),
+            "link in words": _defang,
+        },
+        "words": {"numbers in words": _spell_numbers},
+        "whole message": {
+            "cut at 160 characters": _cut,
+            "sentences shuffled": _shuffle_sentences,
+        },
     }
+)
+EDITS: Mapping[str, Edit] = MappingProxyType(
+    {name: edit for edits in KINDS.values() for name, edit in edits.items()}
 )
 
 
@@ -170,17 +180,27 @@ def good_words(df: pd.DataFrame, label: str) -> Edit:
 
     They are looked for in the columns Label and Text, the training part's: which words
     those are, a sender who has read ordinary messages can guess. After Wang et al.,
-    2021, arXiv 2107.06400.
+    2021, arXiv 2107.06400. Where no word is more frequent there, it changes nothing.
     """
-    counter = CountVectorizer(binary=True, min_df=2, token_pattern=r"[^\W\d_]{2,}")
-    present = counter.fit_transform(df["Text"])
+    words = _frequent_elsewhere(df, label)
+    count = min(GOOD_WORDS, len(words))
+    return lambda text, draw: " ".join([text, *draw.sample(words, count)])
+
+
+def _frequent_elsewhere(df: pd.DataFrame, label: str) -> list[str]:
+    """The words whose share of the other messages exceeds that of `label`'s most."""
     own = (df["Label"] == label).to_numpy()
+    counter = CountVectorizer(binary=True, min_df=2, token_pattern=r"[^\W\d_]{2,}")
+    if own.all() or not own.any():
+        return []
+    try:
+        present = counter.fit_transform(df["Text"])
+    except ValueError:  # no word occurs twice
+        return []
     own_share, other = (np.asarray(present[rows].mean(0))[0] for rows in (own, ~own))
     order = np.argsort(own_share - other, kind="stable")[: 4 * GOOD_WORDS]
     names = counter.get_feature_names_out()
-    words = [str(names[i]) for i in order if own_share[i] < other[i]]
-    count = min(GOOD_WORDS, len(words))
-    return lambda text, draw: " ".join([text, *draw.sample(words, count)])
+    return [str(names[i]) for i in order if own_share[i] < other[i]]
 
 
 def control(text: str, edited: str, draw: random.Random) -> str:
@@ -190,8 +210,9 @@ def control(text: str, edited: str, draw: random.Random) -> str:
     before one of the words. What this does to a model, any change might do.
     """
     size, words = _changed(text, edited), []
-    while len(" ".join(words)) < size:
+    while size > 0:
         words.append(draw.choice(HARMLESS))
+        size -= len(words[-1]) + 1
     own = text.split(" ")
     kept = (
         len(commonprefix([text, edited])),

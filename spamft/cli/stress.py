@@ -1,0 +1,125 @@
+"""How hard is a finetuned model to fool? Edits that leave the meaning of its messages.
+
+The test part of the run is written in other ways: look-alike letters, spaces in words,
+a greeting, a link moved. For each edit the table has how many messages that were caught
+escape, how many others become spam, and the same for harmless words of that length.
+Where the classes are ham and spam, what the model makes of the locked notices follows.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from spamft.cli.console import emit, on_terminal
+from spamft.cli.options import (
+    add_labels_option,
+    add_loading_options,
+    add_reading_options,
+    open_labelled,
+    refuse_existing,
+)
+from spamft.plumbing.display import naming, visible
+from spamft.plumbing.errors import SpamftError
+
+__all__ = ["HELP", "add", "run"]
+
+HELP = "how hard a finetuned model is to fool: edits that leave the meaning"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of this command."""
+    add = parser.add_argument
+    add("folder", type=Path, metavar="RUN", help="the folder that finetune wrote")
+    add(
+        "--data",
+        metavar="FILE",
+        help="other labelled messages than the run's test part, as --data of evaluate",
+    )
+    add_labels_option(parser)
+    add(
+        "--alarm",
+        metavar="NAME",
+        help="the class that messages escape from and become (default: that of the "
+        "run's threshold, or spam, where the other is ham; else whatever is predicted "
+        "right and becomes wrong is counted)",
+    )
+    add("--seed", type=int, default=123, metavar="N", help="of edits (default 123)")
+    add("--json", action="store_true", help="print JSON, with all examples")
+    add("--picture", type=Path, metavar="PNG", help="for the table as a picture")
+    add("--overwrite", action="store_true", help="replace the picture")
+    add_loading_options(parser)
+    add_reading_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print what the edits do, and write the picture."""
+    from spamft.insight.alarms import locked_alarms, show_locked
+    from spamft.insight.stress import stress
+    from spamft.use.saved import load
+
+    refuse_existing(args.picture, args.overwrite)
+    saved = load(args.folder, base=args.base, device=args.device)
+    model, tokenizer = saved.model, saved.tokenizer
+    df, source, notes = _messages(args, model.label_names)
+    training = _part(args.folder, "train", model.label_names)
+    if training is None:
+        notes += (f"no train.csv in {args.folder}: good words are left out",)
+    found = stress(
+        model,
+        tokenizer,
+        df,
+        rule=saved.rule,
+        label=args.alarm,
+        training=training,
+        seed=args.seed,
+        progress=on_terminal(),
+    )
+    locked = locked_alarms(model, tokenizer, saved.rule)
+    if args.picture:
+        _draw(found, args.picture)
+    if args.json:
+        facts = {"run": str(args.folder), "data": source, "notes": notes}
+        facts |= found.to_dict() | {"locked": locked and locked.to_dict()}
+        emit(json.dumps(facts, indent=2))
+        return
+    emit(f"data: {visible(source)}, {len(df):,} messages")
+    for line in (*(f"note: {visible(note)}" for note in notes), found):
+        emit(line)
+    if locked:
+        emit(f"\n{show_locked(locked)}")
+
+
+def _messages(args: argparse.Namespace, names: tuple[str, ...]):
+    """(messages with class ids, where they come from, notes)"""
+    if args.data:
+        return open_labelled(args, args.data, names)
+    df = _part(args.folder, "test", names)
+    if df is None:
+        raise SpamftError(
+            f"no test.csv in {args.folder}: give the folder that finetune wrote, or "
+            "other labelled messages with --data"
+        )
+    return df, "the test part of the run", ()
+
+
+def _part(folder: Path, name: str, names: tuple[str, ...]) -> Any:
+    """A part of a run with class ids, or None where it is missing."""
+    from spamft.data import read_messages
+    from spamft.sources.labels import read_as
+
+    path = folder / f"{name}.csv"
+    if not path.is_file():
+        return None
+    with naming(path):
+        # labels were tidied before training, and a lecture's run has class ids
+        return read_as(read_messages(path), names).df
+
+
+def _draw(found: Any, path: Path) -> None:
+    from spamft.plots import plot_stress
+    from spamft.plumbing.files import whole_file
+
+    with whole_file(path) as part:
+        picture = plot_stress(found.table(), found.label)
+        picture.savefig(part, dpi=150, format="png")
