@@ -53,8 +53,8 @@ class Example:
             most //= 2  # such letters are twice as wide
         begin = len(commonprefix([self.text, text]))
         start = max(min(begin - most // 3, len(text) - most), 0)
-        piece = _UNSEEN.sub(lambda m: f"<U+{ord(m[0]):04X}>", text[start:])
-        return brief(f"…{piece}" if start else piece, most)
+        piece = f"…{text[start + 1 :]}" if start else text
+        return brief(_UNSEEN.sub(lambda m: f"<U+{ord(m[0]):04X}>", piece), most)
 
 
 @dataclass(frozen=True)

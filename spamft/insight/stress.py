@@ -63,20 +63,13 @@ def stress(
     trials = [
         t for name in _by_kind(edits) for t in _tried(name, edits, messages, seed)
     ]
-    texts, cut = [text for t in trials for text in (t.edited, t.harmless)], []
-    found = classify_stream(
-        model, tokenizer, texts, rule, chunk_size=CHUNK, on_cut=cut.append
-    )
-    found = tqdm(
-        found, "stress", len(texts), unit=" texts", disable=not progress, leave=False
-    )
-    outcomes = [_Outcome(trial, next(found), next(found)) for trial in trials]
-    effects = [
+    outcomes, cut = _classified(model, tokenizer, rule, trials, progress)
+    effects = tuple(
         _effect(name, [o for o in outcomes if o.trial.edit == name], label)
         for name in _by_kind(edits)
-    ]
+    )
     caught, alarmed = _unedited(right, verdicts, label)
-    return Stress(label, caught, alarmed, tuple(effects), len(texts), sum(cut), seed)
+    return Stress(label, caught, alarmed, effects, 2 * len(trials), cut, seed)
 
 
 def watched_class(
@@ -172,6 +165,27 @@ def _tried(
         if edited != message.text:
             harmless = control(message.text, edited, draw)
             yield _Trial(name, message, edited, harmless)
+
+
+def _classified(
+    model: nn.Module,
+    tokenizer: tiktoken.Encoding,
+    rule: DecisionRule,
+    trials: Sequence[_Trial],
+    progress: bool,
+) -> tuple[list[_Outcome], int]:
+    """All texts in one stream, in which none is classified twice; how many were cut."""
+    texts, cut = [text for t in trials for text in (t.edited, t.harmless)], []
+    verdicts = classify_stream(
+        model, tokenizer, texts, rule, chunk_size=CHUNK, on_cut=cut.append
+    )
+    bar = tqdm(desc="stress", total=len(texts), unit="text", disable=not progress)
+    outcomes = []
+    with bar:
+        for trial in trials:
+            outcomes.append(_Outcome(trial, next(verdicts), next(verdicts)))
+            bar.update(2)
+    return outcomes, sum(cut)
 
 
 def _effect(name: str, outcomes: Sequence[_Outcome], label: str | None) -> Effect:
