@@ -18,8 +18,14 @@ def test_evaluate_repeats_the_runs_metrics(run_folder, capsys):
 
 def test_evaluate_takes_labels_by_name(run_folder, message_file, capsys):
     arguments = ["evaluate", "--model", str(run_folder / "model"), "--device", "cpu"]
-    assert main([*arguments, "--data", str(message_file)]) == 0
-    assert "40 examples" in capsys.readouterr().out
+    arguments += ["--data", str(message_file)]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "40 examples" in shown
+    assert main([*arguments, "--json"]) == 0
+    locked = json.loads(capsys.readouterr().out)["locked"]
+    for name, of in (("recall", 50), ("false_alarms", 150)):
+        assert f"{locked[name]['count']} of {of}" in shown.partition("locked")[2]
 
 
 def test_numbers_as_labels_stay_what_they_are(tmp_path, capsys, small_scratch):
@@ -34,6 +40,7 @@ def test_numbers_as_labels_stay_what_they_are(tmp_path, capsys, small_scratch):
     expected = run.metrics()["test"]["confusion"]
     assert measured["confusion"] == [list(row) for row in expected]
     assert list(measured["classes"]) == ["0", "2", "4", "6", "8", "10"]
+    assert measured["locked"] is None  # notices are ham or spam
 
 
 def evaluated(folder, *options: str) -> list[str]:

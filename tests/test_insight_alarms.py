@@ -5,8 +5,11 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from spamft.insight.alarms import Alarms, count_alarms
+from spamft.classifier import GPTClassifier
+from spamft.insight.alarms import Alarms, count_alarms, locked_alarms, show_locked
 from spamft.plumbing.errors import SpamftError
+from spamft.sources.locked import locked_notices
+from spamft.use.predict import classify
 from spamft.use.verdict import DecisionRule, Threshold
 
 NAMES = ("ham", "news", "spam")
@@ -76,3 +79,25 @@ def test_a_precision_that_was_not_measured_is_refused():
     with pytest.raises(SpamftError, match="above 0 and below 1"):
         FEW.precision_at(1.0)
     assert Alarms("spam", 5, 5, 0, 0, 0, 0).false_alarms == (0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("names", [("ham", "spam"), ("spam", "ham")])
+def test_the_locked_notices_are_counted_as_their_verdicts_say(
+    tiny_gpt, tokenizer, names
+):
+    torch.nn.init.normal_(tiny_gpt.tok_emb.weight)  # so that verdicts differ
+    model, df = GPTClassifier(tiny_gpt, names).eval(), locked_notices()
+    rule = DecisionRule(threshold=Threshold("spam", 0.55))
+    found = locked_alarms(model, tokenizer, rule)
+    verdicts = classify(model, tokenizer, df["Text"], rule)
+    pairs = [(own, v.label) for own, v in zip(df["Label"], verdicts, strict=True)]
+    assert found.caught == pairs.count(("spam", "spam"))
+    assert found.false == pairs.count(("ham", "spam"))
+    assert found.others_unsure == pairs.count(("ham", None))
+    assert (found.own, found.others) == (50, 150)
+    heading, *lines = show_locked(found).splitlines()
+    assert "locked" in heading and lines[0].startswith("  spam: ")
+
+
+def test_classes_other_than_ham_and_spam_have_no_locked_notices(tiny_gpt, tokenizer):
+    assert locked_alarms(GPTClassifier(tiny_gpt, NAMES), tokenizer) is None

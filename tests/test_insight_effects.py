@@ -55,11 +55,6 @@ def test_the_table_reads_well_at_100_columns():
     assert max(map(len, str(found(*wide, cut=5)).splitlines())) <= 100
 
 
-def test_many_messages_show_tenths_of_a_percent():
-    effect = Effect("capitals", "characters", turned(13, 5000), turned(0, 9))
-    assert "0.3 (0.2-0.4)" in str(found(effect)) and "0 (0-30)" in str(found(effect))
-
-
 def test_json_holds_the_counts_of_the_text_and_every_example():
     effect = Effect("capitals", "x", turned(5, 20, 2, *[example()] * 3), turned(1, 9))
     stored = json.loads(json.dumps(found(effect).to_dict()))

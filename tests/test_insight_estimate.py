@@ -27,3 +27,11 @@ def test_json_holds_the_counts_and_the_estimate():
 def test_both_are_told_in_words():
     assert str(Counted(1031, 5000)) == "1,031 of 5,000"
     assert str(Counted(1, 4).estimate).startswith("25 % (95 % interval ")
+
+
+def test_a_cell_has_as_many_digits_as_so_many_messages_can_tell():
+    assert Counted(15, 20).cell().split() == ["75", "(53-89)"]
+    assert Counted(13, 5000).cell().split() == ["0.3", "(0.2-0.4)"]
+    assert Counted(1700, 5000).cell().split() == ["34", "(33-35)"]
+    assert Counted(0, 0).cell() == "-"
+    assert len(Counted(9, 9).cell()) == len(Counted(0, 90).cell())

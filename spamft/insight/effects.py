@@ -23,7 +23,6 @@ __all__ = ["Effect", "Example", "Stress", "Turned"]
 STRONGEST = 3  # edits whose examples are shown
 SHOWN = 2  # examples of each
 WIDTH = 96  # characters of an example's line
-MANY = 1000  # messages, of which a tenth of a percent is one
 NAME = 12  # of a class, in the head of the table
 _UNSEEN = re.compile("[\u00ad\u200b]")
 
@@ -198,25 +197,7 @@ def _numbers(name: str, counted: Counted) -> dict[str, float | int]:
 
 
 def _cells(turned: Turned) -> tuple[str, str, str]:
-    edit, control = (_cell(each) for each in (turned.edit, turned.control))
-    return edit, f"{turned.edit.of:,}", control
-
-
-def _cell(counted: Counted) -> str:
-    """The share and its interval in percent; of no messages there is none."""
-    if not counted.of:
-        return "-"
-    share, low, high = (_percent(each, counted.of) for each in counted.estimate)
-    return f"{share:>3} {f'({low}-{high})':8}"
-
-
-def _percent(share: float, of: int) -> str:
-    """As many digits as so many messages can tell.
-
-    >>> _percent(0.057, 90), _percent(0.057, 9000), _percent(0.342, 9000)
-    ('6', '5.7', '34')
-    """
-    return f"{100 * share:.{1 if of >= MANY and share < 0.0995 else 0}f}"
+    return turned.edit.cell(), f"{turned.edit.of:,}", turned.control.cell()
 
 
 def _in_json(effect: Effect) -> dict:

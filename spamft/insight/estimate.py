@@ -11,6 +11,8 @@ from spamft.use.verdict import show_share
 
 __all__ = ["Counted", "Estimate"]
 
+MANY = 1000  # messages, of which a tenth of a percent is one
+
 
 class Estimate(NamedTuple):
     """A share in 0..1, with its 95 % interval."""
@@ -40,7 +42,23 @@ class Counted:
     def __str__(self) -> str:
         return f"{self.count:,} of {self.of:,}"
 
+    def cell(self) -> str:
+        """The share and its interval in percent, for a table; of no messages a dash.
+
+        >>> Counted(31, 92).cell()
+        ' 34 (25-44) '
+        """
+        if not self.of:
+            return "-"
+        share, low, high = (_percent(each, self.of) for each in self.estimate)
+        return f"{share:>3} {f'({low}-{high})':8}"  # so that shares stand in line
+
     def to_dict(self) -> dict:
         """The counts and the estimate, for JSON."""
         share, *interval = self.estimate
         return {"share": share, "interval": interval} | asdict(self)
+
+
+def _percent(share: float, of: int) -> str:
+    """As many digits as so many messages can tell."""
+    return f"{100 * share:.{1 if of >= MANY and share < 0.0995 else 0}f}"
