@@ -23,6 +23,7 @@ from spamft.cli.main import COMMANDS, main
         ("classify --model m a --output b", "--output goes with --file"),
         ("evaluate --model nowhere --data x", "nowhere holds no saved classifier"),
         ("audit nowhere.csv", "no file 'nowhere.csv'"),
+        ("stress nowhere", "nowhere holds no saved classifier"),
         ("compare --data sample --output o --only x", "unknown method 'x': choose"),
         ("pretrain --texts nowhere.txt --output o", "nowhere.txt"),
     ],

@@ -179,8 +179,9 @@ def good_words(df: pd.DataFrame, label: str) -> Edit:
     """The edit that appends words which occur most where the label is not `label`.
 
     They are looked for in the columns Label and Text, the training part's: which words
-    those are, a sender who has read ordinary messages can guess. After Wang et al.,
-    2021, arXiv 2107.06400. Where no word is more frequent there, it changes nothing.
+    those are, a sender who has read ordinary messages can guess. After Lowd and Meek,
+    2005, "Good word attacks on statistical spam filters". Where no word is more
+    frequent there, it changes nothing.
     """
     words = _frequent_elsewhere(df, label)
     count = min(GOOD_WORDS, len(words))
