@@ -1,4 +1,4 @@
-from spamft.insight.rendering import Line, as_html, as_text
+from spamft.insight.rendering import Line, as_columns, as_html, as_text
 
 LINES = [Line("rows", "12"), Line("length <alone>", "all & right", 1.0)]
 
@@ -25,3 +25,14 @@ def test_no_finding_can_act_or_begin_another_line():
     text, page = as_text(lines), as_html(lines)
     assert len(text.splitlines()) == 2 and "\x1b" not in text + page
     assert "<img" not in page and "\n" not in page
+
+
+def test_columns_are_as_wide_as_their_widest_cell_and_headings_are_no_cells():
+    rows = [["", "share", "of"], "a heading that is long", ["edit", "5", "1,000"]]
+    head, heading, row = as_columns(rows).split("\n")
+    assert heading == rows[1] and len(head) == len(row)
+    assert row.split() == ["edit", "5", "1,000"] and head.index("share") > len("edit")
+
+
+def test_no_cell_can_act():
+    assert as_columns([["a\x1b", "1\n2"], "b\nc"]) == "a␛  1␊2\nb␊c"

@@ -1,12 +1,12 @@
-"""Findings as lines of text and as an HTML table."""
+"""Findings as lines of text, as an HTML table, and as columns of text."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from spamft.plumbing.display import visible
 
-__all__ = ["Line", "as_html", "as_text"]
+__all__ = ["Line", "as_columns", "as_html", "as_text"]
 
 BAR_WIDTH = 120  # pixels for a share of 1; narrow, so that the words keep their room
 
@@ -21,15 +21,34 @@ class Line(NamedTuple):
 
 def as_text(lines: Iterable[Line]) -> str:
     """One line per finding, in two columns."""
-    # 36 characters hold the longest name of an audit's own, and a space
+    # 35 characters hold nearly every name of an audit's own
     return "\n".join(
-        f"{visible(line.what):36s}{visible(line.finding)}" for line in lines
+        f"{visible(line.what):35s} {visible(line.finding)}" for line in lines
     )
 
 
 def as_html(lines: Iterable[Line]) -> str:
     """A table, with a bar where a finding is a share."""
     return f"<table>{''.join(map(_row, lines))}</table>"
+
+
+def as_columns(rows: Iterable[Sequence[str] | str]) -> str:
+    """Rows of cells below each other, numbers to the right; a lone string is a heading.
+
+    The first row names the columns; each is as wide as its widest cell.
+    """
+    rows = [r if isinstance(r, str) else [visible(cell) for cell in r] for r in rows]
+    cells = [row for row in rows if not isinstance(row, str)]
+    first, *others = (max(map(len, column)) for column in zip(*cells, strict=True))
+    lines = []
+    for row in rows:
+        if isinstance(row, str):
+            lines.append(visible(row))
+            continue
+        pairs = zip(row[1:], others, strict=True)
+        numbers = "".join(f"  {cell:>{width}}" for cell, width in pairs)
+        lines.append(f"{row[0]:{first}}{numbers}".rstrip())
+    return "\n".join(lines)
 
 
 def _row(line: Line) -> str:
