@@ -18,7 +18,7 @@ from spamft.use.verdict import show_share
 
 __all__ = ["Moved", "PlaceEffect", "Shift", "Sides", "show_places"]
 
-NAME = 12  # characters of a class, in the head of the table
+NAME = 10  # characters of a class, in the head of the table
 MANY = 1000  # messages, of which a tenth of a percent is one
 
 
@@ -109,10 +109,10 @@ def show_places(effects: Sequence[PlaceEffect]) -> str:
     head = ["", f"{name} %", *four, "others %", *four]
     legend = (
         "%: predictions that change; in brackets: the 95 % interval\n"
-        "control: the same messages with harmless words in that place, as long as what "
-        "is\nadded; or next to what is otherwise removed\n"
-        f"of: messages\npoints: by how much the probability of {name} moves / the same "
-        "in the control"
+        "control: the same messages with harmless words instead, as long as what is "
+        "added, in\nits place; or, where something is removed, beside it\n"
+        "of: messages that can be changed\n"
+        f"points: how the probability of {name} moves / the same for the control"
     )
     return f"{as_columns([head, *rows])}\n\n{legend}"
 
