@@ -1,6 +1,8 @@
 """Planted faults are found, and clean data has none."""
 
+import json
 import os
+import random
 import time
 from pathlib import Path
 
@@ -171,6 +173,25 @@ def test_no_label_and_no_message_can_act_or_begin_a_line():
     suspected = sum(line.startswith("suspect") for line in lines)
     assert len(lines) - suspected <= plain
     assert "<img" not in found._repr_html_() and "\x1b" not in found._repr_html_()
+
+
+def test_an_ending_that_tells_the_label_is_named_though_ten_words_tell_it_better(
+    tmp_path, capsys
+):
+    from spamft.cli.main import main
+
+    words = "ant bee cat dog elk fox gnu hen ibis jay koi".split()  # noqa: SIM905
+    df, draw = clean(200), random.Random(0)
+    for row in df.index[df["Label"] == "spam"]:
+        more = [word for word in words if draw.random() < 0.9]
+        last = "gold-bag.example" if draw.random() < 0.8 else "now"
+        df.loc[row, "Text"] = " ".join([df["Text"][row], *more, last])
+    df.to_csv(tmp_path / "m.csv", index=False)
+    assert main(["audit", str(tmp_path / "m.csv")]) == 0
+    assert "shortcut: ends with: web address    0 ham, " in capsys.readouterr().out
+    assert main(["audit", str(tmp_path / "m.csv"), "--json"]) == 0
+    found = [s["what"] for s in json.loads(capsys.readouterr().out)["shortcuts"]]
+    assert found.index("ends with: web address") > 9
 
 
 def test_as_many_labels_as_messages_take_seconds_and_a_few_lines():

@@ -9,12 +9,15 @@ from made_messages import PIECES, clean, repeated
 from sklearn.metrics import balanced_accuracy_score
 
 from spamft.data import read_messages
+from spamft.insight.patterns import PLACES
 from spamft.insight.shortcuts import (
     PATTERNS,
     Shortcut,
     find_shortcuts,
     length_accuracy,
+    place_table,
 )
+from spamft.plumbing.errors import SpamftError
 from spamft.sources.sample import SAMPLE
 
 ADDRESS = PATTERNS["web address"]
@@ -65,7 +68,66 @@ def test_a_shortcut_to_one_of_three_labels_is_found():
 
 def test_messages_without_a_frequent_word_have_patterns_only():
     df = pd.DataFrame({"Label": ["a", "b"] * 50, "Text": ["1", "?"] * 50})
-    assert {s.what for s in find_shortcuts(df)} == {"digit", "question mark", "'?'"}
+    found = {s.what for s in find_shortcuts(df)} - set(PLACES)
+    assert found == {"digit", "question mark", "'?'"}
+
+
+# --- the beginning and the end ---------------------------------------------------
+
+
+def with_mark(place: str, mark: str) -> pd.DataFrame:
+    """Each message has `mark`, but only spam has it at that place."""
+    df = clean(400)
+    inside = df["Text"].str.replace(" ", f" {mark} ", n=1)
+    at_place = df["Text"] + f" {mark}" if place == "ends" else f"{mark} " + df["Text"]
+    return df.assign(Text=at_place.where(df["Label"] == "spam", inside))
+
+
+@pytest.mark.parametrize("place", ["begins", "ends"])
+@pytest.mark.parametrize(
+    ("what", "mark"),
+    [("web address", "gold-bag.test"), ("number", "48"), ("word in capitals", "CALL")],
+)
+def test_a_feature_is_found_where_its_place_alone_tells(place, what, mark):
+    found = {s.what: s for s in find_shortcuts(with_mark(place, mark))}
+    assert what not in found and f"'{mark.lower()}'" not in found
+    at_place = found[f"{place} with: {what}"]
+    assert at_place.counts == {"ham": 0, "spam": 200}
+    assert (at_place.label, at_place.share, at_place.accuracy) == ("spam", 1.0, 1.0)
+    assert f"{'begins' if place == 'ends' else 'ends'} with: {what}" not in found
+
+
+def test_the_table_of_places_has_those_that_are_no_shortcut():
+    df = clean(400)
+    df.loc[[0, 1, 3], "Text"] += "?"  # one ham, two spam
+    assert not {s.what for s in find_shortcuts(df)} & set(PLACES)
+    table = {s.what: s for s in place_table(df)}
+    assert set(table) == {"ends with: question mark", "ends with: punctuation mark"}
+    found = table["ends with: question mark"]
+    assert found.counts == {"ham": 1, "spam": 2} and found.label == "spam"
+    assert found.share == pytest.approx(2 / 3)
+    assert found.accuracy == pytest.approx((2 / 200 + 199 / 200) / 2)
+
+
+def test_the_table_of_places_agrees_with_the_shortcuts():
+    df = read_messages(SAMPLE)
+    table = {s.what: vars(s) for s in place_table(df)}
+    found = [s for s in find_shortcuts(df) if s.what in PLACES]
+    assert found and all(vars(s) == table[s.what] for s in found)
+    assert "ends with: web address" in {s.what for s in found}
+
+
+def test_places_of_several_labels_point_to_the_one_that_has_them():
+    df = clean(300).assign(Label=["billing", "bug", "sales"] * 100)
+    df.loc[df["Label"] == "bug", "Text"] += "!"
+    by_name = {s.what: s for s in place_table(df)}
+    found = by_name["ends with: exclamation mark"]
+    assert (found.label, found.accuracy, found.counts["sales"]) == ("bug", 1.0, 0)
+
+
+def test_one_label_alone_has_no_table():
+    with pytest.raises(SpamftError, match="takes two of them, not 1"):
+        place_table(clean(20).query("Label == 'ham'"))
 
 
 @pytest.mark.parametrize(

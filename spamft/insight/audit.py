@@ -17,9 +17,9 @@ import pandas as pd
 
 from spamft.batches import encode_texts
 from spamft.data import Splits, download, read_messages
+from spamft.insight.patterns import PATTERNS, PLACES
 from spamft.insight.rendering import Line, as_html, as_text
 from spamft.insight.shortcuts import (
-    PATTERNS,
     PURE,
     Shortcut,
     find_shortcuts,
@@ -132,9 +132,12 @@ class Audit:
     def _about_shortcuts(self) -> Iterator[Line]:
         accuracy = f"balanced accuracy {self.length_rule:.1%}"
         yield Line("length alone", accuracy, self.length_rule)
-        # a pure pattern is named even where ten words predict the label better
-        pure = [s for s in self.shortcuts if s.what in PATTERNS and s.share >= PURE]
-        for s in dict.fromkeys([*pure, *self.shortcuts[:10]]):
+        # a pure pattern, and what a GPT reads best, the end, are named even where ten
+        # words predict the label better
+        found = self.shortcuts
+        pure = [s for s in found if s.what in PATTERNS and s.share >= PURE]
+        places = [s for s in found if s.what in PLACES]
+        for s in dict.fromkeys([*pure, *places, *found[:10]]):
             yield Line(f"shortcut: {s.what}", str(s), s.accuracy)
 
     def _about_suspects(self) -> Iterator[Line]:

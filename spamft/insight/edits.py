@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
-from spamft.insight.shortcuts import ADDRESS
+from spamft.insight.patterns import ADDRESS
 
 __all__ = ["CHARACTERS", "EDITS", "KINDS", "Edit", "control", "good_words"]
 

@@ -1,4 +1,4 @@
-"""Simple features that predict the label: a pattern, a word, the length.
+"""Simple features that predict the label: a pattern, a word, an ending, the length.
 
 A model that learns one of them scores well on these messages and fails on others.
 """
@@ -6,44 +6,26 @@ A model that learns one of them scores well on these messages and fails on other
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 from sklearn.feature_extraction.text import CountVectorizer
 
+from spamft.insight.patterns import PATTERNS, PLACES
 from spamft.plumbing.display import in_counts, visible
+from spamft.plumbing.errors import SpamftError
 
-__all__ = ["PATTERNS", "PURE", "Shortcut", "find_shortcuts", "length_accuracy"]
+__all__ = [
+    "PATTERNS",
+    "PURE",
+    "Shortcut",
+    "find_shortcuts",
+    "length_accuracy",
+    "place_table",
+]
 
-# All after the second line is for other endings than the well-known ones, and it is
-# strict, because many who write an SMS leave out the space after a full stop, and
-# "i am home.come over" holds no address: there must be a hyphen in the name, an "at"
-# before it, or the end of a sentence or a slash after it.
-#
-# A repetition that can begin at many places has a bound, so that a search takes steps
-# in proportion to the text, whatever that repeats: 63 is the most characters that the
-# domain name system allows between two dots.
-_NAME = r"[a-z0-9-]{5,63}\.[a-z]{3,63}"
-ADDRESS = (
-    r"(?:https?://|www\.)\S+"
-    r"|\b[\w-]{1,63}\.(?:com|co|org|net|uk)\b"
-    r"|\b[a-z0-9]{1,63}-[a-z0-9-]{0,63}\.[a-z]{2,63}\b"
-    rf"|(?<=\bat ){_NAME}|\b{_NAME}(?=/|[.,!?:;)]|\s*$)"
-)
-PATTERNS = {
-    "HTML entity": r"&(?:[a-z]+|#\d+);",
-    "web address": ADDRESS,
-    "currency sign": r"[£$€¥₹]",
-    "run of 5 or more digits": r"\d{5,}",
-    "digit": r"\d",
-    "word in capitals": r"\b[A-Z]{3,}\b",
-    "exclamation mark": r"!",
-    "question mark": r"\?",
-    "quotation mark at the start": r"^\"",
-    "letter beyond ASCII": r"[^\x00-\x7f]",
-    "broken encoding": r"[\x80-\x9f\ufffd]|Ã.|â€|Â[£ ]",
-}
 MIN_MESSAGES = 20  # fewer are no shortcut to a model, nor a safe finding to us
 PURE = 0.98  # share of one label, from which a feature nearly gives it away
 ACCURATE = 0.7  # balanced accuracy that a model may be content with; guessing has 0.5
@@ -72,28 +54,41 @@ class Shortcut:
 
 
 def find_shortcuts(df: pd.DataFrame, most: int = 40) -> list[Shortcut]:
-    """Patterns and words that occur almost only with one label, or predict it well.
+    """Patterns, places and words that occur with one label only, or predict it well.
 
     The `most` accurate ones of those where the label's share could not be chance (an
     exact binomial test, corrected for how many were tried), and which are either
     nearly pure (98 %) or have a balanced accuracy of 70 %.
     """
     names, ids = np.unique(df["Label"], return_inverse=True)
-    totals, words = np.bincount(ids), list(map(str, names))
+    totals = np.bincount(ids)
     features = list(_features(df["Text"]))
     found = []
     for what, rows in features:
         if len(rows) < MIN_MESSAGES:
             continue
-        if pointed := _points_to(ids[rows], totals, len(features)):
-            found.append((what, rows, *pointed))
-    found = sorted(found, key=lambda each: -each[-1])[:most]
-    shortcuts = []
-    for what, rows, best, share, accuracy in found:
-        counts = np.bincount(ids[rows], minlength=len(words)).tolist()
-        by_label = dict(zip(words, counts, strict=True))
-        shortcuts.append(Shortcut(what, by_label, words[best], share, accuracy))
-    return shortcuts
+        pointed = _points_to(ids[rows], totals)
+        if pointed.is_shortcut(len(features)):
+            found.append((what, rows, pointed))
+    found = sorted(found, key=lambda each: -each[-1].accuracy)[:most]
+    return [_shortcut(what, ids[rows], names, points) for what, rows, points in found]
+
+
+def place_table(df: pd.DataFrame) -> list[Shortcut]:
+    """What each beginning and ending alone predicts, whether a shortcut or not.
+
+    In the order of PLACES; one that no message has predicts nothing and is left out.
+    Raises SpamftError for fewer than two labels.
+    """
+    names, ids = np.unique(df["Label"], return_inverse=True)
+    if len(names) < 2:
+        raise SpamftError(f"to predict a label takes two of them, not {len(names)}")
+    totals = np.bincount(ids)
+    return [
+        _shortcut(what, ids[rows], names, _points_to(ids[rows], totals))
+        for what, rows in _places(df["Text"])
+        if len(rows)
+    ]
 
 
 def length_accuracy(df: pd.DataFrame) -> float:
@@ -125,6 +120,7 @@ def _features(texts: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
     for what, pattern in PATTERNS.items():
         regex = re.compile(pattern)  # some pandas strings know no lookbehind
         yield what, np.flatnonzero([bool(regex.search(text)) for text in texts])
+    yield from _places(texts)
     counter = CountVectorizer(
         binary=True, min_df=MIN_MESSAGES, token_pattern=r"(?u)[^\W\d_]+|[^\w\s]"
     )
@@ -137,23 +133,49 @@ def _features(texts: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
         yield f"{word!r}", present.indices[start:end]
 
 
-def _points_to(
-    ids: np.ndarray, totals: np.ndarray, tried: int
-) -> tuple[int, float, float] | None:
-    """(label id, its share, balanced accuracy) of a feature, if it is a shortcut.
+def _places(texts: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
+    for what, place in PLACES.items():
+        yield what, np.flatnonzero([place.holds(text) for text in texts])
 
-    `ids` are the label ids of the messages that have it, `totals` the messages of each
-    label; `tried` is the number of features.
-    """
+
+class _Points(NamedTuple):
+    """The label that a feature points to."""
+
+    label: int  # its id
+    count: int  # of its messages that have the feature
+    of: int  # messages that have it
+    usual: float  # share of the label among all messages
+    accuracy: float  # balanced
+
+    @property
+    def share(self) -> float:
+        return self.count / self.of
+
+    def is_shortcut(self, tried: int) -> bool:
+        """Whether it tells the label, and not by luck among so many that were tried."""
+        if self.share < PURE and self.accuracy < ACCURATE:
+            return False
+        chance = binom.sf(self.count - 1, self.of, self.usual)
+        return bool(chance * tried < CHANCE)
+
+
+def _points_to(ids: np.ndarray, totals: np.ndarray) -> _Points:
+    """Of the label ids of the messages with a feature, and all messages per label."""
     # only of labels that occur: of thousands, most do not
     present, counts = np.unique(ids, return_counts=True)
     rates = counts / totals[present]
     first = int(np.argmax(rates))
     best, count, size = int(present[first]), int(counts[first]), int(totals.sum())
-    total, share = int(totals[best]), count / len(ids)
+    total = int(totals[best])
     false = (len(ids) - count) / (size - total)
     accuracy = float(rates[first] + 1 - false) / 2
-    if share < PURE and accuracy < ACCURATE:
-        return None
-    chance = binom.sf(count - 1, len(ids), total / size)
-    return None if chance * tried >= CHANCE else (best, share, accuracy)
+    return _Points(best, count, len(ids), total / size, accuracy)
+
+
+def _shortcut(
+    what: str, ids: np.ndarray, names: np.ndarray, points: _Points
+) -> Shortcut:
+    words = list(map(str, names))
+    counts = np.bincount(ids, minlength=len(words)).tolist()
+    by_label = dict(zip(words, counts, strict=True))
+    return Shortcut(what, by_label, words[points.label], points.share, points.accuracy)
