@@ -32,6 +32,17 @@ def test_the_text_has_the_counts_of_the_json(run_folder, capsys):
         share = found["locked"][name]
         assert f"{share['count']} of {share['of']}" in shown and kind in shown
     assert found["locked"]["false_alarms"]["of"] == 150
+    ends = next(
+        x for x in found["places"]["moved"] if x["place"] == "ends with: number"
+    )
+    changed = (
+        ends["added"]["own"]["change"]["of"] + ends["removed"]["own"]["change"]["of"]
+    )
+    assert changed <= test["spam"] and "ends with: added" in shown
+    training = read_messages(run_folder / "train.csv")
+    [alone] = [x for x in found["places"]["alone"] if "capitals" in x["what"]][:1]
+    assert alone["counts"]["spam"] <= (training["Label"] == "spam").sum()
+    assert "beginnings and endings, in the training part" in shown
     assert max(map(len, shown.splitlines())) <= 100
 
 
@@ -61,7 +72,7 @@ def test_a_part_that_is_missing_is_named(run_folder, capsys):
     shown = capsys.readouterr().err
     assert f"no test.csv in {run_folder}: give" in shown and shown.count("\n") == 1
     shown = stressed(capsys, run_folder, "--data", data)
-    assert f"note: no train.csv in {run_folder}: good words" in shown
+    assert f"note: no train.csv in {run_folder}: what is made" in shown
     assert "  good words" not in shown and "  capitals" in shown
 
 
@@ -90,6 +101,7 @@ def test_of_three_classes_what_was_right_becomes_wrong(
     folder = run.save(tmp_path / "three")
     found = json.loads(stressed(capsys, folder, "--json"))
     assert found["label"] is None and found["locked"] is None
+    assert found["places"] == {"alone": None, "moved": None}
     assert found["caught"]["of"] == len(run.data.splits.test)
     shown = stressed(capsys, folder)
     assert "becomes wrong" in shown and "locked notices" not in shown

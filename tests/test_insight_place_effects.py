@@ -1,14 +1,22 @@
 import json
 
-import pytest
-from scipy.stats import binomtest
+import pandas as pd
 
-from spamft.insight.place_effects import Moved, PlaceEffect, Shift, Sides, show_places
+from spamft.insight.estimate import Counted
+from spamft.insight.place_effects import (
+    Moved,
+    PlaceEffect,
+    Shift,
+    Sides,
+    show_alone,
+    show_places,
+)
+from spamft.insight.shortcuts import place_table
 
 EVIL = "\x1b[2Jwin\nnow\u202e"
-NONE = Shift(Moved(0, 0, 0.0), Moved(0, 0, 0.0))
-SOME = Shift(Moved(15, 20, -0.42), Moved(3, 20, 0.011))
-FEW = Shift(Moved(0, 4, 0.0), Moved(1, 4, -0.3))
+NONE = Shift(Moved(Counted(0, 0), 0.0), Moved(Counted(0, 0), 0.0))
+SOME = Shift(Moved(Counted(15, 20), -0.42), Moved(Counted(3, 20), 0.011))
+FEW = Shift(Moved(Counted(0, 4), 0.0), Moved(Counted(1, 4), -0.3))
 
 
 def effect(place="ends with: number", label="spam", added=(SOME, FEW)) -> PlaceEffect:
@@ -16,12 +24,6 @@ def effect(place="ends with: number", label="spam", added=(SOME, FEW)) -> PlaceE
 
 
 TWO = [effect("begins with: number"), effect()]
-
-
-@pytest.mark.parametrize(("changed", "of"), [(0, 9), (3, 9), (31, 2000)])
-def test_the_interval_is_wilsons(changed, of):
-    oracle = binomtest(changed, of).proportion_ci(method="wilson")
-    assert Moved(changed, of, 0.1).interval == pytest.approx((oracle.low, oracle.high))
 
 
 def test_the_table_has_a_heading_per_place_and_a_row_per_feature():
@@ -44,20 +46,17 @@ def test_of_no_message_there_is_no_share_and_no_row():
 
 
 def test_the_table_reads_well_at_100_columns():
-    full = Shift(Moved(999, 999, -1.0), Moved(999, 999, -0.99))
+    full = Shift(Moved(Counted(999, 999), -1.0), Moved(Counted(999, 999), -0.99))
     wide = [effect("begins with: word in capitals", "x" * 90, (full, full))]
     assert max(map(len, show_places(wide).splitlines())) <= 100
-
-
-def test_many_messages_show_tenths_of_a_percent():
-    many = Shift(Moved(13, 5000, 0.0), Moved(0, 5000, 0.0))
-    assert "0.3 (0.2-0.4)" in show_places([effect(added=(many, FEW))])
 
 
 def test_one_effect_is_told_in_words():
     lines = str(effect()).splitlines()
     assert lines[0] == "ends with: number" and len(lines) == 4
-    assert lines[1].startswith("  added to spam: 15 of 20 predictions change (95 % int")
+    assert lines[1].startswith(
+        "  added to spam: 15 of 20 predictions change, 75 % (95 % int"
+    )
     assert "harmless words 3" in lines[1] and "-42 / +1 points" in lines[1]
     assert [line.partition(":")[0] for line in lines[2:]] == [
         *("  added to others", "  removed from others")
@@ -68,10 +67,10 @@ def test_json_holds_all_of_it():
     stored = json.loads(json.dumps(effect().to_dict()))
     assert (stored["place"], stored["label"]) == ("ends with: number", "spam")
     change = stored["added"]["own"]["change"]
-    assert (change["changed"], change["of"], change["rise"]) == (15, 20, -0.42)
+    assert (change["count"], change["of"], change["rise"]) == (15, 20, -0.42)
     assert change["share"] == 0.75
-    assert change["interval"] == list(SOME.change.interval)
-    assert stored["added"]["own"]["control"]["changed"] == 3
+    assert change["interval"] == list(SOME.change.changed.estimate[1:])
+    assert stored["added"]["own"]["control"]["count"] == 3
     assert stored["removed"]["own"]["change"]["interval"] == [0.0, 1.0]
 
 
@@ -81,3 +80,14 @@ def test_no_name_of_strangers_acts():
     assert len(show_places([effect(label=EVIL)]).splitlines()) == len(
         show_places([effect()]).splitlines()
     )
+
+
+def test_what_a_place_predicts_alone_is_counted_in_the_training_part():
+    texts = ["see a-1.example", "now 5", "at 7", "or 9!"]
+    df = pd.DataFrame({"Label": ["spam", "spam", "ham", EVIL], "Text": texts})
+    lines = show_alone(place_table(df), "spam").splitlines()
+    assert lines[0].split() == ["spam", "others", "spam", "%"]
+    assert lines[1] == "ends with" and lines[2].startswith("  web address ")
+    assert lines[2].split()[2:5] == ["1", "0", "100"]
+    assert lines[3].split()[:4] == ["number", "1", "1", "50"]
+    assert "\x1b" not in show_alone(place_table(df), EVIL)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 import torch
-from torch import nn
+from made_models import NAMES, Rule
 
-from spamft.batches import encode_texts
 from spamft.classifier import GPTClassifier
+from spamft.insight.estimate import Counted
 from spamft.insight.patterns import PLACES
 from spamft.insight.place_changes import CHANGES
 from spamft.insight.place_effects import PlaceEffect
@@ -18,30 +18,9 @@ from spamft.plumbing.errors import SpamftError
 from spamft.use.predict import classify
 from spamft.use.verdict import DecisionRule, Threshold
 
-NAMES = ("ham", "spam")
 THREE = ("billing", "bug", "praise")
 SPAM = ["Win cash, see gold-bag.example", "cash! ring 07700 900123", "£5 cash now"]
 HAM = ["see you at home", "Home at 5?", "WHERE are you!", "gold-bag.example is on"]
-
-
-class Rule(nn.Module):
-    """A classifier that decides by `score`: a text's logit of the last class."""
-
-    width, max_length = None, 400
-
-    def __init__(self, tokenizer, score: Callable[[str], float], names=NAMES):
-        super().__init__()
-        self.tokenizer, self.score, self.label_names = tokenizer, score, names
-        self.unused = nn.Parameter(torch.zeros(1))
-
-    def encode(self, texts, tokenizer):
-        return encode_texts(texts, tokenizer)
-
-    def forward(self, ids, lengths):
-        rows = zip(ids.tolist(), lengths.tolist(), strict=True)
-        texts = [self.tokenizer.decode(row[:length]) for row, length in rows]
-        rest = [0.0] * (len(self.label_names) - 1)
-        return torch.tensor([[*rest, self.score(text)] for text in texts])
 
 
 def holds(name: str) -> Callable[[str], float]:
@@ -53,16 +32,16 @@ def messages(spam=SPAM, ham=HAM) -> pd.DataFrame:
     return pd.DataFrame({"Label": labels, "Text": [*spam, *ham]})
 
 
-def shifted(model, tokenizer, df, *more, **options) -> dict[str, PlaceEffect]:
-    names = model.label_names
-    found = shift_by_place(model, tokenizer, df, names, names[-1], *more, **options)
+def shifted(model, tokenizer, df, **options) -> dict[str, PlaceEffect]:
+    label = model.label_names[-1]
+    found = shift_by_place(model, tokenizer, df, label, **options)
     return {effect.place: effect for effect in found}
 
 
 def counts(effect: PlaceEffect) -> list[tuple[int, int, int]]:
     """(messages, predictions that change, the control's), of all four shifts."""
     shifts = [*effect.added, *effect.removed]
-    return [(s.change.of, s.change.changed, s.control.changed) for s in shifts]
+    return [(s.of, s.change.changed.count, s.control.changed.count) for s in shifts]
 
 
 def test_a_model_that_reads_the_end_moves_for_the_end_and_not_for_the_beginning(
@@ -72,8 +51,8 @@ def test_a_model_that_reads_the_end_moves_for_the_end_and_not_for_the_beginning(
     df = messages(["win a lot", "cash prize"], ["come home", "be in a boat"])
     found = shifted(model, tokenizer, df)
     for name, effect in found.items():
-        moved = effect.added.own.change.changed + effect.added.others.change.changed
-        assert (moved > 0) == name.startswith("ends"), name
+        moved = any(shift.change.changed.count for shift in effect.added)
+        assert moved == name.startswith("ends"), name
         if name.startswith("begins"):
             rises = [s.control.rise for s in (*effect.added, *effect.removed)]
             assert not any(rises)
@@ -84,8 +63,8 @@ def test_a_model_that_reads_the_beginning_moves_for_the_beginning_alone(tokenize
         Rule(tokenizer, holds("begins with: number")), tokenizer, messages()
     )
     effect = found["begins with: number"]
-    assert effect.added.others.change.changed == effect.added.others.change.of == 4
-    assert effect.added.others.control.changed == 0
+    assert effect.added.others.change.changed == Counted(4, 4)
+    assert effect.added.others.control.changed.count == 0
     assert not any(
         changed or control
         for name, each in found.items()
@@ -102,7 +81,7 @@ def test_a_model_that_reads_one_place_moves_whenever_that_is_changed(tokenizer, 
     full = 2 * torch.tensor(2.0).sigmoid().item() - 1
     for sign, sides in ((1, effect.added), (-1, effect.removed)):
         for shift in sides:
-            expected = sign * full if shift.change.of else 0
+            expected = sign * full if shift.of else 0
             assert shift.change.rise == pytest.approx(expected, abs=1e-6)
             assert shift.control.rise == pytest.approx(0, abs=1e-6)
 
@@ -131,8 +110,8 @@ def test_the_counts_are_those_of_a_plain_loop(tiny_gpt, tokenizer):
         for (had, own), trios in seen.items():
             shift = (effect.removed if had else effect.added)[1 - own]
             for k, moved in ((1, shift.change), (2, shift.control)):
-                assert moved.of == len(trios)
-                assert moved.changed == sum(t[0].label != t[k].label for t in trios)
+                turned = sum(t[0].label != t[k].label for t in trios)
+                assert moved.changed == Counted(turned, len(trios))
                 rises = [
                     t[k].probabilities["spam"] - t[0].probabilities["spam"]
                     for t in trios
@@ -153,8 +132,8 @@ def test_the_rule_makes_the_predictions(tokenizer):
     careful = DecisionRule(threshold=Threshold("spam", 0.8))
     df = messages(["win cash"], [])
     for rule, changed in ((DecisionRule(), 0), (careful, 1)):  # unsure, and then spam
-        effect = shifted(model, tokenizer, df, rule)["ends with: exclamation mark"]
-        assert effect.added.own.change.changed == changed
+        effect = shifted(model, tokenizer, df, rule=rule)["ends with: exclamation mark"]
+        assert effect.added.own.change.changed.count == changed
         assert effect.added.own.change.rise > 0.2
 
 
@@ -173,10 +152,10 @@ def test_any_texts_can_be_tried(tiny_gpt, tokenizer, texts):
     model = GPTClassifier(tiny_gpt, NAMES).eval()
     found = shifted(model, tokenizer, messages(texts, []))
     assert list(found) == list(CHANGES)
-    assert all(s.change.of == 0 for e in found.values() for s in (e.added.others,))
+    assert all(s.of == 0 for e in found.values() for s in (e.added.others,))
 
 
 def test_a_label_that_is_no_class_is_refused(tiny_gpt, tokenizer):
     model = GPTClassifier(tiny_gpt, NAMES)
     with pytest.raises(SpamftError, match="no class 'eggs' to watch: one of ham, spam"):
-        shift_by_place(model, tokenizer, messages(), NAMES, "eggs")
+        shift_by_place(model, tokenizer, messages(), "eggs")

@@ -5,10 +5,8 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-import torch
-from torch import nn
+from made_models import NAMES, Rule
 
-from spamft.batches import encode_texts
 from spamft.classifier import GPTClassifier
 from spamft.insight.edits import EDITS, control
 from spamft.insight.effects import Effect, Stress
@@ -17,32 +15,9 @@ from spamft.plumbing.errors import SpamftError
 from spamft.use.predict import classify
 from spamft.use.verdict import DecisionRule, Threshold
 
-NAMES = ("ham", "spam")
 THREE = ("billing", "bug", "praise")
 SPAM = [f"Win cash {word} today! see prize-city.example" for word in ("A1", "b2", "c")]
 HAM = [f"See you at {word} 5, mum" for word in ("Home", "the bus", "school")]
-
-
-class Rule(nn.Module):
-    """A classifier that decides by `score`: a text's logit of the last class."""
-
-    width, max_length = None, 400
-
-    def __init__(self, tokenizer, score: Callable[[str], float], names=NAMES):
-        super().__init__()
-        self.tokenizer, self.score, self.label_names = tokenizer, score, names
-        self.unused = nn.Parameter(torch.zeros(1))
-
-    def encode(self, texts, tokenizer):
-        return encode_texts(texts, tokenizer)
-
-    def forward(self, ids, lengths):
-        texts = [
-            self.tokenizer.decode(row[:length])
-            for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)
-        ]
-        rest = [0.0] * (len(self.label_names) - 1)
-        return torch.tensor([[*rest, self.score(text)] for text in texts])
 
 
 def has(word: str) -> Callable[[str], float]:
@@ -105,9 +80,8 @@ def test_counts_are_those_of_a_plain_loop(tiny_gpt, tokenizer):
     found = stress(model, tokenizer, df, edits=edits, seed=5)
     for effect in found.effects:
         counts = {column: [0, 0, 0] for column in ("escapes", "alarms")}
-        for place in df.index[1:]:
-            text, own = df["Text"][place], df["Label"][place]
-            draw = random.Random(f"5 {effect.edit} {place}")
+        for own, text in df[["Label", "Text"]][1:].itertuples(index=False):
+            draw = random.Random(f"5 {effect.edit} {text}")
             edited = edits[effect.edit](text, draw)
             harmless = control(text, edited, draw)
             after = [classify(model, tokenizer, t).label for t in (edited, harmless)]
@@ -126,6 +100,8 @@ def test_the_same_seed_gives_the_same_table_and_one_edit_less_changes_no_other(
 ):
     one, again = (stress(reader, tokenizer, messages(), seed=3) for _ in range(2))
     assert one == again and one.table().equals(again.table())
+    turned = stress(reader, tokenizer, messages()[::-1], seed=3)
+    assert turned.table().equals(one.table())
     fewer = {name: edit for name, edit in EDITS.items() if name != "capitals"}
     less = by_name(stress(reader, tokenizer, messages(), edits=fewer, seed=3))
     assert less == {k: v for k, v in by_name(one).items() if k != "capitals"}

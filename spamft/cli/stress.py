@@ -3,11 +3,14 @@
 The test part of the run is written in other ways: look-alike letters, spaces in words,
 a greeting, a link moved. For each edit the table has how many messages that were caught
 escape, how many others become spam, and the same for harmless words of that length.
-Where the classes are ham and spam, what the model makes of the locked notices follows.
+Where the classes are ham and spam, what the model makes of the locked notices follows;
+then, what beginnings and endings tell of the class, and what they do to the model.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,40 +57,80 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print what the edits do, and write the picture."""
-    from spamft.insight.alarms import locked_alarms, show_locked
-    from spamft.insight.stress import stress
     from spamft.use.saved import load
 
     refuse_existing(args.picture, args.overwrite)
     saved = load(args.folder, base=args.base, device=args.device)
-    model, tokenizer = saved.model, saved.tokenizer
-    df, source, notes = _messages(args, model.label_names)
-    training = _part(args.folder, "train", model.label_names)
-    if training is None:
-        notes += (f"no train.csv in {args.folder}: good words are left out",)
-    found = stress(
-        model,
-        tokenizer,
-        df,
-        rule=saved.rule,
-        label=args.alarm,
-        training=training,
-        seed=args.seed,
-        progress=on_terminal(),
-    )
-    locked = locked_alarms(model, tokenizer, saved.rule)
+    found = _measure(args, saved)
     if args.picture:
-        _draw(found, args.picture)
+        _draw(found.stress, args.picture)
     if args.json:
-        facts = {"run": str(args.folder), "data": source, "notes": notes}
-        facts |= found.to_dict() | {"locked": locked and locked.to_dict()}
+        facts = {"run": str(args.folder)} | found.to_dict()
         emit(json.dumps(facts, indent=2))
         return
-    emit(f"data: {visible(source)}, {len(df):,} messages")
-    for line in (*(f"note: {visible(note)}" for note in notes), found):
+    for line in found.lines():
         emit(line)
-    if locked:
-        emit(f"\n{show_locked(locked)}")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """All that is printed."""
+
+    source: str
+    notes: tuple[str, ...]
+    stress: Any
+    locked: Any  # None: its classes are not ham and spam
+    alone: list | None  # what places predict in the training part; None: no such part
+    places: list | None  # None: no class is watched
+
+    def to_dict(self) -> dict:
+        alone = self.alone and [asdict(each) for each in self.alone]
+        moved = self.places and [each.to_dict() for each in self.places]
+        return {
+            "data": self.source,
+            "notes": self.notes,
+            **self.stress.to_dict(),
+            "locked": self.locked and self.locked.to_dict(),
+            "places": {"alone": alone, "moved": moved},
+        }
+
+    def lines(self) -> Iterator[Any]:
+        from spamft.insight.alarms import show_locked
+        from spamft.insight.place_effects import show_alone, show_places
+
+        yield f"data: {visible(self.source)}"
+        yield from (f"note: {visible(note)}" for note in self.notes)
+        yield self.stress
+        if self.locked:
+            yield f"\n{show_locked(self.locked)}"
+        if self.places and self.alone:
+            yield "\nbeginnings and endings, in the training part\n"
+            yield show_alone(self.alone, self.stress.label)
+        if self.places:
+            yield "\nbeginnings and endings, added and removed\n"
+            yield show_places(self.places)
+
+
+def _measure(args: argparse.Namespace, saved: Any) -> _Found:
+    from spamft.insight.alarms import locked_alarms
+    from spamft.insight.places import shift_by_place
+    from spamft.insight.shortcuts import place_table
+    from spamft.insight.stress import stress
+
+    model, rule, names = saved.model, saved.rule, saved.model.label_names
+    both = model, saved.tokenizer
+    df, source, notes = _messages(args, names)
+    training, alone, places = _part(args.folder, "train", names), None, None
+    options = {"label": args.alarm, "training": training, "progress": on_terminal()}
+    found = stress(*both, df, rule=rule, seed=args.seed, **options)
+    if training is None:
+        notes += (f"no train.csv in {args.folder}: what is made of it is left out",)
+    elif found.label is not None:
+        named = training["Label"].map(dict(enumerate(names)))
+        alone = place_table(training.assign(Label=named))
+    if found.label is not None:
+        places = shift_by_place(*both, df, found.label, rule=rule, seed=args.seed)
+    return _Found(source, notes, found, locked_alarms(*both, rule), alone, places)
 
 
 def _messages(args: argparse.Namespace, names: tuple[str, ...]):

@@ -50,8 +50,12 @@ class Counted:
         """
         if not self.of:
             return "-"
-        share, low, high = (_percent(each, self.of) for each in self.estimate)
-        return f"{share:>3} {f'({low}-{high})':8}"  # so that shares stand in line
+        low, high = (_percent(each, self.of) for each in self.estimate[1:])
+        return f"{self.percent():>3} {f'({low}-{high})':8}"  # shares stand in line
+
+    def percent(self) -> str:
+        """The share alone."""
+        return _percent(self.estimate.share, self.of) if self.of else "-"
 
     def to_dict(self) -> dict:
         """The counts and the estimate, for JSON."""

@@ -5,40 +5,33 @@ Sides           the same change to messages of the watched class, and to the oth
 Shift           a change beside its harmless control
 Moved           one of the two: predictions that change, and the probability
 show_places     all of them as a table
+show_alone      what each of them predicts alone, in messages as they are
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from spamft.insight.estimate import Counted
 from spamft.insight.rendering import as_columns
+from spamft.insight.shortcuts import Shortcut
 from spamft.plumbing.display import brief, visible
-from spamft.plumbing.scores import wilson
-from spamft.use.verdict import show_share
 
-__all__ = ["Moved", "PlaceEffect", "Shift", "Sides", "show_places"]
+__all__ = ["Moved", "PlaceEffect", "Shift", "Sides", "show_alone", "show_places"]
 
 NAME = 10  # characters of a class, in the head of the table
-MANY = 1000  # messages, of which a tenth of a percent is one
 
 
 @dataclass(frozen=True)
 class Moved:
     """What some messages' verdicts became after they were changed."""
 
-    changed: int  # predictions
-    of: int  # messages
+    changed: Counted  # predictions
     rise: float  # of the probability of the watched class, on average, -1..1
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the share of predictions that change."""
-        return wilson(self.changed, self.of)
 
     def to_dict(self) -> dict:
         """The counts with their share and interval, and the rise, for JSON."""
-        share = self.changed / self.of if self.of else 0.0
-        return {"share": share, "interval": list(self.interval)} | asdict(self)
+        return self.changed.to_dict() | {"rise": self.rise}
 
 
 @dataclass(frozen=True)
@@ -49,12 +42,16 @@ class Shift:
     control: Moved
 
     def __str__(self) -> str:
-        change, (low, high) = self.change, map(show_share, self.change.interval)
+        change, control = self.change.changed, self.control.changed
         return (
-            f"{change.changed:,} of {change.of:,} predictions change (95 % interval "
-            f"{low} to {high}), with harmless words {self.control.changed:,}; its "
-            f"probability {self.points} points"
+            f"{change} predictions change, {change.estimate}, with harmless words "
+            f"{control.count:,}; its probability {self.points} points"
         )
+
+    @property
+    def of(self) -> int:
+        """How many messages were changed."""
+        return self.change.changed.of
 
     @property
     def points(self) -> str:
@@ -82,7 +79,7 @@ class PlaceEffect:
         lines = [self.place]
         for change, sides in (("added to", self.added), ("removed from", self.removed)):
             pairs = zip((brief(self.label), "others"), sides, strict=True)
-            lines += [f"  {change} {name}: {s}" for name, s in pairs if s.change.of]
+            lines += [f"  {change} {name}: {s}" for name, s in pairs if s.of]
         return visible("\n".join(lines), keep="\n")
 
     def to_dict(self) -> dict:
@@ -117,12 +114,29 @@ def show_places(effects: Sequence[PlaceEffect]) -> str:
     return f"{as_columns([head, *rows])}\n\n{legend}"
 
 
+def show_alone(found: Sequence[Shortcut], label: str) -> str:
+    """A table of how many messages with each beginning and ending are of a class.
+
+    `found` is what `place_table` gives for the training part.
+    """
+    name = brief(label, NAME)
+    rows, heading = [["", name, "others", f"{name} %"]], None
+    for each in found:
+        where, _, what = each.what.partition(": ")
+        if where != heading:
+            rows.append(heading := where)
+        own, of = each.counts[label], sum(each.counts.values())
+        share = Counted(own, of).cell()
+        rows.append([f"  {what}", f"{own:,}", f"{of - own:,}", share])
+    return as_columns(rows)
+
+
 def _rows(effects: Sequence[PlaceEffect], added: bool) -> Iterator[list[str] | str]:
     """Under a heading for each of the two places."""
     heading = None
     for effect in effects:
         sides = effect.added if added else effect.removed
-        if not any(shift.change.of for shift in sides):
+        if not any(shift.of for shift in sides):
             continue
         where, _, what = effect.place.partition(": ")
         if where != heading:
@@ -132,15 +146,7 @@ def _rows(effects: Sequence[PlaceEffect], added: bool) -> Iterator[list[str] | s
 
 
 def _cells(shift: Shift) -> tuple[str, str, str, str]:
-    of = shift.change.of
-    if not of:
+    if not shift.of:
         return "-", "-", "0", "-"
-    counts = shift.change.changed, shift.control.changed
-    share, control = (_percent(count / of, of) for count in counts)
-    low, high = (_percent(end, of) for end in shift.change.interval)
-    return f"{share:>3} {f'({low}-{high})':8}", control, f"{of:,}", shift.points
-
-
-def _percent(share: float, of: int) -> str:
-    """As many digits as so many messages can tell."""
-    return f"{100 * share:.{1 if of >= MANY and share < 0.0995 else 0}f}"
+    change, control = shift.change.changed, shift.control.changed
+    return change.cell(), control.percent(), f"{shift.of:,}", shift.points

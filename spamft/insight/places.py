@@ -1,6 +1,6 @@
 """What a beginning or an ending does to a model's verdicts.
 
-    found = shift_by_place(model, tokenizer, test, names, "spam", rule)
+    found = shift_by_place(model, tokenizer, test, "spam", rule=rule)
     print(show_places(found))                  a table
     print(found[0]), found[0].to_dict()        one of them in words, and for JSON
 
@@ -17,6 +17,7 @@ import pandas as pd
 import tiktoken
 from torch import nn
 
+from spamft.insight.estimate import Counted
 from spamft.insight.place_changes import CHANGES
 from spamft.insight.place_effects import (
     Moved,
@@ -51,18 +52,18 @@ def shift_by_place(
     model: nn.Module,
     tokenizer: tiktoken.Encoding,
     df: pd.DataFrame,
-    names: Sequence[str],
     label: str,
-    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
     *,
+    rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
     seed: int = 123,
 ) -> list[PlaceEffect]:
     """What each beginning and ending, put there or taken away, does to predictions.
 
-    `df` has class ids for labels, as the parts of a run, and `names` names them. The
-    messages of the class `label` and the others are counted apart; the probability is
-    that of `label`. Raises SpamftError for a `label` that is no class.
+    `df` has class ids for labels, as the parts of a run. The messages of the class
+    `label` and the others are counted apart; the probability is that of `label`. Raises
+    SpamftError for a `label` that is no class of the model.
     """
+    names = model.label_names
     if label not in names:
         known = brief(", ".join(names), 80)
         raise SpamftError(f"no class {brief(label)!r} to watch: one of {known}")
@@ -108,4 +109,4 @@ def _moved(moves: _Moves, k: int, label: str) -> Moved:
     pairs = [(each[0], each[k]) for each in moves]
     rises = [new.probabilities[label] - old.probabilities[label] for old, new in pairs]
     changed = sum(old.label != new.label for old, new in pairs)
-    return Moved(changed, len(pairs), sum(rises) / max(len(pairs), 1))
+    return Moved(Counted(changed, len(pairs)), sum(rises) / max(len(pairs), 1))

@@ -90,7 +90,6 @@ def watched_class(
 class _Message(NamedTuple):
     """A message that the model got right."""
 
-    place: int  # in the test part
     text: str
     watched: str  # the class whose probability is compared
     own: bool  # it is of that class, and must stay so; else it must not become it
@@ -133,13 +132,11 @@ def _watched(
 
     Without one, all whose own class is predicted.
     """
-    for place, (text, own, verdict) in enumerate(
-        zip(texts, right, verdicts, strict=True)
-    ):
+    for text, own, verdict in zip(texts, right, verdicts, strict=True):
         watched = own if label is None else label
         if (own == watched) == (verdict.label == watched):
             before = verdict.probabilities[watched]
-            yield _Message(place, text, watched, own == watched, before)
+            yield _Message(text, watched, own == watched, before)
 
 
 def _unedited(
@@ -159,8 +156,8 @@ def _tried(
 ) -> Iterator[_Trial]:
     """The messages that the edit changes."""
     for message in messages:
-        # a source of its own: another edit, or one message less, changes nothing here
-        draw = random.Random(f"{seed} {name} {message.place}")
+        # a source of its own: other edits and other messages change nothing here
+        draw = random.Random(f"{seed} {name} {message.text}")
         edited = edits[name](message.text, draw)
         if edited != message.text:
             harmless = control(message.text, edited, draw)
