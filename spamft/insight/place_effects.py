@@ -56,7 +56,9 @@ class Shift:
     @property
     def points(self) -> str:
         """Both rises in percentage points, the control's behind the slash."""
-        return " / ".join(f"{100 * m.rise:+.0f}" for m in (self.change, self.control))
+        return " / ".join(
+            f"{round(100 * m.rise):+d}" for m in (self.change, self.control)
+        )
 
 
 class Sides(NamedTuple):
