@@ -18,12 +18,12 @@ import random
 import unicodedata
 
 import pandas as pd
+from spamft.models.normalizer import Normalizer, look_alikes
 
 import spamft
 from spamft.insight.alarms import locked_alarms
 from spamft.insight.edits import CHARACTERS, EDITS, control
 from spamft.insight.stress import stress
-from spamft.models.normalizer import Normalizer, look_alikes
 from spamft.plots import plot_stress
 from spamft.reading.layout import Layout
 from spamft.sources import open_splits
