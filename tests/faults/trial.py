@@ -48,8 +48,7 @@ def main() -> None:
         longest = _seconds(place)
         print(f"a whole run takes {longest:.1f} s; kills at random moments:")
         try:
-            for _ in range(args.kills):
-                found["kills"] += 1
+            while found["kills"] < args.kills:
                 found.update(_trial(place / "trial", place, new, longest, draw))
         finally:  # also after Ctrl-C
             for line, count in sorted(found.items()):
@@ -93,13 +92,16 @@ def _trial(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(draw.uniform(0, longest))
-    process.send_signal(with_signal)
+    try:
+        process.wait(draw.uniform(0, longest))
+        return ["no kill: the run had ended"]
+    except subprocess.TimeoutExpired:
+        process.send_signal(with_signal)
     process.wait()
     left = _what_is_left(run, before, new)
     if left is None:
-        return [f"BAD neither old nor new after {with_signal.name}"]
-    lines = [f"the {left} whole"]
+        return ["kills", f"BAD neither old nor new after {with_signal.name}"]
+    lines = ["kills", f"the {left} whole"]
     resume = draw.random() < 0.5
     again = _command(run, 2, "--overwrite", *(["--resume"] if resume else []))
     shown = subprocess.run(again, capture_output=True, text=True)
