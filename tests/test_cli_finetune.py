@@ -72,6 +72,27 @@ def test_lecture_is_one_option(message_file, tmp_path):
     assert metrics["model"]["pooling"] == "last"
 
 
+def test_a_robust_run_reads_look_alikes_and_says_what_it_learned(
+    message_file, tmp_path, capsys
+):
+    run = tmp_path / "r"
+    assert finetune(message_file, run, "--robust") == 0
+    assert "2 edited copies of each training message" in capsys.readouterr().out
+    assert "a typo a word" in metrics_of(run)["robust"]["drawn"]
+    assert (run / "model" / "normalizer.json").exists()
+    verdicts = []
+    for text in ("WIN Z NOW", "ＷІ\u200bN Ｚ ΝО\u00adW"):
+        assert main(["classify", "--model", str(run), text]) == 0
+        verdicts.append(capsys.readouterr().out.split("\t")[:2])
+    assert verdicts[0] == verdicts[1]
+
+
+def test_the_lecture_is_not_robust(message_file, tmp_path, capsys):
+    assert finetune(message_file, tmp_path / "r", "--lecture", "--robust") == 2
+    shown = capsys.readouterr()
+    assert "leave one of them out" in shown.err and "parameters" not in shown.out
+
+
 @pytest.mark.parametrize("method", ["lora-16", "qlora-16", "instructions"])
 def test_a_method_is_trained_saved_and_used_again(
     message_file, tmp_path, capsys, method

@@ -1,4 +1,6 @@
+import json
 import random
+import sys
 
 import pytest
 import tiktoken
@@ -7,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from spamft.batches import collate
 from spamft.classifier import POOLINGS, GPTClassifier
+from spamft.models.normalizer import Normalizer, NormalizingEncoding, normalizer_of
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import sha256
@@ -240,3 +243,57 @@ def test_saving_over_a_model_replaces_it_and_keeps_what_is_not_its_own(
     save(GPTClassifier(tiny_gpt, ("a", "b", "c")), tmp_path / "m", tokenizer)
     assert load(tmp_path / "m").model.label_names == ("a", "b", "c")
     assert (tmp_path / "m" / "notes.txt").read_text() == "mine"
+
+
+@pytest.fixture
+def normalizing(tiny_gpt, tokenizer, tmp_path):
+    """The folder of a classifier that reads a Cyrillic letter as a Latin one."""
+    reader = NormalizingEncoding(tokenizer, Normalizer({"а": "a", "В": "B"}))
+    save(GPTClassifier(tiny_gpt), tmp_path / "n", reader)
+    return tmp_path / "n"
+
+
+def test_a_normalizer_is_saved_and_used_without_the_library(normalizing, monkeypatch):
+    monkeypatch.setitem(sys.modules, "confusable_homoglyphs", None)
+    saved = load(normalizing)
+    assert saved.classify("ВаＤ\u200b") == saved.classify("BaD")
+    assert normalizer_of(saved.tokenizer).table == {"а": "a", "В": "B"}
+    files = read_sealed(normalizing / "classifier.json")["sha256"]
+    assert files["normalizer.json"] == sha256(normalizing / "normalizer.json")
+    save(saved.model, normalizing.with_name("again"), saved.tokenizer)
+    again = load(normalizing.with_name("again"))
+    assert again.classify("Ваd") == saved.classify("Bad")
+
+
+def test_a_normalizer_that_is_missing_or_changed_is_named(normalizing):
+    path = normalizing / "normalizer.json"
+    whole = path.read_text()
+    path.write_text(whole.replace("0430", "0431"))
+    with pytest.raises(SpamftError, match="normalizer.json has another SHA-256"):
+        load(normalizing)
+    path.unlink()
+    with pytest.raises(SpamftError, match="normalizer.json is missing"):
+        load(normalizing)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {},
+        {"table": 1},
+        {"table": {"a": "b"}},
+        {"table": {"а": []}},
+        {"table": {}, 1: 2},
+    ],
+)
+def test_whatever_a_sealed_normalizer_holds_is_an_error_of_ours(normalizing, entries):
+    (normalizing / "normalizer.json").write_text(json.dumps(entries))
+    reseal(normalizing)
+    with pytest.raises(SpamftError, match="normalizer|look-alike"):
+        load(normalizing)
+
+
+def test_a_normalizer_of_an_earlier_model_goes_away(normalizing, tiny_gpt, tokenizer):
+    save(GPTClassifier(tiny_gpt), normalizing, tokenizer)
+    assert not (normalizing / "normalizer.json").exists()
+    assert normalizer_of(load(normalizing).tokenizer) is None

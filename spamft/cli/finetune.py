@@ -62,6 +62,12 @@ class FinetuneOptions:
         "the whole message",
         "NAME",
     )
+    robust: bool = option(
+        False,
+        "make it hard to fool: read look-alike letters as Latin ones, ignore what "
+        "nobody sees, and learn edited copies of the training messages, too; needs "
+        "pip install 'spamft[robust]'",
+    )
     seed: int = option(123, "seed of new weights and of the order of batches", "N")
     device: str = option("auto", DEVICE_HELP)
 

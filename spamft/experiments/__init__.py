@@ -1,6 +1,7 @@
 """Runs: one model finetuned and measured, and all methods compared.
 
 finetune.py     data + model + method -> a Run
+robust.py       what makes a run hard to fool: a normalizer, and edited copies
 rule.py         which messages choose temperature and threshold, and which measure
 checkpoints.py  the progress of a run, from which a killed one resumes
 run.py          a Run: the model, its metrics, its folder

@@ -21,6 +21,7 @@ from spamft.classifier import POOLINGS, what_trains
 from spamft.data import Splits
 from spamft.evaluate import report
 from spamft.experiments.checkpoints import Checkpoints
+from spamft.experiments.robust import plan_robustness
 from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
@@ -57,6 +58,7 @@ def finetune(
     pooling: str | None = None,
     max_length: int | None = None,
     attention: str = "causal",
+    robust: bool = False,
     false_alarms: float | None = None,
     alarm: str | None = None,
     seed: int = 123,
@@ -74,6 +76,8 @@ def finetune(
     own, `max_length` (tokens) the longest training message. With
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
+    `robust=True` makes it hard to fool: texts are normalized, and edited copies of the
+    training messages are learned, too: see `experiments.robust`.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
@@ -83,25 +87,30 @@ def finetune(
     """
     where, seconds = pick_device(device), {}
     attention_named(attention)  # a wrong name is reported before any download
+    if lecture and robust:
+        raise SpamftError("the lecture knows no robust training: leave one of them out")
     method = method if method is None else method_named(method)
     with _timed(seconds, "data"):
         data = _opened(data, lecture, log)
         plan = plan_rule(data, false_alarms, alarm)
+        robustness = plan_robustness(data.splits.train) if robust else None
     with _timed(seconds, "model"):
         if not isinstance(model, Pretrained):
             model = open_model(model, seed=seed)
         model = model._replace(gpt=with_attention(model.gpt, attention))
+    if robustness:
+        model = model._replace(tokenizer=robustness.tokenizer(model.tokenizer))
     if method is None:
         method = method_named(_usual_method(model, trains=lecture or bool(config)))
     config = decide_config(config, method, model, data, lecture)
-    setup = Setup(data, model, method, config, lecture, seed, where)
+    setup = Setup(data, model, method, config, lecture, seed, where, robustness)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
     cuts = _notes_on_cuts(task.encoded, model.gpt.config.context_length)
-    for note in (*plan.notes, *cuts):
+    notes = (*plan.notes, *(robustness.notes if robustness else ()), *cuts)
+    for note in notes:
         _tell(log, f"note: {note}")
-    notes = (*data.notes, *plan.notes, *cuts)
-    setup = setup._replace(data=data._replace(notes=notes))
+    setup = setup._replace(data=data._replace(notes=(*data.notes, *notes)))
     if checkpoints is not None:
         task = replace(task, keep=checkpoints.hidden)
     return _work(setup, task, plan, seconds, checkpoints, log)
@@ -140,8 +149,11 @@ def _work(
     seconds["train"] += stored["seconds"] if stored else 0.0
     with _timed(seconds, "evaluate"):
         logits = {
-            name: predict_in_order(lessons.reader, part)
-            for name, part in zip(Splits._fields, lessons.parts, strict=True)
+            # of the messages themselves; edited copies of them come after them
+            name: predict_in_order(lessons.reader, part)[: len(messages)]
+            for (name, messages), part in zip(
+                setup.data.splits._asdict().items(), lessons.parts, strict=True
+            )
         }
         reports = _reports(logits, setup.data)
         rule = plan.fit(logits, lambda df: _scored(classifier, df, task))
@@ -204,13 +216,15 @@ def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Reco
 
 def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]:
     """What decides how the training goes, for `Checkpoints`."""
-    parts = [part[["Label", "Text"]].to_csv(index=False) for part in setup.data.splits]
+    parts = [part[["Label", "Text"]].to_csv(index=False) for part in task.splits]
+    robustness = setup.robust
     return {
         "data": digest([setup.data.names, parts]),
         "method": digest(describe(setup.method)),
         "settings": digest(describe(setup.config)),
         "way of reading": digest([task.pooling, task.max_length, setup.lecture]),
         "attention": attention_of(setup.pretrained.gpt),
+        "robust": digest(robustness.normalizer.to_dict()) if robustness else "",
         "seed": str(setup.seed),
         "device": setup.device.type,
         "model": digest(classifier.state_dict()),
@@ -254,15 +268,18 @@ def _task(setup: Setup, pooling: str | None, max_length: int | None) -> Task:
     if pooling is not None and pooling not in POOLINGS:
         raise SpamftError(f"{pooling=} must be one of {', '.join(POOLINGS)}")
     data, (gpt, tokenizer, *_) = setup.data, setup.pretrained
+    splits = data.splits
+    if setup.robust:
+        splits = setup.robust.splits(splits, setup.seed)
     encoded = encode_splits(
-        data.splits,
+        splits,
         tokenizer,
         gpt.config.context_length,
         max_length=max_length,
         fixed_width=pooling is not None and POOLINGS[pooling].fixed_width,
     )
     longest = encoded.train.max_length
-    return Task(data.names, longest, pooling, data.splits, encoded, tokenizer)
+    return Task(data.names, longest, pooling, splits, encoded, tokenizer)
 
 
 def _notes_on_cuts(encoded: Splits, context: int) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from spamft.classifier import what_trains
 from spamft.data import Splits, save_splits
 from spamft.evaluate import FEW_CLASSES, Report
 from spamft.experiments.pictures import PICTURES, add_pictures
+from spamft.experiments.robust import Robustness
 from spamft.methods.method import Method, describe
 from spamft.models.backbone import LARGE
 from spamft.plumbing.display import visible
@@ -55,6 +56,7 @@ class Setup(NamedTuple):
     lecture: bool
     seed: int
     device: torch.device
+    robust: Robustness | None = None  # what makes it hard to fool, if that is wanted
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,6 +101,7 @@ class Run:
             "method": describe(self.setup.method),
             "recipe": _recipe_facts(self),
             "rule": self.rule.to_dict(),
+            "robust": self.setup.robust and self.setup.robust.to_dict(),
             "leaks": self.data.leaks,
             "trunk": _trunk_facts(self.trunk),
             "seconds": self.seconds,

@@ -8,6 +8,7 @@ score.py          a class head as Hugging Face's classifiers have it, without a 
 llama.py          Llama and SmolLM2: what differs from GPT-2
 llama_files.py    Llama's weights in Hugging Face's layout
 vocabulary.py     a vocabulary of byte pairs <-> files and a tiktoken.Encoding
+normalizer.py     a text -> what people see in it, before it becomes tokens
 gguf.py           a GGUF file -> a Llama and its tokenizer
 smollm2.py        SmolLM2 by name: from the hub, or from the package index
 hub.py            the name of published weights -> files

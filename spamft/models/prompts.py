@@ -20,6 +20,7 @@ from typing import NamedTuple
 import tiktoken
 
 from spamft.models.chat import TURN_BEGIN, TURN_END, read_chatml
+from spamft.models.normalizer import plain_of
 from spamft.models.vocabulary import BoundedEncoding
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
@@ -90,8 +91,8 @@ def describe_chat(tokenizer: tiktoken.Encoding) -> str:
 
 
 def _template(tokenizer: tiktoken.Encoding) -> str | None:
-    known = isinstance(tokenizer, BoundedEncoding)
-    return tokenizer.vocabulary.chat if known else None
+    plain = plain_of(tokenizer)
+    return plain.vocabulary.chat if isinstance(plain, BoundedEncoding) else None
 
 
 def instruction_for(names: Sequence[str]) -> str:

@@ -86,8 +86,9 @@ def count_cut(
 ) -> int:
     """How many texts are longer than the `model.max_length` tokens that it reads."""
     most = model.max_length
-    # a token has a byte at least, so short texts need no counting
-    long = [text for text in texts if len(text.encode()) > most]
+    # a token has a byte at least, so short texts need no counting; of those that a
+    # normalizer may write longer, such as ﷺ, all are counted
+    long = [text for text in texts if len(text) > most or not text.isascii()]
     return sum(len(ids) > most for ids in encode_texts(long, tokenizer))
 
 

@@ -17,6 +17,12 @@ from torch import Tensor, nn
 from spamft.classifier import GPTClassifier
 from spamft.methods.lora import merge_lora, unmerge_lora
 from spamft.models.architectures import ARCHITECTURES, name_of
+from spamft.models.normalizer import (
+    Normalizer,
+    NormalizingEncoding,
+    normalizer_of,
+    plain_of,
+)
 from spamft.models.prompted import PromptClassifier
 from spamft.models.smollm2 import SMOLLM2
 from spamft.models.vocabulary import BoundedEncoding, Vocabulary
@@ -40,8 +46,8 @@ __all__ = ["FILES", "Saved", "load", "save"]
 
 CANARY = "You have won a prize! Call now."  # a loaded model must answer this as before
 CARD, WEIGHTS = "classifier.json", "model.safetensors"
-TOKENS = "vocabulary.json"
-FILES = (CARD, WEIGHTS, VOCABULARY, TOKENS)  # all that `save` may write
+TOKENS, NORMALIZER = "vocabulary.json", "normalizer.json"
+FILES = (CARD, WEIGHTS, VOCABULARY, TOKENS, NORMALIZER)  # all that `save` may write
 KNOWN_TOKENIZERS = ("gpt2", "tiny")
 
 
@@ -71,7 +77,8 @@ def save(
     """Write all that `load` needs, as a folder that appears whole or not at all.
 
     That is model.safetensors, classifier.json and, if the tokenizer is neither "gpt2"
-    nor "tiny", vocabulary.tiktoken or, of a Llama, vocabulary.json. LoRA is merged.
+    nor "tiny", vocabulary.tiktoken or, of a Llama, vocabulary.json; normalizer.json of
+    one that normalizes texts. LoRA is merged.
     With the `base` that was trained, only what training changed is written, if that is
     less than half and the base can be opened again; `load` then opens it, too. Raises
     SpamftError for a model with layers that a plain one does not have, such as NF4's.
@@ -119,6 +126,8 @@ def _write(
             save_bpe(tokenizer._mergeable_ranks, made / VOCABULARY)
         elif card["tokenizer"] == TOKENS:
             write_json(made / TOKENS, tokenizer.vocabulary.to_dict())
+        if normalizer := normalizer_of(tokenizer):
+            write_json(made / NORMALIZER, normalizer.to_dict())
         files = {path.name: sha256(path) for path in made.iterdir()}
         write_sealed(made / CARD, card | {"sha256": files})
 
@@ -152,7 +161,7 @@ def load(
         _check_files(folder, card["sha256"])
         weights = all_weights(card, folder / WEIGHTS, base)
         model = _fill(card, weights, folder / WEIGHTS)
-        tokenizer = _open_tokenizer(card["tokenizer"], folder, model)
+        tokenizer = _open_tokenizer(card, folder, model)
         _repeat_canary(model, tokenizer, card["canary"], folder)
         columns = _text_columns(card["text_columns"])
         rule = rule_from(card["rule"], model.label_names)
@@ -210,13 +219,14 @@ def _tokenizer_file(tokenizer: tiktoken.Encoding) -> str | None:
     """The file that keeps this tokenizer; None for those that go by their name."""
     if tokenizer.name in KNOWN_TOKENIZERS:
         return None
-    if isinstance(tokenizer, BoundedEncoding):
+    if isinstance(plain_of(tokenizer), BoundedEncoding):
         return TOKENS
     check_bpe(tokenizer)
     return VOCABULARY
 
 
-def _open_tokenizer(name: str, folder: Path, model: nn.Module) -> tiktoken.Encoding:
+def _open_tokenizer(card: dict, folder: Path, model: nn.Module) -> tiktoken.Encoding:
+    name = card["tokenizer"]
     if name not in (*KNOWN_TOKENIZERS, VOCABULARY, TOKENS):
         raise SpamftError(f"{folder}: unknown tokenizer {name!r} in {CARD}")
     if name == TOKENS:
@@ -229,7 +239,10 @@ def _open_tokenizer(name: str, folder: Path, model: nn.Module) -> tiktoken.Encod
             f"{folder}: the tokenizer has {tokenizer.n_vocab:,} tokens, the model "
             f"knows {known:,}"
         )
-    return tokenizer
+    if NORMALIZER not in card["sha256"]:
+        return tokenizer
+    normalizer = Normalizer.from_dict(read_json(folder / NORMALIZER))
+    return NormalizingEncoding(tokenizer, normalizer)
 
 
 def _repeat_canary(
