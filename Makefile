@@ -37,7 +37,7 @@ faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 	$(PYTHON) -m venv .venv && $(INSTALL) --editable ".[gguf]" && touch $@
 
 .venv/lab: .venv/ready
-	$(INSTALL) --editable ".[gguf,notebooks]" && touch $@
+	$(INSTALL) --editable ".[gguf,robust,notebooks]" && touch $@
 
 .venv/dev: .venv/ready
 	$(INSTALL) --editable ".[dev,notebooks]" && touch $@

@@ -18,12 +18,12 @@ import random
 import unicodedata
 
 import pandas as pd
-from spamft.models.normalizer import Normalizer, look_alikes
 
 import spamft
 from spamft.insight.alarms import locked_alarms
 from spamft.insight.edits import CHARACTERS, EDITS, control
 from spamft.insight.stress import stress
+from spamft.models.normalizer import Normalizer, look_alikes
 from spamft.plots import plot_stress
 from spamft.reading.layout import Layout
 from spamft.sources import open_splits
@@ -224,7 +224,7 @@ both.map("{:.0%}".format)
 # %%
 for name, each in {"before": run, "robust": robust}.items():
     report = each.reports["test"]
-    low, high = report.accuracy_interval
+    low, high = report.interval
     line = f"{name:8s}clean accuracy {report.accuracy:.1%} ({low:.1%} to {high:.1%})"
     found = locked_alarms(each.model, each.tokenizer, each.rule)
     print(line if found is None else f"{line}, {found.false} of {found.others} notices")
