@@ -26,6 +26,7 @@ COMMANDS = (
     "spamft.cli.compare",
     "spamft.cli.labels",
     "spamft.cli.stress",
+    "spamft.cli.page",
     "spamft.cli.pretrain",
 )
 

@@ -16,7 +16,14 @@ from torch.nn import functional as F
 
 from spamft.methods.layers import linear_layers, pick_layers, put_layer
 
-__all__ = ["NF4Linear", "dequantize", "nf4_levels", "quantize", "quantize_linears"]
+__all__ = [
+    "NF4Linear",
+    "dequantize",
+    "nf4_levels",
+    "quantize",
+    "quantize_linears",
+    "scale_levels",
+]
 
 BLOCK = 64  # numbers that share a scale
 SCALE_BLOCK = 256  # scales that share a scale

@@ -133,6 +133,7 @@ class Message {
     this.tried = model.states(); // of what it is compared with
     this.turn = 0; // counts changes, so that work for an older one stops
     this.earlier = []; // texts, for undo
+    this.changed = -Infinity; // when, in milliseconds
     this.contributions = [];
     byId("messages").append(copy);
     this.curve = make("figure", "curve");
@@ -189,16 +190,22 @@ class Message {
 
   change(text, keep = true) {
     if (text === this.text) return;
-    if (keep) this.earlier.push(this.text);
-    this.before = { text: this.text, logits: this.logits };
+    // keys that follow each other closely are one change
+    if (performance.now() - this.changed > 1500) {
+      this.before = this.logits;
+      if (keep) this.earlier.push(this.text);
+    }
+    this.changed = performance.now();
     this.text = text;
     this.update();
   }
 
   /* ids -> those of them and the padding, and how many of these the head reads. */
   columns(ids) {
-    const padding = Array(settings.padding).fill(model.tokenizer.endOfText);
-    return { all: [...ids, ...padding], read: ids.length + (settings.readsAll ? settings.padding : 0) };
+    const room = card.gpt.context_length - ids.length;
+    const padding = Array(Math.min(settings.padding, room)).fill(model.tokenizer.endOfText);
+    const all = [...ids, ...padding];
+    return { all, read: settings.readsAll ? all.length : ids.length };
   }
 
   /* ids -> (K,) logits, with pauses; padding that is not read is left out. */
@@ -218,6 +225,9 @@ class Message {
     if (isStale()) return;
     const known = this.shared(ids);
     this.contributions = this.contributions.slice(0, known);
+    this.fresh = []; // which contributions are of this text
+    this.edited = []; // logits after each edit
+    this.padded = null; // logits with 0, 1, 2 ... padding tokens
     Object.assign(this, { ids, all, read, logits: model.logits(this.states, read) });
     this.show();
     await this.findContributions(isStale);
@@ -239,6 +249,8 @@ class Message {
     this.showBlocks();
     this.showWords();
     this.showAttention();
+    this.showEdits();
+    this.showCurve();
   }
 
   showVerdict() {
@@ -255,7 +267,7 @@ class Message {
     this.showShares(shares);
     this.showChange();
     const cut = this.part("cut");
-    cut.hidden = model.tokenizer.encode(this.text, model.maxLength + 1).length <= model.maxLength;
+    cut.hidden = !model.isCut(this.text);
     cut.textContent = `It reads the first ${count(model.maxLength)} tokens, as in training; the rest is cut off.`;
     this.undo.disabled = !this.earlier.length;
   }
@@ -279,9 +291,9 @@ class Message {
   /* What the last change did. */
   showChange() {
     const line = this.part("since");
-    line.hidden = !this.before?.logits;
+    line.hidden = !this.before;
     if (line.hidden) return;
-    const [old, now] = [this.before.logits, this.logits].map(verdictOf);
+    const [old, now] = [this.before, this.logits].map(verdictOf);
     line.replaceChildren(`Before your last change: ${visible(old.label)} ${percent(old.share)}. `);
     if (old.k !== now.k) line.append(make("strong", "", "It flipped."));
   }
@@ -291,6 +303,7 @@ class Message {
   showTokens() {
     const box = this.part("contributions");
     const had = box.contains(document.activeElement);
+    this.here = this.all.map((_, t) => this.readHere(t));
     this.buttons = this.all.map((id, t) => this.tokenButton(id, t));
     this.buttons.forEach((button, t) => {
       const show = () => this.showDetail(t);
@@ -329,7 +342,6 @@ class Message {
       this.fresh[t] = true;
       this.colorTokens();
     };
-    this.fresh = [];
     const scoreOf = (ids) => this.logitsOf(ids);
     const end = model.tokenizer.endOfText;
     await slowly(leaveOneOut(this.ids, k, scoreOf, end, found), isStale);
@@ -345,7 +357,7 @@ class Message {
       button.classList.toggle("for", drop > 0);
       button.classList.toggle("against", drop < 0);
       button.classList.toggle("weak", weight < 0.15);
-      button.classList.toggle("waiting", !this.fresh?.[t]);
+      button.classList.toggle("waiting", !this.fresh[t]);
       button.style.setProperty("--weight", weight.toFixed(3));
       button.setAttribute("aria-label", this.detail(t));
     });
@@ -365,15 +377,20 @@ class Message {
 
   detail(t) {
     if (t >= this.ids.length) {
-      return `Padding ${t - this.ids.length + 1}. ${this.readHere(t)}`;
+      return `Padding ${t - this.ids.length + 1}. ${this.here[t]}`;
     }
     const drop = this.contributions[t];
-    const token = `Token ${t + 1} of ${this.ids.length}, \u201c${visible(model.tokenizer.decode(this.ids[t]))}\u201d`;
-    if (drop === undefined) return `${token}. ${this.readHere(t)}`;
+    const token = `Token ${t + 1} of ${this.ids.length}, ${this.quoted(t)}`;
+    if (drop === undefined) return `${token}. ${this.here[t]}`;
     const k = classFor(this.logits);
     const change = drop < 0 ? "rises" : "drops";
     const size = Math.abs(drop).toFixed(2);
-    return `${token}: without it the score for ${visible(names[k])} ${change} by ${size}. ${this.readHere(t)}`;
+    return `${token}: without it the score for ${visible(names[k])} ${change} by ${size}. ${this.here[t]}`;
+  }
+
+  quoted(t) {
+    if (t >= this.ids.length) return `padding ${t - this.ids.length + 1}`;
+    return `\u201c${visible(model.tokenizer.decode(this.ids[t]))}\u201d`;
   }
 
   /* What the head would say if it read up to here. */
@@ -452,9 +469,8 @@ class Message {
       button.classList.toggle("unseen-by", s > t);
     });
     const order = shares.map((_, s) => s).sort((a, b) => shares[b] - shares[a]);
-    const name = (s) => (s < this.ids.length ? `\u201c${visible(model.tokenizer.decode(this.ids[s]))}\u201d` : `padding ${s - this.ids.length + 1}`);
-    const told = order.slice(0, 4).map((s) => `${percent(shares[s])} from ${s === t ? "itself" : name(s)}`);
-    const line = `${name(t)} takes ${told.join(", ")}.`;
+    const from = (s) => `${percent(shares[s])} from ${s === t ? "itself" : this.quoted(s)}`;
+    const line = `${this.quoted(t)} takes ${order.slice(0, 4).map(from).join(", ")}.`;
     this.lookers[t].setAttribute("aria-label", line);
     this.part("attention-detail").textContent = line;
   }
@@ -464,15 +480,26 @@ class Message {
   async tryEdits(isStale) {
     if (isStale()) return;
     const edits = Object.values(EDITS);
-    for (const [i, button] of this.editButtons.entries()) {
-      const logits = await slowly(this.logitsOf(model.encode(edits[i](this.text))), isStale);
+    for (const [i, edit] of edits.entries()) {
+      const ids = model.encode(edit(this.text));
+      const logits = await slowly(this.logitsOf(ids), isStale);
       if (isStale()) return;
-      const [now, then] = [this.logits, logits].map(verdictOf);
-      const flips = now.k !== then.k;
-      button.classList.toggle("flips", flips);
-      button.querySelector(".outcome").textContent =
-        `${flips ? "flips: " : ""}${visible(then.label)} ${percent(then.share)}`;
+      this.edited[i] = logits;
+      this.showEdits();
     }
+  }
+
+  /* Where each edit would lead, as far as that is known. */
+  showEdits() {
+    const now = verdictOf(this.logits);
+    this.editButtons.forEach((button, i) => {
+      const then = this.edited[i] && verdictOf(this.edited[i]);
+      const flips = Boolean(then) && now.k !== then.k;
+      button.classList.toggle("flips", flips);
+      button.querySelector(".outcome").textContent = then
+        ? `${flips ? "flips: " : ""}${visible(then.label)} ${percent(then.share)}`
+        : "\u2026";
+    });
   }
 
   /* The probability by how many padding tokens there are, for both ways of reading. */
@@ -482,14 +509,15 @@ class Message {
     const padding = Array(most).fill(model.tokenizer.endOfText);
     await slowly(model.gpt.reading([...this.ids, ...padding], this.tried), isStale);
     if (isStale()) return;
-    const k = classFor(this.logits);
-    const at = (length) => rule().probabilities(model.logits(this.tried, length))[k];
-    this.curveShares = Array.from({ length: most + 1 }, (_, n) => at(this.ids.length + n));
-    this.showCurve(k);
+    const at = (_, n) => model.logits(this.tried, this.ids.length + n);
+    this.padded = Array.from({ length: most + 1 }, at);
+    this.showCurve();
   }
 
-  showCurve(k) {
-    const shares = this.curveShares;
+  showCurve() {
+    if (!this.padded) return;
+    const k = classFor(this.logits);
+    const shares = this.padded.map((logits) => rule().probabilities(logits)[k]);
     const [low, high] = [Math.min(...shares), Math.max(...shares)].map(percent);
     const caption = make("figcaption", "", `Message ${this.number}: probability of ${visible(names[k])} by padding tokens`);
     const words = `Without padding ${percent(shares[0])}. With ${OWN_READING[0]} read it stays so. With ${OWN_READING[1]} it lies between ${low} and ${high}.`;
@@ -547,7 +575,7 @@ function compare() {
     box.remove();
     curve.remove();
   }
-  byId("messages").classList.toggle("pair", messages.length === 2);
+  document.body.classList.toggle("pair", messages.length === 2);
   byId("compare").textContent =
     messages.length === 2 ? "Remove the second message" : "Compare with a second message";
 }
@@ -556,13 +584,11 @@ function compare() {
 function onSettings(needsModel) {
   showSettings();
   for (const message of messages) {
-    if (needsModel || !message.logits) message.update();
-    else {
-      message.show();
-      message.tryEdits(() => false);
-      if (message.curveShares) message.drawCurve(() => false);
-    }
+    if (needsModel) message.update();
+    else if (message.logits) message.show();
   }
+  if (table.logits.length) showRows();
+  if (table.isDone) finishTable();
 }
 
 function showSettings() {
@@ -706,7 +732,7 @@ function toCsv(rows) {
   return rows.map((row) => `${row.map((cell) => quote(markFormula(cell))).join(",")}\n`).join("");
 }
 
-const table = { rows: [], verdicts: [], turn: 0, name: "" };
+const table = { rows: [], logits: [], isDone: false, turn: 0, name: "" };
 const SHOWN = 50; // rows
 
 async function openFile(file) {
@@ -718,7 +744,7 @@ async function openFile(file) {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const rows = parseTable(text);
     if (!rows.length) throw new Error("it is empty");
-    Object.assign(table, { rows, verdicts: [], name: file.name });
+    Object.assign(table, { rows, name: file.name });
   } catch (error) {
     const why = error instanceof TypeError ? "it is not UTF-8: save it as CSV UTF-8" : error.message;
     complain(`${visible(file.name)} cannot be read: ${why}.`);
@@ -753,7 +779,8 @@ function showColumns(chosen) {
 
 function clearVerdicts() {
   table.turn++;
-  table.verdicts = [];
+  table.isDone = false;
+  table.logits = [];
   byId("save").hidden = byId("stop").hidden = true;
   byId("score").hidden = false;
   byId("progress").textContent = `${count(body().length)} messages.`;
@@ -764,7 +791,7 @@ function showRows() {
   const heads = ["predicted", "probability", "message"].map((name) => make("th", "", name));
   byId("rows-head").replaceChildren(make("tr", "", ...heads));
   const rows = body().slice(0, SHOWN).map((row, n) => {
-    const verdict = table.verdicts[n];
+    const verdict = table.logits[n] && verdictOf(table.logits[n]);
     const label = make("td", "", verdict ? visible(verdict.label) : "");
     const share = make("td", "number", verdict ? percent(verdict.share) : "");
     return make("tr", "", label, share, make("td", "", visible(textOf(row))));
@@ -789,9 +816,9 @@ async function scoreTable() {
       const ids = model.encode(text);
       await slowly(model.gpt.reading(ids, states), isStale);
       if (isStale()) return;
-      known.set(text, verdictOf(model.logits(states, ids.length)));
+      known.set(text, model.logits(states, ids.length));
     }
-    table.verdicts.push(known.get(text));
+    table.logits.push(known.get(text));
     if (n % 10 === 9) {
       await pause(); // also where every row was known
       if (isStale()) return;
@@ -800,14 +827,18 @@ async function scoreTable() {
       if (n < SHOWN) showRows();
     }
   }
-  finishTable(rows.length);
+  table.isDone = true;
+  finishTable();
 }
 
-function finishTable(total) {
+function finishTable() {
   const counts = new Map();
-  for (const { label } of table.verdicts) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const logits of table.logits) {
+    const { label } = verdictOf(logits);
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
   const told = [...counts].map(([label, number]) => `${count(number)} ${visible(label)}`);
-  byId("progress").textContent = `${count(total)} messages: ${told.join(", ")}.`;
+  byId("progress").textContent = `${count(table.logits.length)} messages: ${told.join(", ")}.`;
   byId("stop").hidden = true;
   byId("score").hidden = byId("save").hidden = false;
   showRows();
@@ -823,7 +854,7 @@ function resultRows() {
   return [
     [...header(), ...added],
     ...body().map((row, n) => {
-      const { label, shares } = table.verdicts[n];
+      const { label, shares } = verdictOf(table.logits[n]);
       return [...cells(row), label, ...shares.map((share) => share.toFixed(6))];
     }),
   ];
@@ -845,8 +876,7 @@ function saveTable() {
 /* ---------------------------------------------------------------- wiring */
 
 function wireReading() {
-  const room = card.gpt.context_length - model.maxLength;
-  byId("padding").max = String(Math.min(40, Math.max(room, 0)));
+  byId("padding").max = String(Math.min(40, card.gpt.context_length - 1));
   [byId("read-own-name").textContent, byId("read-all-name").textContent] = OWN_READING;
   [byId("key-own").textContent, byId("key-all").textContent] = OWN_READING;
   byId("padding").addEventListener("input", (event) => {

@@ -382,6 +382,12 @@ class GPTClassifier {
     return ids.length ? ids : [this.tokenizer.endOfText];
   }
 
+  /* Whether a text is longer than what is read of it. */
+  isCut(text) {
+    const most = this.maxLength;
+    return this.tokenizer.encode(normalize(text), most + 1).length > most;
+  }
+
   /* (K,) logits of the first `length` tokens, as the head reads them after some
      blocks. The states must be those of `gpt.reading`. */
   logits(states, length, blocks) {
