@@ -667,7 +667,7 @@ function sharesInWords(recall, alarms, recalls, falses) {
   const wrong = Math.round((of - own) * alarms);
   return [
     recall || alarms
-      ? `Where ${percent(settings.share)} of all messages are ${name}, ${percent(whole)} of what it predicts as ${name} is.`
+      ? `Where ${percent(settings.share)} of all messages are ${name}, ${percent(whole)} of those that it predicts as ${name} are.`
       : `It predicts nothing as ${name}.`,
     `Of ${count(of)} messages ${count(own)} are ${name}: ${count(hits)} are caught, ${count(own - hits)} are not. ` +
       `Of the ${count(of - own)} others ${count(wrong)} are false alarms. So few test messages leave room: ` +
