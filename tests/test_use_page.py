@@ -196,7 +196,8 @@ def test_the_logits_are_those_of_torch(
     texts = [*TEXTS, *some_texts(200, seed=2)]
     small, _ = in_form(model, form)
     whole = predict_in_order(small, model.encode(texts, tokenizer))
-    code = f"{CARD} const s = model.states(); return ask.texts.map((x) => model.forward(x, s));"
+    code = f"""{CARD} const states = model.states();
+    return ask.texts.map((text) => model.forward(text, states));"""
     asked = {**parts_of(tmp_path / "page.html"), "texts": texts}
     found = torch.tensor(javascript(code, asked))
     torch.testing.assert_close(found, whole, atol=1e-4, rtol=1e-4)
@@ -217,8 +218,8 @@ def test_a_token_is_left_out_and_blocks_are_read_as_in_explain(written, tokenize
       return model.logits(other, some.length);
     }};
     finish(leaveOneOut(ids, 1, scoreOf, 256, (t, drop) => (found[t] = drop)));
-    const blocks = states.x.map((_, b) => score(model.logits(states, ids.length, b), 1));
-    return [found, blocks];"""
+    const at = (_, b) => score(model.logits(states, ids.length, b), 1);
+    return [found, states.x.map(at)];"""
     found, blocks = javascript(code, {**parts_of(written), "text": text})
     explanation = leave_one_out(model, tokenizer, text, "spam")
     assert found == pytest.approx(explanation.contributions, abs=1e-4)
@@ -283,9 +284,11 @@ def test_hostile_texts_stay_texts(tmp_path, tokenizer, lenient):
     code = """message.write(ask);
     await settled();
     run("compare")();
-    return [message.part("contributions").textContent, message.part("verdict").textContent,
-      document.root.all().filter(({ tag }) => ["img", "b"].includes(tag)).length,
-      document.root.all().filter(({ tag }) => tag === "script").length];"""
+    const count = (...tags) =>
+      document.root.all().filter(({ tag }) => tags.includes(tag)).length;
+    const [tokens, verdict] = ["contributions", "verdict"].map(message.part);
+    const [images, scripts] = [count("img", "b"), count("script")];
+    return [tokens.textContent, verdict.textContent, images, scripts];"""
     tokens, verdict, images, scripts = on_page(path, code, HOSTILE)
     assert tokens == HOSTILE[:48] and images == 0
     assert scripts == 3  # the card and the two that run; the weights are used up
@@ -338,7 +341,8 @@ def test_the_test_part_is_counted_as_by_alarms(written):
     labels = torch.tensor([name == "spam" for name, _ in ROWS]).long()
     alarms = count_alarms(saved.rule, logits, labels, ("ham", "spam"), "spam")
     code = """const c = run("countAlarms")(1);
-    return [c, run("precision")(c.caught / c.own, c.alarms / c.others, 0.1), run("wilson")(3, 17)];"""
+    const found = run("precision")(c.caught / c.own, c.alarms / c.others, 0.1);
+    return [c, found, run("wilson")(3, 17)];"""
     counted, precision, interval = on_page(written, code)
     assert (counted["caught"], counted["alarms"]) == (alarms.caught, alarms.false)
     assert counted["unsure"] == alarms.own_unsure + alarms.others_unsure
@@ -436,7 +440,7 @@ def refused(**changes) -> GPTClassifier:
         (lambda gpt: refused(full=True), "full attention"),
         (lambda gpt: GPTClassifier(gpt), "a llama"),
         (
-            lambda gpt: PromptClassifier(refused().gpt, ("a", "b"), ("a", "b")),
+            lambda gpt: PromptClassifier(refused().gpt, ("a", "b"), ([97], [98])),
             "answers a prompt",
         ),
     ],

@@ -133,7 +133,7 @@ class Message {
     this.tried = model.states(); // of what it is compared with
     this.turn = 0; // counts changes, so that work for an older one stops
     this.earlier = []; // texts, for undo
-    this.changed = -Infinity; // when, in milliseconds
+    this.typed = -Infinity; // when, in milliseconds
     this.contributions = [];
     byId("messages").append(copy);
     this.curve = make("figure", "curve");
@@ -144,7 +144,12 @@ class Message {
   prepare(text) {
     const box = this.part("text").querySelector("textarea");
     box.value = text;
-    box.addEventListener("input", () => this.change(box.value));
+    box.addEventListener("input", () => {
+      // keys that follow each other closely are one change
+      if (performance.now() - this.typed > 1500) this.keep();
+      this.typed = performance.now();
+      this.change(box.value);
+    });
     this.part("name").textContent = `Message ${this.number}`;
     this.area = box;
     this.text = text;
@@ -162,11 +167,7 @@ class Message {
     });
     this.undo = make("button", "", "Undo");
     this.undo.type = "button";
-    this.undo.addEventListener("click", () => {
-      const text = this.earlier.pop();
-      this.area.value = text;
-      this.change(text, false);
-    });
+    this.undo.addEventListener("click", () => this.put(this.earlier.pop()));
     this.part("edits").append(...this.editButtons, this.undo);
   }
 
@@ -182,20 +183,27 @@ class Message {
     }
   }
 
-  /* Put a text into the box, as if it had been typed. */
+  /* Put a text into the box; undo brings the old one back. */
   write(text) {
+    if (text === this.text) return;
+    this.keep();
+    this.put(text);
+  }
+
+  /* The next change begins here. */
+  keep() {
+    this.earlier.push(this.text);
+    this.before = this.logits;
+  }
+
+  put(text) {
+    this.typed = -Infinity;
+    this.before = this.logits;
     this.area.value = text;
     this.change(text);
   }
 
-  change(text, keep = true) {
-    if (text === this.text) return;
-    // keys that follow each other closely are one change
-    if (performance.now() - this.changed > 1500) {
-      this.before = this.logits;
-      if (keep) this.earlier.push(this.text);
-    }
-    this.changed = performance.now();
+  change(text) {
     this.text = text;
     this.update();
   }
@@ -219,6 +227,8 @@ class Message {
   async update() {
     const turn = ++this.turn;
     const isStale = () => turn !== this.turn;
+    this.edited = []; // logits after each edit, once they are known
+    this.padded = null; // logits with 0, 1, 2 ... padding tokens
     const ids = model.encode(this.text);
     const { all, read } = this.columns(ids);
     await slowly(model.gpt.reading(all, this.states), isStale);
@@ -226,8 +236,6 @@ class Message {
     const known = this.shared(ids);
     this.contributions = this.contributions.slice(0, known);
     this.fresh = []; // which contributions are of this text
-    this.edited = []; // logits after each edit
-    this.padded = null; // logits with 0, 1, 2 ... padding tokens
     Object.assign(this, { ids, all, read, logits: model.logits(this.states, read) });
     this.show();
     await this.findContributions(isStale);
