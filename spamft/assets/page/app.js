@@ -730,8 +730,11 @@ function guessColumn(rows, hasNames) {
 
 /* As plumbing/display.py: an apostrophe before what a spreadsheet would compute. */
 function markFormula(cell) {
-  const isFormula = /^'*\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/.test(cell);
-  const isNumber = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,4})?$/.test(cell);
+  // Python's \s and \d, written out
+  const isFormula =
+    /^'*[\p{White_Space}\x1c-\x1f]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/u.test(cell);
+  const isNumber =
+    /^[+-]?(\p{Nd}+([.,]\p{Nd}*)?|[.,]\p{Nd}+)([eE][+-]?\p{Nd}{1,4})?$/u.test(cell);
   return isFormula && !isNumber ? `'${cell}` : cell;
 }
 
