@@ -6,10 +6,13 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint notebooks notebooks-own lab browser faults
+.PHONY: demo page test lint notebooks notebooks-own lab browser browser-page faults
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --model "$(MODEL)" --output runs/demo --overwrite
+
+page: demo # the demo's classifier as one HTML page, for any browser
+	$(RUN) -m spamft page runs/demo runs/page.html --overwrite
 
 lab: .venv/lab # the notebooks, in JupyterLab
 	$(RUN) -m jupyter lab "$(NOTEBOOKS)" $(OPTIONS)
@@ -28,6 +31,9 @@ notebooks-own: .venv/dev # run them all on a made file with other classes and co
 
 browser: .venv/browser # open every notebook in a headless Chromium, as a new user would
 	$(RUN) tests/browser/trial.py $(ONLY)
+
+browser-page: .venv/browser # try the page of `spamft page` there, too, and take its pictures
+	$(RUN) tests/browser/page.py $(RUN_FOLDER)
 
 faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 	$(RUN) tests/faults/trial.py --kills $(or $(KILLS),200)

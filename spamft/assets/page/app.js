@@ -291,7 +291,7 @@ class Message {
     const rows = order.slice(0, 6).map((k) => {
       const bar = bars(this.tone(k), 0, shares[k]);
       const term = make("dt", "", visible(names[k]));
-      return make("div", "", term, bar, make("dd", "", percent(shares[k])));
+      return make("div", "", term, make("dd", "", bar), make("dd", "", percent(shares[k])));
     });
     this.part("shares").replaceChildren(...rows);
   }
@@ -326,7 +326,8 @@ class Message {
       make("span", "for", `Orange, with a line, speaks for ${speaks}`),
       ", ",
       make("span", "against", `blue, with dots, for ${others}`),
-      ": how much the score drops if the token is left out. The framed one is read.",
+      ": how much the score drops if the token is left out. ",
+      model.pooling === "mean" ? "All are read." : "The framed one is read.",
     );
     this.colorTokens();
   }
@@ -527,7 +528,16 @@ class Message {
     const k = classFor(this.logits);
     const shares = this.padded.map((logits) => rule().probabilities(logits)[k]);
     const [low, high] = [Math.min(...shares), Math.max(...shares)].map(percent);
-    const caption = make("figcaption", "", `Message ${this.number}: probability of ${visible(names[k])} by padding tokens`);
+    const n = Math.min(settings.padding, shares.length - 1);
+    const [own, all] = [this.padded[0], this.padded[n]].map(verdictOf);
+    const tell = (verdict) => `${visible(verdict.label)} ${percent(verdict.share)}`;
+    const caption = make(
+      "figcaption",
+      "",
+      `Message ${this.number}, probability of ${visible(names[k])} by padding tokens. With ${n}: `,
+      make("strong", "", `${tell(own)}, or ${tell(all)} with ${OWN_READING[1]}`),
+      own.k === all.k ? "." : ": the padding alone flipped it.",
+    );
     const words = `Without padding ${percent(shares[0])}. With ${OWN_READING[0]} read it stays so. With ${OWN_READING[1]} it lies between ${low} and ${high}.`;
     this.curve.replaceChildren(caption, plotCurve(shares, settings.padding, words));
   }
@@ -656,8 +666,8 @@ function showMeasured() {
   const name = visible(names[settings.alarm]);
   const total = own + others;
   const lines = [
-    `On the ${count(total)} messages of the test part: ${count(caught)} of ${count(own)} ${name} caught, ` +
-      `${count(alarms)} false alarms among ${count(others)} others, ${count(unsure)} unsure, ${percent(right / total)} right.`,
+    `Of the ${count(total)} messages of the test part: caught ${count(caught)} of ${count(own)} ${name}; ` +
+      `false alarms ${count(alarms)} of ${count(others)} others; unsure ${count(unsure)}; right ${percent(right / total)}.`,
   ];
   if (own && others) lines.unshift(...sharesInWords(caught / own, alarms / others, wilson(caught, own), wilson(alarms, others)));
   const [first, ...rest] = lines;
