@@ -589,9 +589,10 @@ function compare() {
     messages.push(new Message(2, messages[0].text));
     messages[1].update();
   } else {
-    const { box, curve } = messages.pop();
-    box.remove();
-    curve.remove();
+    const second = messages.pop();
+    second.turn++; // its work stops
+    second.box.remove();
+    second.curve.remove();
   }
   document.body.classList.toggle("pair", messages.length === 2);
   byId("compare").textContent =
