@@ -2,10 +2,10 @@
 
     make browser-page               RUN_FOLDER=runs/mine for a run of your own
 
-It needs Chromium and chromedriver, as trial.py does. The page must start, give the logits of PyTorch on 200 texts, keep a hostile text inert
-and every connection closed, and complain of nothing. Screenshots of every part, light
-and dark, wide and as on a telephone, go to runs/browser. Without Chromium it says so
-and does nothing.
+It needs Chromium and chromedriver, as trial.py does. The page must start, give the
+logits of PyTorch on 200 texts, keep a hostile text inert and every connection closed,
+and complain of nothing. Screenshots of every part, light and dark, wide and as on a
+telephone, go to runs/browser. Without Chromium it says so and does nothing.
 """
 
 import base64
