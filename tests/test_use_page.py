@@ -25,6 +25,7 @@ from spamft.gpt import GPT, GPTConfig
 from spamft.insight.alarms import count_alarms
 from spamft.insight.explain import by_block, leave_one_out
 from spamft.models.attention import with_attention
+from spamft.models.normalizer import Normalizer, NormalizingEncoding
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.display import mark_formula, visible
 from spamft.plumbing.errors import SpamftError
@@ -202,6 +203,20 @@ def test_the_logits_are_those_of_torch(
     found = torch.tensor(javascript(code, asked))
     torch.testing.assert_close(found, whole, atol=1e-4, rtol=1e-4)
     assert (found.argmax(1) == whole.argmax(1)).all()
+
+
+@node
+def test_a_normalizer_writes_texts_as_in_python(tmp_path, tokenizer, lenient):
+    normalizer = Normalizer({"а": "a", "е": "e", "о": "o", "Ω": "O", "𐊊": "x"})
+    tokens = NormalizingEncoding(tokenizer, normalizer)
+    run = save_run(tmp_path / "run", random_classifier(), tokens)
+    path = write_page(run, tmp_path / "page.html").path
+    pairs = [t.encode("utf-16", "surrogatepass") for t in some_texts(1000, seed=5)]
+    texts = [pair.decode("utf-16", "surrogatepass") for pair in pairs]
+    texts += ["Ｆ\u200bRее", "ﷺ", "e" + "\u0301\u0323" * 40, "\u1160x\ufe0f", "ﬁ½"]
+    code = f"{CARD} return ask.texts.map((text) => normalize(text, card.normalizer));"
+    found = javascript(code, {**parts_of(path), "texts": texts})
+    assert found == list(map(normalizer, texts))
 
 
 @node

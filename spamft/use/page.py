@@ -13,6 +13,8 @@ import hashlib
 import html
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from spamft.classifier import GPTClassifier
 from spamft.methods.nf4 import dequantize, nf4_levels, quantize, scale_levels
 from spamft.models.architectures import name_of
 from spamft.models.attention import attention_of
+from spamft.models.normalizer import normalizer_of, plain_of
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
@@ -171,7 +174,7 @@ def _check(saved: Saved, folder: Path) -> None:
         lacks = f"pooling {model.pooling}: finetune with last_real or mean"
     if lacks:
         raise SpamftError(f"{folder}: a page cannot run {lacks}")
-    check_bpe(saved.tokenizer)
+    check_bpe(plain_of(saved.tokenizer))
 
 
 def _choose(model: nn.Module, folder: Path) -> str:
@@ -231,6 +234,7 @@ def _card(saved: Saved, folder: Path, form: str, told: str) -> dict[str, Any]:
         "label_names": list(model.label_names),
         "pooling": model.pooling,
         "max_length": model.max_length,
+        "normalizer": _normalizer(saved),
         "tokens": [base64.b64encode(token).decode() for token, _ in ranks],
         "nf4": {
             "levels": nf4_levels().tolist(),
@@ -240,6 +244,21 @@ def _card(saved: Saved, folder: Path, form: str, told: str) -> dict[str, Any]:
         "rule": rule.to_dict(),
         "rule_words": "; ".join(str(rule).splitlines()),
         "alarm": _alarm(saved),
+    }
+
+
+def _normalizer(saved: Saved) -> dict[str, Any] | None:
+    """How texts are written before they become tokens, if not as they are.
+
+    JavaScript does not know which characters combine with the one before: `marks` are
+    these, for a class of its regular expressions.
+    """
+    normalizer = normalizer_of(saved.tokenizer)
+    if normalizer is None:
+        return None
+    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))
+    return normalizer.to_dict() | {
+        "marks": "".join(f"\\u{{{ord(m):x}}}" for m in marks)
     }
 
 

@@ -111,12 +111,15 @@ function moveByArrows(box) {
 
 /* ---------------------------------------------------------------- edits */
 
-/* What should change no verdict. */
-const LOOK_ALIKES = { a: "а", c: "с", e: "е", i: "і", o: "о", p: "р", x: "х", y: "у" }; // Cyrillic
+/* What should change no verdict. The letters are those of insight/edits.py: most fonts
+   draw Cyrillic ones, and a Greek one, as the Latin ones. */
+const LATIN = [..."aceijopsxyABCEHIKMOPTX"];
+const LOOK_ALIKES = [..."асеіјοрѕхуАВСЕНІКМОРТХ"];
+const lookAlike = (letter) => LOOK_ALIKES[LATIN.indexOf(letter)] ?? letter;
 const EDITS = {
   "Full stop": (text) => (text.endsWith(".") ? text.replace(/\.+$/, "") : `${text}.`),
   "Link at the end": (text) => `${text} http://example.com`,
-  "Look-alike letters": (text) => text.replace(/[aceiopxy]/g, (a) => LOOK_ALIKES[a]),
+  "Look-alike letters": (text) => text.replace(/[a-z]/gi, lookAlike),
   "UPPER CASE": (text) => text.toUpperCase(),
   "lower case": (text) => text.toLowerCase(),
 };

@@ -2,6 +2,7 @@
 
    The steps and their names are those of the package's Python files:
 
+     normalize        normalizer.py   text -> the text that people see, if it does so
      Tokenizer        tokenizer.py    text -> token ids
      GPT and layers   gpt.py          ids -> vectors, next-token logits
      GPTClassifier    classifier.py   vectors -> a number for each class, the logits
@@ -19,9 +20,31 @@
 
 /* ---------------------------------------------------------------- text -> ids */
 
-/* Every text goes through here before it is cut into tokens. */
-function normalize(text) {
-  return text;
+/* Every text goes through here before it is cut into tokens. Without a normalizer it
+   stays as it is. With one it is written as people see it: what nobody sees is left out,
+   other forms of a letter become the usual one (NFKC), and what looks like a Latin letter
+   becomes it, by a table. */
+function normalize(text, normalizer) {
+  if (!normalizer || /^[\0-\x7f]*$/.test(text)) return text;
+  const letters = new Map(Object.entries(normalizer.table));
+  const marks = new RegExp(`[${normalizer.marks}]`, "u");
+  for (;;) {
+    const composed = seenOf(text, marks).normalize("NFKC").replace(/[\u0300-\u036f]+/g, "");
+    const seen = Array.from(composed, (c) => letters.get(c) ?? c).join("");
+    if (seen === text) return text;
+    text = seen; // letters may compose once more
+  }
+}
+
+/* The characters that are seen, and of marks no more than any language has. */
+function seenOf(text, marks) {
+  const unseen =
+    /[\p{Cf}\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}]/gu;
+  let count = 0;
+  return Array.from(text.replace(unseen, ""), (character) => {
+    count = marks.test(character) ? count + 1 : 0;
+    return count <= 30 ? character : "";
+  }).join("");
 }
 
 /* How a text is cut into pieces, which no token crosses: GPT-2's pattern. \s of other
@@ -367,6 +390,7 @@ class GPTClassifier {
     this.gpt = new GPT(card.gpt, (name) => weight(`gpt.${name}`));
     this.head = new Linear(weight("head.weight"), weight("head.bias"), card.gpt.emb_dim);
     this.tokenizer = new Tokenizer(card.tokens);
+    this.normalizer = card.normalizer; // or null
     this.pooling = card.pooling;
     this.maxLength = card.max_length;
     this.labelNames = card.label_names;
@@ -378,14 +402,15 @@ class GPTClassifier {
 
   /* The tokens that are read; an empty text is one end token. */
   encode(text) {
-    const ids = this.tokenizer.encode(normalize(text), this.maxLength);
+    const ids = this.tokenizer.encode(normalize(text, this.normalizer), this.maxLength);
     return ids.length ? ids : [this.tokenizer.endOfText];
   }
 
   /* Whether a text is longer than what is read of it. */
   isCut(text) {
     const most = this.maxLength;
-    return this.tokenizer.encode(normalize(text), most + 1).length > most;
+    const ids = this.tokenizer.encode(normalize(text, this.normalizer), most + 1);
+    return ids.length > most;
   }
 
   /* (K,) logits of the first `length` tokens, as the head reads them after some
