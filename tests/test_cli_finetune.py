@@ -223,7 +223,8 @@ def test_a_reader_that_goes_away_does_not_lose_the_training(
     message_file, tmp_path, disturbed
 ):
     line = (
-        f'"$0" -m spamft finetune --data "$1" --model scratch --output "$2" {disturbed}'
+        '"$0" -m spamft finetune --data "$1" --model scratch --method head '
+        f'--epochs 1 --output "$2" {disturbed}'
     )
     out = tmp_path / "run"
     command = ["sh", "-c", line, sys.executable, str(message_file), str(out)]

@@ -43,7 +43,8 @@ def test_a_run_leaves_what_it_promises(file, tmp_path):
     written = json.loads((folder / "metrics.json").read_text())
     assert written == json.loads(json.dumps(run.metrics()))
     assert set(written) == {
-        *("data", "model", "method", "recipe", "leaks", "trunk", "seconds", "rule"),
+        *("data", "model", "method", "recipe", "robust", "rule"),
+        *("leaks", "trunk", "seconds"),
         *("train", "validation", "test"),
     }
     test = written["test"]

@@ -37,7 +37,7 @@ def model(tokenizer) -> GPTClassifier:
     dataset = TokenDataset(ids, labels, tokenizer.eot_token)
     loader = make_loader(dataset, batch_size=len(texts))
     model = GPTClassifier(GPT(GPTConfig(257, 64, 32, 2, 4)))
-    fit(model, loader, loader, TrainConfig(epochs=150, lr=0.01))
+    fit(model, loader, loader, TrainConfig(epochs=60, lr=0.01))
     return model.eval()
 
 
