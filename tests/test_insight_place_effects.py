@@ -91,3 +91,9 @@ def test_what_a_place_predicts_alone_is_counted_in_the_training_part():
     assert lines[2].split()[2:5] == ["1", "0", "100"]
     assert lines[3].split()[:4] == ["number", "1", "1", "50"]
     assert "\x1b" not in show_alone(place_table(df), EVIL)
+
+
+def test_a_class_that_the_training_part_lacks_has_no_messages_there():
+    df = pd.DataFrame({"Label": ["bug", "praise"], "Text": ["why?", "so 5"]})
+    row = show_alone(place_table(df), "sales").splitlines()[2]
+    assert row.split()[:4] == ["number", "0", "1", "0"]

@@ -1,3 +1,5 @@
+import pytest
+
 from spamft.insight.rendering import Line, as_columns, as_html, as_text
 
 LINES = [Line("rows", "12"), Line("length <alone>", "all & right", 1.0)]
@@ -7,6 +9,12 @@ def test_text_has_one_line_per_finding_in_two_columns():
     first, second = as_text(LINES).split("\n")
     assert first.split() == ["rows", "12"]
     assert first.index("12") == second.index("all & right")
+
+
+@pytest.mark.parametrize("what", ["x", "x" * 80])
+def test_the_findings_stand_below_each_other_however_long_a_name(what):
+    lines = as_text([*LINES, Line(what, "12")]).split("\n")
+    assert lines[0].index(" 12") == lines[2].index(" 12")
 
 
 def test_html_has_one_row_per_finding_and_a_bar_per_share():

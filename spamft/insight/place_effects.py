@@ -127,7 +127,7 @@ def show_alone(found: Sequence[Shortcut], label: str) -> str:
         where, _, what = each.what.partition(": ")
         if where != heading:
             rows.append(heading := where)
-        own, of = each.counts[label], sum(each.counts.values())
+        own, of = each.counts.get(label, 0), sum(each.counts.values())
         share = Counted(own, of).cell()
         rows.append([f"  {what}", f"{own:,}", f"{of - own:,}", share])
     return as_columns(rows)

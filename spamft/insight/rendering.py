@@ -21,10 +21,10 @@ class Line(NamedTuple):
 
 def as_text(lines: Iterable[Line]) -> str:
     """One line per finding, in two columns."""
+    pairs = [(visible(line.what), visible(line.finding)) for line in lines]
     # 35 characters hold nearly every name of an audit's own
-    return "\n".join(
-        f"{visible(line.what):35s} {visible(line.finding)}" for line in lines
-    )
+    width = max([35, *(len(what) for what, _ in pairs)])
+    return "\n".join(f"{what:{width}} {finding}" for what, finding in pairs)
 
 
 def as_html(lines: Iterable[Line]) -> str:
