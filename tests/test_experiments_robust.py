@@ -11,10 +11,13 @@ from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.finetune import finetune
 from spamft.experiments.robust import (
     DRAWN,
+    Robustness,
+    edits_of,
     plan_robustness,
     with_edited_copies,
 )
 from spamft.insight.edits import EDITS
+from spamft.insight.patterns import PLACES
 from spamft.methods.method import METHODS
 from spamft.plumbing.errors import SpamftError
 from spamft.sources import open_splits
@@ -44,7 +47,7 @@ def test_what_stress_measures_is_held_out_from_training():
 
 def test_the_messages_come_first_and_each_copy_has_its_label():
     df = encode_labels(clean(20))
-    larger = with_edited_copies(df, [full_stop], 3, seed=1)
+    larger = with_edited_copies(df, {"stop": full_stop}, 3, seed=1)
     assert larger[:20].equals(df) and len(larger) == 80
     for start in (20, 40, 60):
         copies = larger[start : start + 20].reset_index(drop=True)
@@ -54,14 +57,39 @@ def test_the_messages_come_first_and_each_copy_has_its_label():
 
 def test_an_edit_is_drawn_among_those_that_change_the_message():
     df = encode_labels(clean(20))
-    larger = with_edited_copies(df, [nothing, full_stop, nothing], 1, seed=1)
+    edits = {"none": nothing, "stop": full_stop, "also none": nothing}
+    larger = with_edited_copies(df, edits, 1, seed=1)
     assert larger["Text"][20:].str.endswith(".").all()
-    same = with_edited_copies(df, [nothing], 1, seed=1)
+    same = with_edited_copies(df, {"none": nothing}, 1, seed=1)
     assert same["Text"].tolist() == 2 * df["Text"].tolist()
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_a_beginning_or_ending_is_turned_round_and_so_tells_nothing(place):
+    texts = ["Are you home?", "WIN at prize-city.example", "£5 is yours!", "10 to 4"]
+    edit = edits_of(pd.DataFrame({"Text": texts}))[f"{place}, or not"]
+    changed = [(text, edit(text, random.Random(1))) for text in texts]
+    changed = [(before, after) for before, after in changed if after != before]
+    holds = PLACES[place].holds
+    assert changed and all(holds(before) != holds(after) for before, after in changed)
+
+
+def test_an_address_that_is_added_is_one_of_these_messages():
+    df = pd.DataFrame({"Text": ["see prize-city.example/win", "home at 10"]})
+    added = edits_of(df)["ends with: web address, or not"]("home", random.Random(1))
+    assert added == "home prize-city.example/win"
+
+
+def test_either_measure_may_be_left_out(message_file):
+    copies = Robustness(None, {"stop": full_stop}, copies=1)
+    run = finetune(message_file, "scratch", robust=copies, config=QUICK)
+    told = run.metrics()["robust"]
+    assert told["drawn"] == ["stop"] and not told["normalizes"]
+
+
 def test_copies_are_the_seeds():
-    df, edits = encode_labels(clean(20)), [EDITS[name] for name in DRAWN]
+    df = encode_labels(clean(20))
+    edits = edits_of(df)
     one, again, other = (with_edited_copies(df, edits, 2, seed=s) for s in (1, 1, 2))
     assert one.equals(again) and not one.equals(other)
 
@@ -120,7 +148,8 @@ def test_logits_are_those_of_the_messages_in_their_order(message_file):
 def test_what_was_done_is_told_and_kept(message_file):
     lines = []
     run = robust(message_file, log=lines.append)
-    assert run.metrics()["robust"]["drawn"] == list(DRAWN)
+    drawn = run.metrics()["robust"]["drawn"]
+    assert drawn == [*DRAWN, *(f"{place}, or not" for place in PLACES)]
     told = [line for line in lines if line.startswith("note: robust")]
     assert len(told) == 2 and "2 edited copies" in told[1]
     assert [f"note: {note}" for note in run.data.notes[-2:]] == told

@@ -38,6 +38,9 @@ SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 MESSAGES = 100  # of the test part, so that it is quick
 
+# %% [markdown]
+# The model of notebook 15, on the leak-free split:
+
 # %% tags=["slow"]
 layout = Layout(text=TEXT, label=LABEL)
 data = open_splits(DATA, layout=layout, cache_dir="../data", seed=SEED)
@@ -97,7 +100,8 @@ print(f"in capitals {by_hand[0]} of {by_hand[1]} caught {names[1]} escape")
 # A model may turn at any change, so that proves little. The *control* changes the same
 # messages by harmless words, as many characters as the edit changed, in that place.
 #
-# > *Predict:* which is worse for the model, capitals or as much harmless text?
+# Which is worse for the model, capitals or as much harmless text? Guess before you run
+# it.
 
 
 # %%
@@ -132,6 +136,9 @@ def stressed(run):
 before = stressed(run)
 before.table()[["edit", "escapes", "escapes_of", "escapes_control", "alarms"]].round(2)
 
+# %% [markdown]
+# The row of the capitals is what we counted by hand:
+
 # %%
 in_capitals = next(each for each in before.effects if each.edit == "capitals").escapes
 assert (in_capitals.edit.count, in_capitals.edit.of) == by_hand
@@ -140,9 +147,10 @@ assert (in_capitals.edit.count, in_capitals.edit.of) == by_hand
 plot_stress(before.table(), before.label)
 
 # %% [markdown]
-# > **You should see** with the sample and the bundled GPT that letters which look alike
-# > let most spam past, and that a dot is far outside the ring of its control. An edit
-# > whose dot lies in its ring is no attack; it is a change like any other.
+# > **You should see** with the sample and the bundled GPT that look-alike letters, or a
+# > link moved to the front, let more than half of the caught spam past, far more than
+# > harmless words do. An edit whose dot lies in its ring is no attack; it is a change
+# > like any other.
 #
 # An edit that makes spam of everything has no escapes. That is why the right panel is
 # there. What the strongest edits do to single messages:
@@ -200,6 +208,9 @@ assert Normalizer(table)(fooling) == message
 # %% tags=["slow"]
 robust = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE, robust=True)
 print(f"test accuracy {robust.reports['test'].accuracy:.1%}")
+
+# %% [markdown]
+# What is written in another way has the same tokens now:
 
 # %%
 for name in ("look-alike letters", "full-width letters", "zero-width spaces"):

@@ -21,13 +21,14 @@ from spamft.classifier import POOLINGS, what_trains
 from spamft.data import Splits
 from spamft.evaluate import report
 from spamft.experiments.checkpoints import Checkpoints
-from spamft.experiments.robust import plan_robustness
+from spamft.experiments.robust import Robustness, plan_robustness
 from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
 from spamft.models.attention import attention_named, attention_of, with_attention
 from spamft.models.llama import LlamaConfig
+from spamft.models.normalizer import normalizer_of
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -58,7 +59,7 @@ def finetune(
     pooling: str | None = None,
     max_length: int | None = None,
     attention: str = "causal",
-    robust: bool = False,
+    robust: bool | Robustness = False,
     false_alarms: float | None = None,
     alarm: str | None = None,
     seed: int = 123,
@@ -77,7 +78,7 @@ def finetune(
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     `robust=True` makes it hard to fool: texts are normalized, and edited copies of the
-    training messages are learned, too: see `experiments.robust`.
+    training messages are learned, too; or a Robustness of one's own.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
@@ -93,21 +94,22 @@ def finetune(
     with _timed(seconds, "data"):
         data = _opened(data, lecture, log)
         plan = plan_rule(data, false_alarms, alarm)
-        robustness = plan_robustness(data.splits.train) if robust else None
+        if robust is True:
+            robust = plan_robustness(data.splits.train)
     with _timed(seconds, "model"):
         if not isinstance(model, Pretrained):
             model = open_model(model, seed=seed)
         model = model._replace(gpt=with_attention(model.gpt, attention))
-    if robustness:
-        model = model._replace(tokenizer=robustness.tokenizer(model.tokenizer))
+    if robust:
+        model = model._replace(tokenizer=robust.tokenizer(model.tokenizer))
     if method is None:
         method = method_named(_usual_method(model, trains=lecture or bool(config)))
     config = decide_config(config, method, model, data, lecture)
-    setup = Setup(data, model, method, config, lecture, seed, where, robustness)
+    setup = Setup(data, model, method, config, lecture, seed, where, robust or None)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
     cuts = _notes_on_cuts(task.encoded, model.gpt.config.context_length)
-    notes = (*plan.notes, *(robustness.notes if robustness else ()), *cuts)
+    notes = (*plan.notes, *(robust.notes if robust else ()), *cuts)
     for note in notes:
         _tell(log, f"note: {note}")
     setup = setup._replace(data=data._replace(notes=(*data.notes, *notes)))
@@ -217,18 +219,23 @@ def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Reco
 def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]:
     """What decides how the training goes, for `Checkpoints`."""
     parts = [part[["Label", "Text"]].to_csv(index=False) for part in task.splits]
-    robustness = setup.robust
     return {
         "data": digest([setup.data.names, parts]),
         "method": digest(describe(setup.method)),
         "settings": digest(describe(setup.config)),
         "way of reading": digest([task.pooling, task.max_length, setup.lecture]),
         "attention": attention_of(setup.pretrained.gpt),
-        "robust": digest(robustness.normalizer.to_dict()) if robustness else "",
+        "robust": digest(_table(setup)),
         "seed": str(setup.seed),
         "device": setup.device.type,
         "model": digest(classifier.state_dict()),
     }
+
+
+def _table(setup: Setup) -> dict:
+    """What the tokenizer's normalizer does, if it has one; data has the copies."""
+    normalizer = normalizer_of(setup.pretrained.tokenizer)
+    return normalizer.to_dict() if normalizer else {}
 
 
 def _usual_method(model: Pretrained, *, trains: bool) -> str:

@@ -1,22 +1,23 @@
 """Two measures that make a classifier hard to fool: `finetune(..., robust=True)`.
 
-    plan_robustness(train)       -> Robustness: what is done, decided by the messages
-    with_edited_copies(train, ..)-> the training part, each message again and edited
+    plan_robustness(train)         -> Robustness: both measures, decided by the messages
+    with_edited_copies(train, ...) -> the training part, each message again and edited
 
-A normalizer writes every text as people see it, in training and in use. The copies
-teach that what an edit changes is not what a class is. Both change the data alone:
-`train` knows nothing of them, and frozen blocks run once as ever.
+A normalizer writes every text as people see it, in training and in use. The copies show
+a model what does not make a class. Both change the data alone: `train` knows nothing of
+them, and frozen blocks run once as ever.
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import tiktoken
 
 from spamft.data import Splits
-from spamft.insight.edits import EDITS, Edit
+from spamft.insight.edits import EDITS, LINK, Edit
+from spamft.insight.place_changes import CHANGES, Change
 from spamft.models.normalizer import (
     Normalizer,
     NormalizingEncoding,
@@ -24,7 +25,13 @@ from spamft.models.normalizer import (
     look_alikes,
 )
 
-__all__ = ["DRAWN", "Robustness", "plan_robustness", "with_edited_copies"]
+__all__ = [
+    "DRAWN",
+    "Robustness",
+    "edits_of",
+    "plan_robustness",
+    "with_edited_copies",
+]
 
 COPIES = 2  # of each training message
 MOSTLY = 0.9  # of the letters must be Latin, before others are look-alikes of them
@@ -48,72 +55,98 @@ DRAWN = (
 
 @dataclass(frozen=True)
 class Robustness:
-    """What one run does to be hard to fool."""
+    """What one run does to be hard to fool; either measure may be left out."""
 
-    normalizer: Normalizer
-    latin: float  # share of the letters of the training messages, 0..1
-    drawn: tuple[str, ...] = DRAWN
-    copies: int = COPIES
+    normalizer: Normalizer | None
+    edits: Mapping[str, Edit]  # that copies are drawn from, by name
+    copies: int = COPIES  # of each training message
+    notes: tuple[str, ...] = ()
 
-    def tokenizer(self, plain: tiktoken.Encoding) -> NormalizingEncoding:
-        """`plain`, which now reads every text as it is seen."""
+    def tokenizer(self, plain: tiktoken.Encoding) -> tiktoken.Encoding:
+        """`plain`, or one that reads every text as it is seen."""
+        if self.normalizer is None:
+            return plain
         return NormalizingEncoding(plain, self.normalizer)
 
     def splits(self, splits: Splits, seed: int) -> Splits:
-        """The same with a larger training part."""
-        edits = [EDITS[name] for name in self.drawn]
-        train = with_edited_copies(splits.train, edits, self.copies, seed=seed)
+        """The same with a larger training part: the messages first, then the copies."""
+        train = with_edited_copies(splits.train, self.edits, self.copies, seed=seed)
         return splits._replace(train=train)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What is done, in words."""
-        share = f"{self.latin:.1%} of the training messages' letters are Latin"
-        if self.normalizer.table:
-            reading = f"letters that look like Latin ones are read as those: {share}"
-        else:
-            reading = f"letters that look like Latin ones stay as they are: {share}"
-        learned = f"{self.copies} edited copies of each training message are learned"
-        return f"robust: {reading}", f"robust: {learned}"
 
     def to_dict(self) -> dict:
         """The run's facts, for JSON."""
+        table = None if self.normalizer is None else self.normalizer.table
         return {
-            "look_alikes": len(self.normalizer.table),
-            "latin_letters": self.latin,
+            "normalizes": table is not None,
+            "look_alikes": len(table or ()),
             "copies": self.copies,
-            "drawn": list(self.drawn),
+            "drawn": list(self.edits) if self.copies else [],
         }
 
 
 def plan_robustness(train: pd.DataFrame) -> Robustness:
     """What suits these training messages.
 
-    Look-alikes are mapped only if nine of ten letters are Latin: other scripts are then
-    no language of these messages. Raises SpamftError if the library that knows
-    look-alikes is missing.
+    Letters that look like Latin ones are read as those only if nine of ten letters are
+    Latin: another script is then no language of these messages. Raises SpamftError if
+    the library that knows look-alikes is missing.
     """
     latin = latin_share(train["Text"])
     table = look_alikes() if latin >= MOSTLY else {}
-    return Robustness(Normalizer(table), latin)
+    reading = "are read as those" if table else "stay as they are"
+    notes = (
+        f"robust: letters that look like Latin ones {reading}: {latin:.1%} of the "
+        "training messages' letters are Latin",
+        f"robust: {COPIES} edited copies of each training message are learned",
+    )
+    return Robustness(Normalizer(table), edits_of(train), notes=notes)
+
+
+def edits_of(train: pd.DataFrame) -> dict[str, Edit]:
+    """Those of DRAWN, and for each beginning and ending one that turns it round.
+
+    A web address that is added is one of these messages'.
+    """
+    links = [link[0] for text in train["Text"] for link in LINK.finditer(text)]
+    turned = {}
+    for name, change in CHANGES.items():
+        if "web address" in name and links:
+            change = replace(change, examples=tuple(dict.fromkeys(links)))
+        turned[f"{name}, or not"] = _turned(change)
+    return {name: EDITS[name] for name in DRAWN} | turned
+
+
+def _turned(change: Change) -> Edit:
+    """The edit that takes a feature away where it is, and else puts it there.
+
+    If one class has it more often, as many copies of the others now have it: it tells
+    nothing any more.
+    """
+
+    def turn(text: str, draw: random.Random) -> str:
+        if change.place.holds(text):
+            return change.remove(text)
+        return change.add(text, draw)
+
+    return turn
 
 
 def with_edited_copies(
-    df: pd.DataFrame, edits: Sequence[Edit], copies: int, *, seed: int
+    df: pd.DataFrame, edits: Mapping[str, Edit], copies: int, *, seed: int
 ) -> pd.DataFrame:
     """The messages, then `copies` times all of them again, each edited.
 
     An edit is drawn anew for each copy, among those that change the message.
     """
-    draw = random.Random(seed)
+    draw, each = random.Random(seed), list(edits.values())
     rounds = [
-        df.assign(Text=[_edited(text, edits, draw) for text in df["Text"]])
+        df.assign(Text=[_edited(text, each, draw) for text in df["Text"]])
         for _ in range(copies)
     ]
     return pd.concat([df, *rounds], ignore_index=True)
 
 
-def _edited(text: str, edits: Sequence[Edit], draw: random.Random) -> str:
+def _edited(text: str, edits: list[Edit], draw: random.Random) -> str:
     for edit in draw.sample(edits, len(edits)):
         edited = edit(text, draw)
         if edited != text and edited.strip():
