@@ -241,11 +241,11 @@ for name, each in {"before": run, "robust": robust}.items():
     print(line if found is None else f"{line}, {found.false} of {found.others} notices")
 
 # %% [markdown]
-# > **You should see** that what a normalizer undoes lets nobody past any more, and a full
-# > stop or a moved link a third of before. Not all is better: capitals and leetspeak let
-# > more past than before, and more of the notices are stopped. To be hard to fool by
-# > edits is not to be right about messages of another kind. One seed proves little about
-# > the clean accuracy: docs/stress.md has the figures of several.
+# > **You should see** that what a normalizer undoes lets nobody past any more, and a
+# > full stop or a moved link a third of before. Not all is better: capitals and
+# > leetspeak let more past than before, and more of the notices are stopped. To be
+# > hard to fool by edits is not to be right about messages of another kind. One seed
+# > proves little about the clean accuracy: docs/stress.md has the figures of several.
 #
 # ## What just happened
 #
