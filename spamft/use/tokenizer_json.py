@@ -1,8 +1,8 @@
 """A tokenizer -> the same in Hugging Face's `tokenizers`, which tokenizer.json keeps.
 
-    hf_tokenizer(encoding)           gives the same ids for every text
-    with_limits(made, most, end)     also cuts, and gives an empty text its end token
-    with_filler(made, filler)        ends every text with what fills up a batch
+    hf_tokenizer(encoding)        gives the same ids for every text
+    with_limits(made, ...)        also cuts, and gives an empty text its end token
+    with_filler(made, filler)     puts behind every text what fills up a batch
 
 tiktoken merges by rank alone; a tokenizer.json lists which two tokens each one is made
 of. That is found by merging its bytes with the ranks below its own: two parts remain.
@@ -42,17 +42,21 @@ def filler_of(encoding: tiktoken.Encoding, vocab_size: int) -> Filler:
     return Filler(FILLER, vocab_size, True)
 
 
-def hf_tokenizer(encoding: tiktoken.Encoding, *, normalizer: Any = None) -> Any:
+def hf_tokenizer(
+    encoding: tiktoken.Encoding, filler: Filler | None = None, *, normalizer: Any = None
+) -> Any:
     """A tokenizers.Tokenizer that gives the ids of `encoding`.
 
-    Special tokens inside a text are text, as in spamft. A `normalizer` of that library
-    changes a text before anything else. Needs `tokenizers`. Raises SpamftError for a
-    vocabulary that is no byte-level BPE as GPT-2's or SmolLM2's.
+    Special tokens inside a text are text, as in spamft. A `filler` is one more. A
+    `normalizer` of that library changes a text before anything else. Needs
+    `tokenizers`. Raises SpamftError for a vocabulary that is no byte-level BPE as
+    GPT-2's or SmolLM2's.
     """
     tokenizers = needed("tokenizers", "to write tokenizer.json", "export")
     ranks, special = _tokens(encoding)
     # special tokens are words of the model that no merge makes: no text gives them
     words = {letters_of(token): rank for token, rank in ranks.items()} | special
+    words |= {filler.word: filler.number} if filler else {}
     made = tokenizers.Tokenizer(
         tokenizers.models.BPE(
             words,
@@ -62,7 +66,7 @@ def hf_tokenizer(encoding: tiktoken.Encoding, *, normalizer: Any = None) -> Any:
     )
     if normalizer is not None:
         made.normalizer = normalizer
-    made.pre_tokenizer = _pre_tokenizer(tokenizers.pre_tokenizers, encoding)
+    made.pre_tokenizer = _pre_tokenizer(tokenizers, encoding)
     made.decoder = tokenizers.decoders.ByteLevel()
     return made
 
@@ -77,13 +81,10 @@ def with_limits(made: Any, most: int, end: int) -> Any:
 def with_filler(made: Any, filler: Filler) -> Any:
     """Change a tokenizer to put the filler behind every text, as transformers calls it.
 
-    A classifier there reads the last token that is none, so nothing is read otherwise,
-    but an empty text has a token, without which theirs fails.
+    Their classifiers read the last token before it, so it changes nothing, but gives an
+    empty text a token: without one they fail.
     """
-    from tokenizers import AddedToken, processors
-
-    if filler.is_new:
-        made.add_special_tokens([AddedToken(filler.word, special=True)])
+    processors = needed("tokenizers", "to write tokenizer.json", "export").processors
     made.post_processor = processors.TemplateProcessing(
         single=f"$A {filler.word}", special_tokens=[(filler.word, filler.number)]
     )
@@ -126,11 +127,14 @@ def _parts(token: bytes, below: int, ranks: dict[bytes, int]) -> list[bytes]:
     return parts
 
 
-def _pre_tokenizer(pre: Any, encoding: tiktoken.Encoding) -> Any:
+def _pre_tokenizer(tokenizers: Any, encoding: tiktoken.Encoding) -> Any:
     """How a text is cut into pieces that merges never cross."""
-    byte_level = pre.ByteLevel(add_prefix_space=False)  # GPT-2's pattern is its own
-    if encoding._pat_str == PATTERNS["gpt2"]:
-        return byte_level
+    pre = tokenizers.pre_tokenizers
+    if encoding._pat_str == PATTERNS["gpt2"]:  # which theirs has of its own
+        return pre.ByteLevel(add_prefix_space=False)
     if encoding._pat_str == PATTERNS["smollm"]:
-        return pre.Sequence([pre.Digits(individual_digits=True), byte_level])
+        pattern = tokenizers.Regex(PATTERNS["smollm"])
+        cut = pre.Split(pattern, behavior="isolated")
+        letters = pre.ByteLevel(add_prefix_space=False, use_regex=False)
+        return pre.Sequence([cut, letters])
     raise SpamftError(f"the tokenizer {encoding.name} cuts texts in an unknown way")
