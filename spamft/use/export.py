@@ -13,7 +13,7 @@ from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import write_json
 from spamft.plumbing.tensors import write_tensors
 
-__all__ = ["export_hf", "write_hf"]
+__all__ = ["export_hf", "hf_files", "write_hf"]
 
 
 def export_hf(
@@ -33,10 +33,16 @@ def export_hf(
 def write_hf(
     model: GPTClassifier, folder: Path, pad_id: int | None, **entries: Any
 ) -> None:
-    """Write the two files of `export_hf` into a folder that is there.
+    """Write the two files of `export_hf` into a folder that is there."""
+    config, weights = hf_files(model, pad_id, **entries)
+    write_tensors(folder / "model.safetensors", weights, {"format": "pt"})
+    write_json(folder / "config.json", config)
 
-    More `entries` of config.json may be named.
-    """
+
+def hf_files(
+    model: GPTClassifier, pad_id: int | None, **entries: Any
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the two files of `export_hf` hold, with more `entries` of the config."""
     theirs = theirs_of(model.gpt)
     config = theirs.config(model.gpt.config)
     pad_id = config.get("eos_token_id") if pad_id is None else pad_id
@@ -54,16 +60,10 @@ def write_hf(
         "label2id": {name: number for number, name in names.items()},
         **entries,
     }
-    write_tensors(folder / "model.safetensors", _weights(model), {"format": "pt"})
-    write_json(folder / "config.json", config)
-
-
-def _weights(model: GPTClassifier) -> dict[str, Tensor]:
-    """The tensors by their names."""
-    layout = theirs_of(model.gpt).layout
     # an output of tokens lies outside their prefix, and no classifier has it
-    return {
+    weights = {
         name: tensor
-        for name, tensor in layout.export(model.gpt).items()
-        if name.startswith(layout.prefix)
-    } | to_score(model)
+        for name, tensor in theirs.layout.export(model.gpt).items()
+        if name.startswith(theirs.layout.prefix)
+    }
+    return config, weights | to_score(model)

@@ -32,7 +32,7 @@ from spamft.use.agreement import (
 )
 from spamft.use.finished import Finished
 from spamft.use.int8 import Attempt, attempts, layers_by_error, quantise
-from spamft.use.model_card import model_card
+from spamft.use.model_card import in_code, model_card
 from spamft.use.onnx_graph import HEAD, to_onnx
 from spamft.use.predict import classify
 from spamft.use.tokenizer_json import hf_tokenizer, with_limits
@@ -48,8 +48,8 @@ SOME = 16  # messages that tell which layers lose most
 USE = """\
 import numpy, onnxruntime, tokenizers
 
-tokenizer = tokenizers.Tokenizer.from_file("{folder}/tokenizer.json")
-session = onnxruntime.InferenceSession("{folder}/{name}")
+tokenizer = tokenizers.Tokenizer.from_file({folder} + "/tokenizer.json")
+session = onnxruntime.InferenceSession({folder} + "/{name}")
 
 tokens = [each.ids for each in tokenizer.encode_batch(["a message", "another"])]
 lengths = numpy.array([len(ids) for ids in tokens])
@@ -124,8 +124,8 @@ def export_onnx(
             name = SMALL
             measured, attempt = _quantised(model, made, run, log)
             how = f"int8, {attempt}"
-        names = ", ".join(run.model.label_names)
-        use = USE.format(folder=Path(folder).name, name=name, names=names)
+        place, names = in_code(Path(folder).name), in_code(run.model.label_names)
+        use = USE.format(folder=place, name=name, names=names)
         checked = f"onnxruntime opened this folder ({how}), against spamft in float32:"
         card = model_card(run, "onnx", use, f"{checked} {measured.agreement}.")
         (made / "README.md").write_text(card, encoding="utf-8")

@@ -28,11 +28,18 @@ from spamft.tokenizer import END_OF_TEXT
 from spamft.use.agreement import Agreement, check_ids, check_numbers, odd_texts
 from spamft.use.export import write_hf
 from spamft.use.finished import Finished
-from spamft.use.model_card import model_card
+from spamft.use.model_card import in_code, model_card
 from spamft.use.predict import predict_in_order
 from spamft.use.tokenizer_json import Filler, filler_of, hf_tokenizer, with_filler
 
-__all__ = ["FILES", "calibrated", "compare", "export_transformers", "write_tokenizer"]
+__all__ = [
+    "FILES",
+    "TOKENIZER",
+    "calibrated",
+    "compare",
+    "export_transformers",
+    "write_tokenizer",
+]
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 FILES = ("config.json", "model.safetensors", *TOKENIZER, "README.md")
@@ -42,7 +49,7 @@ MOST = 128  # texts of the test part that are
 USE = """\
 from transformers import pipeline
 
-classify = pipeline("text-classification", "{folder}", truncation=True)
+classify = pipeline("text-classification", {folder}, truncation=True)
 classify(["a message", "another"], batch_size=16)"""
 
 
@@ -69,7 +76,7 @@ def export_transformers(
             f"transformers {transformers.__version__} opened this folder: its logits "
             f"differ from spamft's, divided by the temperature, {found}."
         )
-        use = USE.format(folder=Path(folder).name)
+        use = USE.format(folder=in_code(Path(folder).name))
         card = model_card(run, "transformers", use, checked)
         (made / "README.md").write_text(card, encoding="utf-8")
     log(f"transformers {transformers.__version__}: logits differ from spamft's {found}")

@@ -21,6 +21,7 @@ METRICS = "metrics.json"
 class Finished(NamedTuple):
     """A finished run, opened again."""
 
+    folder: Path
     saved: Saved
     metrics: dict  # what metrics.json holds
     texts: tuple[str, ...]  # of all three parts
@@ -61,6 +62,7 @@ def open_finished(folder: Path | str, *, base: Path | str | None = None) -> Fini
         names.index(str(k)) if str(k) in names else k for k in parts.test["Label"]
     ]
     return Finished(
+        folder,
         saved,
         read_json(folder / METRICS),
         tuple(text for part in parts for text in part["Text"]),

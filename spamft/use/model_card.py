@@ -1,7 +1,9 @@
 """What a run's metrics.json says, as the README.md of an exported model."""
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from spamft.evaluate import report
 from spamft.models.smollm2 import SMOLLM2
@@ -12,7 +14,7 @@ from spamft.pretrained import PUBLISHED
 from spamft.use.finished import Finished
 from spamft.use.verdict import show_share
 
-__all__ = ["model_card"]
+__all__ = ["in_code", "model_card"]
 
 MANY = 20  # classes: a table of more of them is no help
 
@@ -48,6 +50,11 @@ def model_card(run: Finished, library: str, use: str, checked: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def in_code(value: Any) -> str:
+    """A text or a list of texts as it stands in the card's code: it cannot end that."""
+    return json.dumps(value).replace("`", "\\u0060")
+
+
 def _head(run: Finished, library: str, use: str, checked: str) -> Iterator[str]:
     names = ", ".join(map(in_markdown, run.model.label_names))
     yield f"---\nlibrary_name: {library}\npipeline_tag: text-classification"
@@ -62,7 +69,8 @@ def _data(run: Finished) -> Iterator[str]:
     data = run.metrics["data"]
     parts = ", ".join(f"{count:,} {name}" for name, count in data["parts"].items())
     yield (
-        f"## Data\n\n{_source(data['source'])}: {in_counts(data['classes'])}. Parts, "
+        f"## Data\n\n{_source(data['source'])}: "
+        f"{in_markdown(in_counts(data['classes']))}. Parts, "
         f"drawn with seed {data['split_seed']}: {parts}.\n"
     )
     yield from (f"- {in_markdown(note)}" for note in data["notes"])
