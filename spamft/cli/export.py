@@ -87,7 +87,7 @@ def _check_place(folder: Path, run_folder: Path, overwrite: bool) -> None:
 
 
 def _quieten() -> None:
-    """Let transformers report errors only: its progress and advice are not the user's."""
+    """Let transformers report errors only: its advice is for who wrote this."""
     from contextlib import suppress
 
     with suppress(ImportError):

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import tiktoken
 
+from spamft.models.normalizer import normalizer_of, plain_of
 from spamft.models.vocabulary import PATTERNS, BoundedEncoding, letters_of
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.extras import needed
 from spamft.tokenizer import END_OF_TEXT
+from spamft.use.hf_normalizer import hf_normalizer
 
 __all__ = ["Filler", "filler_of", "hf_tokenizer", "with_filler", "with_limits"]
 
@@ -42,13 +44,10 @@ def filler_of(encoding: tiktoken.Encoding, vocab_size: int) -> Filler:
     return Filler(FILLER, vocab_size, True)
 
 
-def hf_tokenizer(
-    encoding: tiktoken.Encoding, filler: Filler | None = None, *, normalizer: Any = None
-) -> Any:
+def hf_tokenizer(encoding: tiktoken.Encoding, filler: Filler | None = None) -> Any:
     """A tokenizers.Tokenizer that gives the ids of `encoding`.
 
-    Special tokens inside a text are text, as in spamft. A `filler` is one more. A
-    `normalizer` of that library changes a text before anything else. Needs
+    Special tokens inside a text are text, as in spamft; a `filler` is one more. Needs
     `tokenizers`. Raises SpamftError for a vocabulary that is no byte-level BPE as
     GPT-2's or SmolLM2's.
     """
@@ -64,8 +63,8 @@ def hf_tokenizer(
             unk_token=None if _has_every_byte(encoding) else END_OF_TEXT,
         )
     )
-    if normalizer is not None:
-        made.normalizer = normalizer
+    if normalizer := normalizer_of(encoding):
+        made.normalizer = hf_normalizer(normalizer)
     made.pre_tokenizer = _pre_tokenizer(tokenizers, encoding)
     made.decoder = tokenizers.decoders.ByteLevel()
     return made
@@ -93,6 +92,7 @@ def with_filler(made: Any, filler: Filler) -> Any:
 
 def _tokens(encoding: tiktoken.Encoding) -> tuple[dict[bytes, int], dict[str, int]]:
     """Ordinary tokens as bytes, and special ones as words, with their ids."""
+    encoding = plain_of(encoding)
     if isinstance(encoding, BoundedEncoding):
         return encoding.vocabulary.ranks, encoding.vocabulary.special
     return encoding._mergeable_ranks, encoding._special_tokens
