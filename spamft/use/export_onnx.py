@@ -33,7 +33,7 @@ from spamft.use.agreement import (
 from spamft.use.finished import Finished
 from spamft.use.int8 import Attempt, attempts, layers_by_error, quantise
 from spamft.use.model_card import in_code, model_card
-from spamft.use.onnx_graph import HEAD, to_onnx
+from spamft.use.onnx_graph import to_onnx
 from spamft.use.predict import classify
 from spamft.use.tokenizer_json import hf_tokenizer, with_limits
 
@@ -183,10 +183,10 @@ def _quantised(
 
     def layers() -> list[str]:
         some = run.model.encode(run.texts[:SOME], run.saved.tokenizer)
-        return layers_by_error(model, batch(some), [HEAD])
+        return layers_by_error(model, batch(some))
 
     for attempt in attempts(layers):
-        quantise(model, folder / SMALL, attempt, [HEAD])
+        quantise(model, folder / SMALL, attempt)
         measured, _ = measure(Runner(folder, SMALL), folder / SMALL, run)
         log(f"int8, {attempt}: {measured}")
         if measured.flipped <= MOST_FLIPPED * measured.texts:

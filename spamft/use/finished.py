@@ -10,7 +10,7 @@ from spamft.classifier import GPTClassifier
 from spamft.data import load_splits
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
-from spamft.use.predict import predict_in_order
+from spamft.use.predict import dataset_for, predict_in_order
 from spamft.use.saved import Saved, load
 
 __all__ = ["Finished", "open_finished"]
@@ -55,18 +55,18 @@ def open_finished(folder: Path | str, *, base: Path | str | None = None) -> Fini
             f"{folder} answers instructions in words and has no class head to export: "
             "finetune by another method, such as --method last_block or lora-16"
         )
-    parts = load_splits(folder)
-    test, names = parts.test["Text"].tolist(), saved.model.label_names
+    parts, names = load_splits(folder), saved.model.label_names
     # names, or of the lecture's rows class ids
     labels = [
         names.index(str(k)) if str(k) in names else k for k in parts.test["Label"]
     ]
+    df = parts.test.assign(Label=labels)
     return Finished(
         folder,
         saved,
         read_json(folder / METRICS),
         tuple(text for part in parts for text in part["Text"]),
-        tuple(test),
+        tuple(df["Text"]),
         torch.tensor(labels),
-        predict_in_order(saved.model, saved.model.encode(test, saved.tokenizer)),
+        predict_in_order(saved.model, dataset_for(saved.model, df, saved.tokenizer)),
     )

@@ -7,13 +7,14 @@ only these always fit, and are otherwise slower. Then 8 bits, then 8 bits with t
 layers in float32 that lose most.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from spamft.plumbing.extras import needed
+from spamft.use.onnx_graph import HEAD
 
 __all__ = ["Attempt", "attempts", "layers_by_error", "quantise"]
 
@@ -45,8 +46,8 @@ def attempts(by_error: Callable[[], list[str]]) -> Iterator[Attempt]:
         count *= 2
 
 
-def quantise(model: Any, path: Path, attempt: Attempt, never: Sequence[str]) -> None:
-    """Write an onnx.ModelProto in 8 bits; the layers named in `never` stay as well."""
+def quantise(model: Any, path: Path, attempt: Attempt) -> None:
+    """Write an onnx.ModelProto with its layers in 8 bits, but for those to be kept."""
     tool = needed("onnxruntime.quantization", "to quantise", "export")
     onnx = needed("onnx", "to quantise", "export")
     onnx.helper.set_model_props(model, READY)
@@ -58,40 +59,48 @@ def quantise(model: Any, path: Path, attempt: Attempt, never: Sequence[str]) -> 
         per_channel=True,
         reduce_range=seven,
         weight_type=tool.QuantType.QInt8 if seven else tool.QuantType.QUInt8,
-        nodes_to_exclude=[*attempt.kept, *never],
+        nodes_to_quantize=[
+            n.name for n in _layers(model) if n.name not in attempt.kept
+        ],
         extra_options={"MatMulConstBOnly": True},
     )
 
 
-def layers_by_error(
-    model: Any, given: Mapping[str, np.ndarray], never: Sequence[str]
-) -> list[str]:
+def layers_by_error(model: Any, given: Mapping[str, np.ndarray]) -> list[str]:
     """The layers that can be quantised, by how much that changes what they give.
 
     Each is asked alone, with what enters it for the inputs `given`.
     """
-    weights = _weights(model)
-    nodes = [
-        node
-        for node in model.graph.node
-        if node.op_type in KINDS and node.name not in never
-        if any(name in weights for name in node.input)
-    ]
-    entering = _values(
-        model, given, [n.input[0] for n in nodes if n.op_type == "MatMul"]
-    )
-    entering |= given
+    weights, nodes = _weights(model), _layers(model)
+    enters = {node.name: _entering(node) for node in nodes}
+    values = dict(given) | _values(model, given, set(enters.values()) - set(given))
     errors = {}
     for node in nodes:
+        x = values[enters[node.name]]
         if node.op_type == "Gather":
-            table, places = weights[node.input[0]], entering[node.input[1]]
-            exact, coarse = table[places], _rounded(table)[places]
+            table = weights[node.input[0]]
+            exact, coarse = table[x], _rounded(table)[x]
         else:
-            x, weight = entering[node.input[0]], weights[node.input[1]]
+            weight = weights[node.input[1]]
             exact, coarse = x @ weight, _rounded(x) @ _rounded(weight, axis=0)
-        lost = np.linalg.norm(coarse - exact) / np.linalg.norm(exact)
-        errors[node.name] = float(lost)
+        errors[node.name] = np.linalg.norm(coarse - exact) / np.linalg.norm(exact)
     return sorted(errors, key=lambda name: -errors[name])
+
+
+def _layers(model: Any) -> list[Any]:
+    """The operators that are layers: Graph names others by their kind. The head, whose
+    few numbers decide, is never in 8 bits."""
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type in KINDS and node.name != HEAD
+        if not node.name.startswith(f"{node.op_type}.")
+    ]
+
+
+def _entering(node: Any) -> str:
+    """What meets a layer's weights: numbers for a product, places for a look-up."""
+    return node.input[1] if node.op_type == "Gather" else node.input[0]
 
 
 def _weights(model: Any) -> dict[str, np.ndarray]:
@@ -101,7 +110,7 @@ def _weights(model: Any) -> dict[str, np.ndarray]:
 
 
 def _values(
-    model: Any, given: Mapping[str, np.ndarray], names: Sequence[str]
+    model: Any, given: Mapping[str, np.ndarray], names: Iterable[str]
 ) -> dict[str, np.ndarray]:
     """What the values of these names are, inside the graph."""
     import onnx
@@ -109,7 +118,7 @@ def _values(
 
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
-    names = list(dict.fromkeys(names))
+    names = sorted(names)
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = onnxruntime.InferenceSession(watched.SerializeToString())
     return dict(zip(names, session.run(names, dict(given)), strict=True))
