@@ -40,6 +40,7 @@ MADE_UP = {  # what of a notebook is about ham and spam, whatever the data is ab
     "02": "a frame with a wrong label",
     "10": "the memory that two classes take",
     "11": "an exercise about two names",
+    "16": "the locked notices, which are genuine or not",
 }
 FILLING = "please can you help me with my our it".split()  # noqa: SIM905
 each_on_data = pytest.mark.parametrize("source", ON_DATA, ids=lambda path: path.stem)
