@@ -95,6 +95,11 @@ def test_each_measure_may_be_left_out(message_file):
     assert told["drawn"] == ["stop"] and not told["normalizes"]
 
 
+def test_a_head_reads_the_mean_of_all_tokens_unless_told_otherwise(message_file):
+    assert robust(message_file).model.pooling == "mean"
+    assert robust(message_file, pooling="last_real").model.pooling == "last_real"
+
+
 def test_copies_are_the_seeds():
     df = encode_labels(clean(20))
     edits = edits_of(df)
@@ -124,7 +129,7 @@ def test_notices_are_learned_where_the_classes_are_ham_and_spam():
     names = [("spam", "ham")[code] for code in learned["Label"][1 : 1 + NOTICES]]
     assert names == notices()["Label"].tolist()[:NOTICES]
     assert len(learned) == 3 * (1 + NOTICES) and plan.to_dict()["notices"] == NOTICES
-    assert f"{NOTICES} notices" in plan.notes[-1]
+    assert f"{NOTICES} notices" in " ".join(plan.notes)
     for other in (("ham", "other"), ("ham", "spam", "news")):
         assert plan_robustness(train, other).notices is None
 
@@ -172,8 +177,8 @@ def test_what_was_done_is_told_and_kept(message_file):
     drawn = run.metrics()["robust"]["drawn"]
     assert drawn == [*DRAWN, *(f"{place}, or not" for place in PLACES)]
     told = [line for line in lines if line.startswith("note: robust")]
-    assert len(told) == 3 and "2 edited copies" in told[1]
-    assert [f"note: {note}" for note in run.data.notes[-3:]] == told
+    assert len(told) == 4 and "2 edited copies" in told[1]
+    assert [f"note: {note}" for note in run.data.notes[-4:]] == told
     plain = finetune(message_file, "scratch", config=QUICK)
     assert plain.metrics()["robust"] is None
 

@@ -1,12 +1,12 @@
-"""Three measures that make a classifier hard to fool: `finetune(..., robust=True)`.
+"""What makes a classifier hard to fool: `finetune(..., robust=True)`.
 
-    plan_robustness(train, names)  -> Robustness: the measures, decided by the messages
+    plan_robustness(train, names)  -> Robustness: all measures, decided by the messages
     with_edited_copies(train, ...) -> the training part, each message again and edited
 
 A normalizer writes every text as people see it, in training and in use. The copies show
 a model what does not make a class, and genuine notices what is not spam, though it is
-no chat between friends. All three change the data alone: `train` knows nothing of them,
-and frozen blocks run once as ever.
+no chat between friends. A head that reads the mean of all tokens cannot hang on the
+last one. `train` knows nothing of all this, and frozen blocks run once as ever.
 """
 
 import random
@@ -111,7 +111,13 @@ def plan_robustness(train: pd.DataFrame, names: Sequence[str]) -> Robustness:
     if set(names) == {"ham", "spam"}:
         learned = encode_labels(notices(), names)
         notes += (f"robust: {len(learned)} notices of the package are learned, too",)
-    return Robustness(Normalizer(table), edits_of(train), notices=learned, notes=notes)
+    return Robustness(
+        Normalizer(table),
+        edits_of(train),
+        notices=learned,
+        pooling="mean",  # what stands at the end must not decide alone
+        notes=(*notes, "robust: a class head reads the mean of all tokens"),
+    )
 
 
 def edits_of(train: pd.DataFrame) -> dict[str, Edit]:
