@@ -6,31 +6,16 @@ picture is about (what trains, is read, leaks), grey what does not count. Nothin
 told by color alone.
 """
 
-import re
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
-from unicodedata import east_asian_width
 
-from spamft.plumbing.display import visible
+from spamft.diagrams.letters import NORMAL, SMALL, xml
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
 
-__all__ = [
-    "COLORS",
-    "LEFT",
-    "NORMAL",
-    "RIGHT",
-    "SMALL",
-    "WIDTH",
-    "Diagram",
-    "breadth",
-    "fitted",
-    "shortened",
-]
+__all__ = ["COLORS", "LEFT", "RIGHT", "WIDTH", "Diagram"]
 
 WIDTH = 480
-NORMAL, SMALL = 16, 14  # pixels: nothing is written smaller
 LINE = 1.35  # from line to line, in sizes of the letters
 LEFT, RIGHT = 16, WIDTH - 16
 COLORS = {  # name: on light paper, on dark paper
@@ -47,46 +32,6 @@ COLORS = {  # name: on light paper, on dark paper
 }
 # Measured alike on every system: Liberation Sans has the widths of the other two
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
-
-
-def breadth(text: str, size: int = NORMAL) -> float:
-    """Pixels that a line takes at most, also in DejaVu Sans, which is a wide font.
-
-    >>> breadth("ham") < breadth("spam") < breadth("SPAM")
-    True
-    """
-    return size * sum(map(_ems, text))
-
-
-def _ems(character: str) -> float:
-    if east_asian_width(character) in "WF" or character in "mwMW@%…—":
-        return 1.03
-    if character in "ijltfrI.,:;'!|()[]/ ":
-        return 0.42
-    if character.isascii() and (character.islower() or character.isdigit()):
-        return 0.65
-    return 0.85
-
-
-def fitted(text: object, room: float, size: int = SMALL) -> str:
-    """The text of a user on one line, cut where it would not fit into `room` pixels.
-
-    >>> fitted("congratulations", 60)
-    'congr…'
-    """
-    shown = cut = visible(str(text)[:200])
-    while cut and breadth(shown, size) > room:
-        cut = cut[:-1]
-        shown = f"{cut}…"
-    return shown
-
-
-def shortened(items: Sequence, most: int) -> list:
-    """The items, of more than `most` the first and last ones and None between them."""
-    if len(items) <= most:
-        return list(items)
-    first = (most - 1) // 2
-    return [*items[:first], None, *items[len(items) - (most - 1 - first) :]]
 
 
 class Diagram:
@@ -120,7 +65,7 @@ class Diagram:
             self._parts.append(
                 f'<text x="{x:g}" y="{base:g}" font-size="{size}" '
                 f'text-anchor="{anchor}"{weight} fill="{COLORS[color][0]}">'
-                f"{_xml(line)}</text>"
+                f"{xml(line)}</text>"
             )
 
     def note(self, x: float, y: float, words: object, anchor: str = "start") -> None:
@@ -220,12 +165,12 @@ class Diagram:
         )
         parts = "\n".join(self._parts)
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="spamft-diagram" role="img" '
-            f'aria-labelledby="{ids}" viewBox="0 0 {WIDTH} {self.height}" '
+            '<svg xmlns="http://www.w3.org/2000/svg" class="spamft-diagram" '
+            f'role="img" aria-labelledby="{ids}" viewBox="0 0 {WIDTH} {self.height}" '
             f'width="{WIDTH}" height="{self.height}" font-family="{FONT}" '
             'style="max-width:100%;height:auto">\n'
-            f'<title id="{self.name}-title">{_xml(self.title)}</title>\n'
-            f'<desc id="{self.name}-words">{_xml(self.words)}</desc>\n'
+            f'<title id="{self.name}-title">{xml(self.title)}</title>\n'
+            f'<desc id="{self.name}-words">{xml(self.words)}</desc>\n'
             f"<style>@media (prefers-color-scheme: dark){{{dark}}}</style>\n"
             f'<rect width="{WIDTH}" height="{self.height}" rx="8" '
             f'fill="{COLORS["paper"][0]}"/>\n{parts}\n</svg>\n'
@@ -245,8 +190,3 @@ class Diagram:
         words = f"{self.title}. {self.words}"
         bundle = {"image/svg+xml": self.svg, "text/plain": words}
         return bundle, {"image/svg+xml": {"alt": words}}
-
-
-def _xml(text: str) -> str:
-    """The text as XML may hold it, without the two characters that it never may."""
-    return escape(re.sub("[\ufffe\uffff]", "\ufffd", visible(text)), quote=False)

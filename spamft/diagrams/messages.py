@@ -8,16 +8,9 @@ import torch
 from spamft.batches import collate, encode_texts
 from spamft.classifier import GPTClassifier
 from spamft.diagrams import examples
-from spamft.diagrams.drawing import (
-    LEFT,
-    NORMAL,
-    RIGHT,
-    SMALL,
-    Diagram,
-    fitted,
-    shortened,
-)
+from spamft.diagrams.drawing import LEFT, RIGHT, Diagram
 from spamft.diagrams.examples import TWO_MESSAGES, pieces, small_gpt
+from spamft.diagrams.letters import NORMAL, SMALL, fitted, shortened
 from spamft.evaluate import IGNORED
 
 __all__ = ["instruction_row", "message_life", "padding"]
@@ -25,6 +18,7 @@ __all__ = ["instruction_row", "message_life", "padding"]
 MOST = 8  # tokens side by side
 CELL = (RIGHT - LEFT) / MOST
 CLASSES = 4  # that are shown
+CHANCE = "This head is not trained yet: its answer is chance."
 
 
 def message_life(
@@ -48,14 +42,12 @@ def message_life(
         "The life of a message",
         f"A message becomes {len(ids)} tokens; each has an id and becomes a vector of "
         f"{channels} numbers. {depth} blocks change the vectors. The head reads the "
-        f"last token's and gives a logit per class; softmax makes probabilities: {told}."
-        + ("" if trained else " This head is not trained yet: its answer is chance."),
+        "last token's and gives a logit per class; softmax makes probabilities: "
+        f"{told}." + ("" if trained else f" {CHANCE}"),
         545 if trained else 572,
     )
     shown = shortened(list(zip(pieces(ids, tokenizer), ids, strict=True)), MOST)
-    rows = zip(
-        *[("…", "…") if x is None else (fitted(x[0], CELL), x[1]) for x in shown]
-    )
+    cells = [("…", "…") if x is None else (fitted(x[0], CELL), x[1]) for x in shown]
     drawing.box(
         LEFT,
         52,
@@ -65,7 +57,7 @@ def message_life(
         color="grey",
     )
     drawing.note(LEFT + CELL, 99, "tokenizer: pieces of text, and their ids")
-    drawing.grid(LEFT, 112, list(rows), CELL, 26)
+    drawing.grid(LEFT, 112, list(zip(*cells, strict=True)), CELL, 26)
     drawing.note(LEFT + CELL, 177, f"embedding: {channels} numbers per token")
     drawing.arrow((LEFT + CELL / 2, 86), (LEFT + CELL / 2, 112))
     drawing.arrow((LEFT + CELL / 2, 164), (LEFT + CELL / 2, 190))
@@ -82,14 +74,14 @@ def message_life(
     drawing.box(LEFT, 386, RIGHT - LEFT, 34, head, color="orange")
     table = [names, [f"{z:.2f}" for z in logits.tolist()], chances]
     cell = (RIGHT - 100) / min(len(names), CLASSES)
-    for i, (name, row) in enumerate(zip(("class", "logit", "softmax"), table)):
+    drawing.grid(100, 445, [row[:CLASSES] for row in table], cell, 28, "orange")
+    for i, name in enumerate(("class", "logit", "softmax")):
         drawing.note(LEFT, 459 + 28 * i, name)
-        drawing.grid(100, 445 + 28 * i, [row[:CLASSES]], cell, 28, "orange")
-    for j in range(len(row[:CLASSES])):
+    for j in range(min(len(names), CLASSES)):
         middle = 100 + cell * (j + 0.5)
         drawing.arrow((middle, 420), (middle, 445), color="orange")
     if not trained:
-        drawing.note(LEFT, 548, "This head is not trained yet: its answer is chance.")
+        drawing.note(LEFT, 548, CHANCE)
     return drawing
 
 
@@ -146,7 +138,7 @@ def instruction_row(
     drawing = Diagram(
         "instruction_row",
         "A masked instruction row",
-        f"An instruction of {len(ids)} tokens. At each the model predicts the next one, "
+        f"An instruction of {len(ids)} tokens. At each the model predicts the next, "
         f"but the loss counts only {counted}, the answer and its end. The labels of "
         f"the question are masked with {IGNORED}.",
         104 + 26 * len(shown) + 34,

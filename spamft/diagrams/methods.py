@@ -1,92 +1,50 @@
-"""How a model learns: one step, the trunk that is kept, LoRA, and four bits a number."""
+"""The methods of finetuning: the family, LoRA, and four bits a number."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from spamft.diagrams.drawing import LEFT, RIGHT, SMALL, Diagram
+from spamft.diagrams.drawing import LEFT, RIGHT, Diagram
 from spamft.diagrams.examples import sixty_four_weights
+from spamft.diagrams.letters import SMALL
 from spamft.methods.nf4 import BLOCK, nf4_levels, quantize
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["lora", "nf4", "training_step", "trunk"]
+__all__ = ["finetuning_kinds", "lora", "nf4"]
 
 
-def training_step(batch_size: int = 8) -> Diagram:
-    """One step of training, which is repeated until the epochs are over."""
+def finetuning_kinds() -> Diagram:
+    """From a pretrained GPT to what it is to say, and to how much of it trains."""
     drawing = Diagram(
-        "training_step",
-        "One step of training",
-        f"A batch of {batch_size} messages goes through the model, which gives logits. "
-        "The loss compares them with the labels. Backpropagation gives every parameter "
-        "that trains a gradient, and the optimizer changes it a little against the "
-        "gradient. Then the next batch.",
-        400,
+        "finetuning_kinds",
+        "Two kinds of task, four methods",
+        "A pretrained GPT is finetuned to one of two kinds of task: classification, "
+        "which gives one of a set of labels, or instructions, which gives an answer in "
+        "words. For either, one of four methods: all parameters, the last block or the "
+        "head, LoRA, or QLoRA.",
+        432,
     )
-    steps = (
-        (f"a batch of {batch_size} messages", "", "grey"),
-        ("model: logits", "forward", "blue"),
-        ("loss: how wrong, one number", "compare with the labels", "blue"),
-        ("gradients: which way is up", "backward (backpropagation)", "orange"),
-        ("optimizer: a step down", "size: the learning rate", "orange"),
+    drawing.box(130, 54, 220, 34, "pretrained GPT", color="grey")
+    kinds = ("classification\nanswers: spam", "instructions\nanswers: It is spam.")
+    for x, words in zip((LEFT, 248), kinds, strict=True):
+        drawing.arrow((x + 108, 104), (x + 108, 124))
+        drawing.box(x, 124, 216, 58, words)
+        drawing.line((x + 108, 182), (x + 108, 198))
+    drawing.line((240, 88), (240, 104))
+    drawing.line((124, 104), (356, 104))
+    drawing.line((124, 198), (356, 198))
+    drawing.arrow((240, 198), (240, 240))
+    drawing.note(254, 224, "either, by one of these")
+    methods = (
+        ("full", "all parameters train"),
+        ("last block", "it, the last norm and the head"),
+        ("LoRA", "thin matrices beside frozen ones"),
+        ("QLoRA", "the same, frozen ones in 4 bits"),
     )
-    for i, (words, between, color) in enumerate(steps):
-        y = 54 + 68 * i
-        drawing.box(LEFT, y, 340, 36, words, color=color)
-        if between:
-            drawing.arrow((186, y - 32), (186, y))
-            drawing.note(202, y - 16, between)
-    drawing.arrow((356, 344), (420, 344), (420, 140), (356, 140), color="orange")
-    drawing.note(LEFT, 382, "Then the next batch; all of them once are an epoch.")
-    return drawing
-
-
-def trunk(blocks: int = 12, trained: int = 1, epochs: int = 5) -> Diagram:
-    """What is frozen runs once and is kept; what trains runs in every epoch."""
-    if not 0 < trained < blocks:
-        raise SpamftError(f"{trained=} of {blocks=}: leave at least one frozen below")
-    frozen = blocks - trained
-    top = f"block{'s' if trained > 1 else ''} {frozen + 1}"
-    top += f" to {blocks}" if trained > 1 else ""
-    cost, kept = blocks * epochs, frozen + trained * epochs
-    drawing = Diagram(
-        "trunk",
-        "Trunk and top: run once, and kept",
-        f"The {frozen} frozen blocks give the same result in every epoch. So they run "
-        f"once, and their output is kept. Only {top}, the final norm and the head run "
-        f"in all {epochs} epochs: {kept} block passes instead of {cost}.",
-        420,
-    )
-    drawing.box(LEFT, 54, 300, 34, "all messages", color="grey")
-    drawing.arrow((166, 88), (166, 112))
-    drawing.box(
-        LEFT, 112, 300, 62, f"trunk: blocks 1 to {frozen}\nfrozen".replace("\\\n", "\n")
-    )
-    drawing.note(332, 143, "runs once")
-    drawing.arrow((166, 174), (166, 198))
-    drawing.box(LEFT, 198, 300, 44, "kept: a vector per token", color="grey")
-    drawing.arrow((166, 242), (166, 266), color="orange")
-    drawing.box(
-        LEFT,
-        266,
-        300,
-        62,
-        f"top: {top},\nfinal norm, head".replace("\\\n", "\n"),
-        color="orange",
-    )
-    drawing.arrow((316, 311), (352, 311), (352, 220), (316, 220), color="orange")
-    drawing.note(364, 256, f"trains:\n{epochs} epochs".replace("\\\n", "\n"))
-    drawing.note(
-        LEFT,
-        356,
-        f"Forward passes of a block: {frozen} + {trained} · {epochs} = {kept},",
-    )
-    drawing.note(
-        LEFT,
-        376,
-        f"without the trunk {blocks} · {epochs} = {cost}. The result is the same.",
-    )
+    for i, (name, words) in enumerate(methods):
+        drawing.box(LEFT, 240 + 44 * i, 120, 36, name, color="orange")
+        drawing.note(150, 258 + 44 * i, words)
     return drawing
 
 
@@ -138,8 +96,8 @@ def nf4(weights: Tensor | Sequence[float] | None = None) -> Diagram:
         "nf4",
         "NF4: 64 numbers become 32 bytes and a scale",
         f"64 weights are divided by the largest, {scale:.3f}, and each becomes the "
-        "nearest of 16 levels, a code of 4 bits, 0 to F. Two codes are a byte: 32 bytes, "
-        "and one for the scale, instead of 256 bytes.",
+        "nearest of 16 levels, a code of 4 bits, 0 to F. Two codes are a byte: 32 "
+        "bytes, and one for the scale, instead of 256 bytes.",
         620,
     )
     rows = [[f"{w:.2f}" for w in row] for row in weights.view(8, 8).tolist()]

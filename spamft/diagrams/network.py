@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from spamft.diagrams.drawing import LEFT, NORMAL, RIGHT, SMALL, Diagram, fitted
+from spamft.diagrams.drawing import LEFT, Diagram
 from spamft.diagrams.examples import NAMES, AttentionShares, pronoun_shares
+from spamft.diagrams.letters import NORMAL, SMALL, fitted
 from spamft.gpt import GPTConfig
 from spamft.models.llama import LlamaConfig
 from spamft.plumbing.errors import SpamftError
@@ -57,8 +58,8 @@ def attention(example: AttentionShares | None = None) -> Diagram:
     tokens, shares, where = example or pronoun_shares()
     if not 1 <= len(shares) <= len(tokens) <= MOST:
         raise SpamftError(
-            f"{len(tokens)} tokens and {len(shares)} shares: give at most {MOST} tokens "
-            "and a share for each up to the one that looks"
+            f"{len(tokens)} tokens and {len(shares)} shares: give at most {MOST} "
+            "tokens and a share for each up to the one that looks"
         )
     place, most = len(shares) - 1, max(shares)
     strongest = sorted(range(len(shares)), key=lambda i: -shares[i])[:3]
@@ -71,7 +72,7 @@ def attention(example: AttentionShares | None = None) -> Diagram:
         f"it, most from {told}. Later tokens are masked. The shares add up to 100 %.",
         bottom + 70,
     )
-    drawing.note(LEFT, 56, f"{where} of a small GPT")
+    drawing.note(LEFT, 56, where)
     for i, token in enumerate(tokens):
         y = 76 + 34 * i
         color = "orange" if i == place else "blue" if i < place else "grey"
@@ -127,7 +128,9 @@ def head_swap(
         drawing.text(x, 356, f"{outputs:,} logits")
         drawing.note(x, 378, does, "middle")
     drawing.line((240, 52), (240, 388), dashed=True)
-    drawing.note(LEFT, 408, "GPT-2's output layer is its embedding: it stays, unused.")
+    drawing.note(
+        LEFT, 408, "GPT-2's output layer is its embedding, used twice: it stays."
+    )
     return drawing
 
 
@@ -144,7 +147,7 @@ def gpt2_and_llama(
         "by rotating queries and keys instead of adding a vector, RMSNorm instead of "
         "layer normalisation, query heads share keys and values, SwiGLU instead of "
         "GELU, no biases.",
-        622,
+        644,
     )
     heads = (
         f"{gpt2.n_heads} heads, each with its\nown keys and values",
@@ -170,7 +173,7 @@ def gpt2_and_llama(
             (norm, 30, own),
             (mlps[i], 46, own),
             ("added to what was there", 30, "blue"),
-            (f"{norm}, once more", 30, own),
+            (f"final {norm}", 30, own),
             ("output: a logit per token", 30, "blue"),
         )
         drawing.text(x, 58, name, bold=True)
@@ -181,8 +184,8 @@ def gpt2_and_llama(
             drawing.box(x - 108, y, 216, height, words, color=color, size=SMALL)
             y += height + 14
     drawing.note(
-        LEFT,
-        y + 8,
-        f"The middle {gpt2.n_layers} times, and {llama.n_layers} times; Llama has no biases.",
+        *(LEFT, y + 8),
+        "From the first norm to the second addition is a block:\n"
+        f"{gpt2.n_layers} of them, and {llama.n_layers}. Llama has no biases.",
     )
     return drawing
