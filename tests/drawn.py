@@ -15,9 +15,11 @@ Area = tuple[float, float, float, float]  # left, top, right, bottom
 
 def width_of(text: str, size: float, bold: bool = False) -> float:
     font = get_font(WIDE_BOLD if bold else WIDE)
-    font.set_size(size, 72)
-    font.set_text(text, 0)
-    return font.get_width_height()[0] / 64
+    font.set_size(20 * size, 72)  # large, lest widths be rounded to pixels
+    # what the font lacks is as wide as a character can be: a dash of one em
+    known = font.get_charmap()
+    font.set_text("".join(c if ord(c) in known else "—" for c in text), 0)
+    return font.get_width_height()[0] / 64 / 20
 
 
 def texts(svg: str) -> dict[tuple[Area, str], str]:

@@ -4,7 +4,7 @@ from drawn import assert_legible, words_of
 from torch import nn
 
 from spamft.diagrams import finetuning_kinds, lora, nf4
-from spamft.methods.lora import LoRALinear
+from spamft.methods.lora import LoRAConfig, LoRALinear
 from spamft.methods.nf4 import dequantize, nf4_levels, quantize
 from spamft.plumbing.errors import SpamftError
 
@@ -15,7 +15,7 @@ def test_every_method_is_named():
 
 def test_lora_counts_the_numbers_that_a_layer_has():
     with torch.device("meta"):
-        layer = LoRALinear(nn.Linear(64, 256, bias=False), 8, 16.0)
+        layer = LoRALinear(nn.Linear(64, 256, bias=False), LoRAConfig(rank=8))
     trained = sum(p.numel() for p in layer.parameters() if p.requires_grad)
     assert f"{trained:,} numbers train instead of {64 * 256:,}." in words_of(
         lora(256, 64, 8)

@@ -7,7 +7,7 @@ from spamft.plumbing.errors import SpamftError
 
 __all__ = ["lost_rows", "split"]
 
-WHY_A_LEAK = "The model may know them by heart: its score is too good."
+WHY_A_LEAK = "Known by heart, they raise the score."
 
 
 def lost_rows() -> Diagram:
@@ -80,5 +80,5 @@ def split(counts: SplitCounts = LECTURE_SPLIT) -> Diagram:
         drawing.line((middle, 150), (middle, 176), color="orange")
     drawing.line((192, 193), (288, 193), color="orange", dashed=True)
     drawing.note(240, 180, "leak", "middle")
-    drawing.note(LEFT, 232, f"{share} stand in train, too.\n{WHY_A_LEAK}")
+    drawing.note(LEFT, 232, f"{share}\nstand in train, too. {WHY_A_LEAK}")
     return drawing

@@ -22,7 +22,7 @@ def breadth(text: str, size: int = NORMAL) -> float:
 
 
 def _ems(character: str) -> float:
-    if east_asian_width(character) in "WF" or character in "mwMW@%…—":
+    if east_asian_width(character) in "WF" or character in "mwMW@%…—⋮":
         return 1.03
     if character in "ijltfrI.,:;'!|()[]/ ":
         return 0.42

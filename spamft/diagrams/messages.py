@@ -61,7 +61,7 @@ def message_life(
     drawing.note(LEFT + CELL, 177, f"embedding: {channels} numbers per token")
     drawing.arrow((LEFT + CELL / 2, 86), (LEFT + CELL / 2, 112))
     drawing.arrow((LEFT + CELL / 2, 164), (LEFT + CELL / 2, 190))
-    drawing.box(LEFT, 250, CELL * len(shown), 34, f"{depth} blocks")
+    drawing.box(LEFT, 250, max(CELL * len(shown), 112), 34, f"{depth} blocks")
     for j in range(len(shown)):
         x, last = LEFT + CELL * (j + 0.5), j == len(shown) - 1
         drawing.grid(x - 9, 190, [[""]] * 4, 18, 9)
@@ -99,7 +99,7 @@ def padding(
         f"Messages of {' and '.join(map(str, lengths))} tokens, padded on the right to "
         f"{width}. The mask has 1 for a token and 0 for padding. The head reads the "
         "last real token of each row; the last column of a short row is padding.",
-        92 + 142 * len(ids),
+        120 + 142 * len(ids),
     )
     for row, (tokens, real) in enumerate(zip(ids, lengths, strict=True)):
         y, x = 76 + 142 * row, LEFT + CELL * (real - 0.5)
@@ -113,13 +113,13 @@ def padding(
         mask = [[int(j < real) for j in range(width)]]
         drawing.grid(LEFT, y + 34, mask, CELL, 24, colors=colors)
         drawing.arrow((x, y + 88), (x, y + 58), color="orange")
-        drawing.note(x + CELL / 2, y + 98, "read: the last real token", "end")
+        drawing.note(x, y + 98, "read", "middle")
         if real < width:
-            drawing.note(LEFT + CELL * width, y + 98, "not: padding", "end")
+            drawing.note(LEFT + CELL * (width - 0.5), y + 98, "not read", "middle")
     drawing.note(
-        LEFT,
-        70 + 142 * len(ids),
-        "Tokens look left and padding stands right: no token sees it.",
+        *(LEFT, 78 + 142 * len(ids)),
+        "Read is the last real token. Tokens look left and\n"
+        "padding stands right: no token sees it.",
     )
     return drawing
 

@@ -91,30 +91,31 @@ def nf4(weights: Tensor | Sequence[float] | None = None) -> Diagram:
     codes = quantize(weights)["codes"].tolist()
     largest = weights.abs().argmax().item()
     scale = weights[largest].abs().item()
-    (first, second), byte = weights[:2].tolist(), f"{codes[0]:02X}"
+    byte = f"{codes[0]:02X}"
     drawing = Diagram(
         "nf4",
         "NF4: 64 numbers become 32 bytes and a scale",
-        f"64 weights are divided by the largest, {scale:.3f}, and each becomes the "
+        f"64 weights are divided by the largest, {scale:.3g}, and each becomes the "
         "nearest of 16 levels, a code of 4 bits, 0 to F. Two codes are a byte: 32 "
         "bytes, and one for the scale, instead of 256 bytes.",
         620,
     )
-    rows = [[f"{w:.2f}" for w in row] for row in weights.view(8, 8).tolist()]
+    form = ".2f" if 0.01 <= scale < 100 else ".0e"
+    rows = [[f"{w:{form}}" for w in row] for row in weights.view(8, 8).tolist()]
     drawing.note(LEFT, 58, "64 weights, 4 bytes each: 256 bytes")
     drawing.grid(LEFT, 72, rows, 56, 26, colors={divmod(largest, 8): "orange"})
     drawing.arrow((44, 280), (44, 318))
-    drawing.note(60, 299, f"divide by the largest, {scale:.3f}; take the nearest level")
+    drawing.note(60, 299, f"divide by the largest, {scale:.3g}; take the nearest level")
     _levels(drawing, 346)
     drawing.arrow((44, 398), (44, 428))
     drawing.note(
         60,
         413,
-        f"{first:.2f} → {byte[0]} and {second:.2f} → {byte[1]}: the byte {byte}",
+        f"{rows[0][0]} → {byte[0]} and {rows[0][1]} → {byte[1]}: the byte {byte}",
     )
     pairs = [[f"{code:02X}" for code in codes[i : i + 8]] for i in range(0, 32, 8)]
     drawing.grid(LEFT, 428, pairs, 56, 26)
-    drawing.box(LEFT, 544, 168, 28, f"scale {scale:.3f}", color="orange", size=SMALL)
+    drawing.box(LEFT, 544, 168, 28, f"scale {scale:.3g}", color="orange", size=SMALL)
     drawing.note(196, 558, "1 byte more (kept in 8 bits)")
     drawing.note(LEFT, 596, "256 bytes → 33: 0.516 bytes per number")
     return drawing

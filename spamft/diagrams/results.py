@@ -23,7 +23,7 @@ def precision_recall(
         )
     (_, alarms), (missed, caught) = counts
     called, real = alarms + caught, missed + caught
-    names = [fitted(name, 90) for name in label_names]
+    names = [fitted(name, 64) for name in label_names]
     precision, recall = _share(caught, called), _share(caught, real)
     drawing = Diagram(
         "precision_recall",
@@ -49,8 +49,8 @@ def precision_recall(
     drawing.text(376, 211, f"recall\n{recall}", size=SMALL, anchor="start")
     drawing.note(
         *(LEFT, 318),
-        f"Precision: {caught:,} of {called:,} predicted {names[1]} are {names[1]}.\n"
-        f"Recall: {caught:,} of {real:,} that are {names[1]} were caught.\n"
+        f"Precision: {caught:,} of {called:,} predicted {names[1]} are right.\n"
+        f"Recall: {caught:,} of {real:,} {names[1]} were caught.\n"
         "To lose no mail, precision must be high;\n"
         "to let nothing through, recall must be.",
     )
