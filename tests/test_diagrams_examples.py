@@ -97,3 +97,17 @@ def test_the_counts_of_the_split_are_the_lectures():
     data = open_splits(UCI_ZIP, lecture=True)
     leaked = data.leaks["test"]["exact"]
     assert (*map(len, data.splits), leaked) == LECTURE_SPLIT
+
+
+def test_no_other_head_shows_it_more_clearly():
+    gpt, tokenizer, *_ = small_gpt()
+    shown = pronoun_shares()
+    place, man = len(shown.shares) - 1, shown.tokens.index("man")
+    text = "The old man gave the boy his coat"
+    heads = [
+        attention_shares(gpt, tokenizer, text, place, block=block, head=head)
+        for block in range(gpt.config.n_layers)
+        for head in range(gpt.config.n_heads)
+    ]
+    assert len(heads) == 25
+    assert max(head.shares[man] for head in heads) == shown.shares[man]
