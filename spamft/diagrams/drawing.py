@@ -185,8 +185,7 @@ class Diagram:
             part.write_text(self.svg, encoding="utf-8")
         return path
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         """What Jupyter asks for: the drawing, and the words in its place."""
         words = f"{self.title}. {self.words}"
-        bundle = {"image/svg+xml": self.svg, "text/plain": words}
-        return bundle, {"image/svg+xml": {"alt": words}}
+        return {"image/svg+xml": self.svg, "text/plain": words}
