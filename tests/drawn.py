@@ -1,6 +1,6 @@
 """What a reader sees of a diagram, measured on its SVG in a wide font."""
 
-from itertools import combinations
+from itertools import combinations, product
 from xml.etree import ElementTree
 
 from matplotlib.font_manager import findfont, get_font
@@ -90,6 +90,9 @@ def assert_legible(diagram: Diagram) -> None:
             assert not overlap(area, thick), f"a line goes through {text!r}"
     for (area, text), (other, words) in combinations(written, 2):
         assert not overlap(area, other), f"{text!r} lies on {words!r}"
+    for line, box in product(lines(svg), drawn):
+        thick = (line[0] - 1, line[1] - 1, line[2] + 1, line[3] + 1)
+        assert inside(thick, box) or not overlap(thick, box, 2), f"{line} through {box}"
     for one, other in combinations(drawn, 2):
         nested = inside(one, other) or inside(other, one)
         assert nested or not overlap(one, other), f"boxes {one} and {other}"

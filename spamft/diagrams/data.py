@@ -40,8 +40,10 @@ def lost_rows() -> Diagram:
     return drawing
 
 
-def split(counts: SplitCounts = LECTURE_SPLIT) -> Diagram:
+def split(counts: SplitCounts | None = None) -> Diagram:
     """Train, validation and test, and the messages that stand in two of them."""
+    source = "" if counts else "Counts: the SMS collection, split as in the lecture."
+    counts = counts or LECTURE_SPLIT
     if min(counts) < 0 or min(counts[:3]) == 0 or counts.leaked > counts.test:
         raise SpamftError(
             f"{counts}: three parts with messages, and leaks among test's"
@@ -54,8 +56,9 @@ def split(counts: SplitCounts = LECTURE_SPLIT) -> Diagram:
         "The split, and a leak",
         f"{total:,} messages are shuffled and cut into {counts.train:,} to train on, "
         f"{counts.validation:,} for validation and {counts.test:,} to test. {share} "
-        "stand in train, too: a leak, which makes the score better than the model.",
-        372,
+        "stand in train, too: a leak, which makes the score better than the model. "
+        f"{source}".rstrip(),
+        372 + 26 * bool(source),
     )
     drawing.box(LEFT, 52, wide, 34, f"{total:,} messages, shuffled", color="grey")
     uses = (
@@ -81,4 +84,6 @@ def split(counts: SplitCounts = LECTURE_SPLIT) -> Diagram:
     drawing.line((192, 193), (288, 193), color="orange", dashed=True)
     drawing.note(240, 180, "leak", "middle")
     drawing.note(LEFT, 232, f"{share}\nstand in train, too. {WHY_A_LEAK}")
+    if source:
+        drawing.note(LEFT, 376, source)
     return drawing

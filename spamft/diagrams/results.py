@@ -16,6 +16,7 @@ def precision_recall(
 ) -> Diagram:
     """[true][predicted] of two classes, and the two questions about the second one."""
     counts = confusion or confusion_of_words()
+    source = "" if confusion else "Counts: TF-IDF of words on the sample's test part."
     if [len(row) for row in counts] != [2, 2] or len(label_names) != 2:
         raise SpamftError(
             "precision and recall are drawn for two classes: give 2 x 2 counts, "
@@ -30,7 +31,7 @@ def precision_recall(
         "Precision and recall",
         f"{called} messages were predicted {names[1]}, and {caught} of them are: "
         f"precision {precision}. {real} messages are {names[1]}, and {caught} of them "
-        f"were predicted so: recall {recall}.",
+        f"were predicted so: recall {recall}. {source}".rstrip(),
         412,
     )
     meanings = (("right", "false alarm"), ("missed", "caught"))
@@ -52,7 +53,7 @@ def precision_recall(
         f"Precision: {caught:,} of {called:,} predicted {names[1]} are right.\n"
         f"Recall: {caught:,} of {real:,} {names[1]} were caught.\n"
         "To lose no mail, precision must be high;\n"
-        "to let nothing through, recall must be.",
+        f"to let nothing through, recall must be.\n{source}".rstrip(),
     )
     return drawing
 
