@@ -25,6 +25,5 @@ lesson_16.py    stress it
 """
 
 from spamft.check.answers import ask, check, guess
-from spamft.check.calibration import calibration
 
-__all__ = ["ask", "calibration", "check", "guess"]
+__all__ = ["ask", "check", "guess"]

@@ -1,5 +1,7 @@
 """Questions and exercises of notebook 0, what is finetuning."""
 
+from functools import cache
+
 import torch
 
 from spamft.check.exercise import Exercise, Law, Question
@@ -41,11 +43,8 @@ def rank_without_gain(answer) -> Law:
 
 def share_of_last_block(answer) -> Law:
     """In the largest GPT-2, is the last block's share larger or smaller?"""
-    with torch.device("meta"):
-        largest = GPT(GPTConfig(emb_dim=1600, n_layers=48, n_heads=25))
-        scope = set_trainable(GPTClassifier(largest), "last_block")
     return Law(
-        scope.trained / scope.total,
+        _share_in_the_largest(),
         "It is one of 48 blocks, not one of 12, so its share is smaller.",
         "Build it on the meta device as above; set_trainable returns .trained and "
         ".total. Do not round.",
@@ -55,6 +54,14 @@ def share_of_last_block(answer) -> Law:
         ],
         guess="smaller",
     )
+
+
+@cache
+def _share_in_the_largest() -> float:
+    with torch.device("meta"):
+        largest = GPT(GPTConfig(emb_dim=1600, n_layers=48, n_heads=25))
+        scope = set_trainable(GPTClassifier(largest), "last_block")
+    return scope.trained / scope.total
 
 
 EXERCISES = {

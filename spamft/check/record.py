@@ -41,7 +41,7 @@ class Guess:
             and 0 <= self.sure <= 1
             and self.choices in (0, 2, 3)
             and self.right in (None, True, False)
-            and isinstance(self.later, list | tuple)
+            and isinstance(self.later, tuple)
         ):
             raise ValueError(f"{self} is no guess")
 
@@ -52,12 +52,16 @@ def read_guesses(folder: Path | str) -> dict[str, Guess]:
     if not path.exists():
         return {}
     try:
-        return {name: Guess(**entry) for name, entry in read_json(path).items()}
+        return {name: _guess(**entry) for name, entry in read_json(path).items()}
     except SpamftError as error:
         what = str(error)
     except (TypeError, ValueError):
         what = f"{path}: it does not hold guesses"
     raise SpamftError(f"{what}; move it away, and a new one begins")
+
+
+def _guess(later: list, **entry) -> Guess:
+    return Guess(**entry, later=tuple(map(tuple, later)))  # JSON has no tuples
 
 
 def keep(folder: Path | str, name: str, guess: Guess) -> Guess:
@@ -70,7 +74,7 @@ def keep(folder: Path | str, name: str, guess: Guess) -> Guess:
         first = guesses.get(name)
         if first is not None and first.right is not None:
             again = (guess.answer, guess.sure)
-            known = [(first.answer, first.sure), *map(tuple, first.later)]
+            known = [(first.answer, first.sure), *first.later]
             if again not in known:  # a cell that is run again is no new guess
                 first = replace(first, later=(*first.later, again))
             guess = first
