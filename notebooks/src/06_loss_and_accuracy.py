@@ -331,8 +331,8 @@ unsure, sure = ..., ...
 check("6.2", (unsure, sure))
 
 # %% [markdown]
-# **3.** *Guess:* with 13 % spam, as in the whole collection, which accuracy has a filter
-# that never says spam, from 0 to 1?
+# **3.** *Guess:* with 13 % spam, as in the whole collection, which accuracy has a
+# filter that never says spam, from 0 to 1?
 
 # %% tags=["guess-3"]
 guess("6.3", ..., sure=...)
