@@ -265,8 +265,8 @@ print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 # Three questions that the page does not answer word for word. Read one, then answer in
 # the cell below it: replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
 # how sure you are, from 0.33 (drawn by lot) to 1. Your answer is written down in
-# `guesses.json`, and then explained. Notebook 14 shows whether you are right as often
-# as you are sure.
+# `guesses.json`, so that you can see later whether you are right as often as you are
+# sure, and then explained.
 
 # %%
 ask("6.q1")

@@ -57,7 +57,7 @@ def guess(name: str, answer: Any, *, sure: Any, folder: Path | str = HERE) -> An
         return Answer(
             "open",
             f"{name} waits for your guess: {how} in place of the first ..., and how "
-            "sure you are of it, up to 1, in place of the second.",
+            f"sure you are, from {_lots(asked):.2g} to 1, in place of the second.",
         )
     mine = _valid(name, asked, answer, sure)
     counts = keep(folder, name, mine)
@@ -81,7 +81,7 @@ def check(
         raise SpamftError(f"{name} is a question: answer it with guess({name!r}, ...)")
     needed = [*inspect.signature(exercise.law).parameters][1:]
     if set(needed) != set(at_hand):
-        given = ", ".join(f"{each}={each}" for each in ["answer", *needed][1:])
+        given = ", ".join(f"{each}={each}" for each in needed)
         raise SpamftError(f"exercise {name} is checked with ({given or 'no more'})")
     if is_open(answer):
         return Answer("open", f"{name} is still open: replace the ...")
@@ -105,7 +105,7 @@ def check(
 
 def _valid(name: str, asked: Question | Exercise, answer: Any, sure: Any) -> Guess:
     """The guess, or SpamftError for one of another kind."""
-    lowest = 1 / len(asked.choices) if asked.choices else 0
+    lowest = _lots(asked)
     if asked.choices and not (isinstance(answer, str) and answer in asked.choices):
         raise SpamftError(
             f"{name}: {brief(answer)!r} is none of its answers: "
@@ -120,6 +120,11 @@ def _valid(name: str, asked: Question | Exercise, answer: Any, sure: Any) -> Gue
             "to 1, which is certain"
         )
     return Guess(answer, sure, len(asked.choices))
+
+
+def _lots(asked: Question | Exercise) -> float:
+    """How likely one is right who draws lots."""
+    return 1 / len(asked.choices) if asked.choices else 0.0
 
 
 def _number(name: str, value: Any, what: str) -> float:
