@@ -21,6 +21,7 @@ All else has a folder, each with a map of its own:
     insight/       what the data hides, how far to trust a score, why it predicted spam
     experiments/   one run, and all methods compared
     use/           classify, save, load, export
+    check/         the notebooks' questions, guesses and exercises
     pretraining/   texts -> a vocabulary and a small GPT
     plots/         history, metrics, messages -> pictures
     diagrams/      ideas -> drawings for slides and pages

@@ -18,6 +18,18 @@ def tagged(notebook, tag: str) -> str:
     return source
 
 
+def by_check(check: str) -> bool:
+    """Whether an exercise is checked by spamft.check, and not by its own asserts."""
+    return check.startswith("check(")
+
+
+def accepted(answer: str, check: str) -> str:
+    """Code that fails unless `check` takes the answer."""
+    if by_check(check):
+        check = f"told = {check}\nassert told.outcome == 'right', told"
+    return f"{answer}\n{check}"
+
+
 def copy_of_the_folder(place: Path) -> Path:
     """Where a learner would have put the notebooks, without what they make."""
     folder = place / "notebooks"

@@ -9,7 +9,14 @@ import jupytext
 import nbformat
 import pandas as pd
 import pytest
-from notebook_cells import code_of, copy_of_the_folder, set_parameters, tagged
+from notebook_cells import (
+    accepted,
+    by_check,
+    code_of,
+    copy_of_the_folder,
+    set_parameters,
+    tagged,
+)
 
 from notebooks.build import HERE, SOURCES, read_source, run
 from spamft.gpt import GPT, GPTConfig
@@ -42,9 +49,12 @@ def outputs_of(notebook) -> str:
 
 
 def refuse_then_accept(solutions, number: int, check: str) -> str:
-    """Code that fails unless `check` refuses the wrong answer, with a hint, and takes
-    the right one."""
+    """Code that fails unless `check` refuses the wrong answer, with a hint or the name
+    of its misconception, and takes the right one."""
     wrong, right = (tagged(solutions, f"{kind}-{number}") for kind in KINDS)
+    if by_check(check):
+        refused = f"told = {check}\nassert told.outcome == 'misconception', told"
+        return f"{wrong}\n{refused}\n{accepted(right, check)}"
     return (
         f"{wrong}\n"
         "try:\n"
@@ -151,7 +161,18 @@ def test_it_has_the_frame_of_a_lesson(path):
     happened = text.split("## What just happened")[1].split("## ")[0]
     assert happened.count("\n- ") == 3
     assert 4 <= text.count("\n## ") - 2 <= 9  # sections beside these two
-    assert text.count("*Predict:*") == 3 and "**Next:**" in text
+    guesses = text.count("*Guess:*")
+    assert text.count("*Predict:*") + guesses == 3 and "**Next:**" in text
+    if guesses:
+        for place in ("1", "2", "3", "q1", "q2", "q3"):
+            waiting = f'guess("{number}.{place}", ..., sure=...)'
+            assert tagged(notebook, f"guess-{place}") == waiting
+        for place in ("q1", "q2", "q3"):
+            assert f'ask("{number}.{place}")' in [c.source for c in code_of(notebook)]
+        for place in ("1", "2", "3"):
+            assert tagged(notebook, f"check-{place}").startswith(
+                f'check("{number}.{place}", '
+            )
     assert f"src/solutions/{path.stem}.py" in text
     tagged(notebook, "parameters")
     for link in re.findall(r"\]\(([^)#]+\.ipynb)\)", text):

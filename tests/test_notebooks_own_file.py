@@ -9,7 +9,13 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from notebook_cells import code_of, copy_of_the_folder, set_parameters, tagged
+from notebook_cells import (
+    accepted,
+    code_of,
+    copy_of_the_folder,
+    set_parameters,
+    tagged,
+)
 
 from notebooks.build import HERE, SOURCES, read_source, run
 
@@ -105,5 +111,5 @@ def test_it_runs_on_a_file_of_ones_own_and_its_exercises_can_be_solved(
     for number in (1, 2, 3):
         answer = tagged(solutions, f"exercise-{number}")
         check = tagged(notebook, f"check-{number}")
-        notebook.cells.append(nbformat.v4.new_code_cell(f"{answer}\n{check}"))
+        notebook.cells.append(nbformat.v4.new_code_cell(accepted(answer, check)))
     run(notebook, copy_of_the_folder(tmp_path))

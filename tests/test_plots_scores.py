@@ -71,3 +71,10 @@ def test_of_many_names_the_first_are_drawn_in_a_picture_of_the_same_size():
         assert len(legend.get_texts()) == 12 + more
         assert legend.get_title().get_text() == "the first 12 of 100"
         assert len(figure.alt) < 1500
+
+
+def test_the_diagonal_reaches_the_least_confident_bin():
+    unsure = np.array([[0.34, 0.3, 10], [0.9, 0.8, 90]])
+    diagonal = plot_reliability({"a": TABLE, "b": unsure}).axes[0].lines[0]
+    assert diagonal.get_xdata()[0] == 34
+    assert plot_reliability({"a": TABLE}).axes[0].lines[0].get_xdata()[0] == 50

@@ -21,6 +21,7 @@ import torch
 from torch.nn import functional as F
 
 from spamft.batches import encode_splits, make_bucketed_loader, make_loader
+from spamft.check import ask, check, guess
 from spamft.classifier import GPTClassifier
 from spamft.evaluate import evaluate, predict, report
 from spamft.plots import BLUE, ORANGE, paper, plot_confusion
@@ -259,55 +260,91 @@ print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 # - An untrained classifier scores about 50 % on equal classes, by its head's luck.
 # - A report sums over messages, says which class suffers, and how sure it is.
 #
+# ## What if?
+#
+# Three questions that the page does not answer word for word. Read one, then answer in
+# the cell below it: replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
+# how sure you are, from 0.33 (drawn by lot) to 1. Your answer is written down in
+# `guesses.json`, so that you can see later whether you are right as often as you are
+# sure, and then explained.
+
+# %%
+ask("6.q1")
+
+# %% tags=["guess-q1"]
+guess("6.q1", ..., sure=...)
+
+# %% [markdown]
+# The second one:
+
+# %%
+ask("6.q2")
+
+# %% tags=["guess-q2"]
+guess("6.q2", ..., sure=...)
+
+# %% [markdown]
+# And the third:
+
+# %%
+ask("6.q3")
+
+# %% tags=["guess-q3"]
+guess("6.q3", ..., sure=...)
+
+# %% [markdown]
 # ## Exercises
 #
-# Predict first, then compute. Replace the `...`; the cell below says nothing if you
-# are right, and gives a hint if not. Solutions:
-# `src/solutions/06_loss_and_accuracy.py`.
+# Guess, then compute. A number that you guess counts as right within a tenth. The cell
+# with `check` says whether you are right and why, and what a usual mistake confuses.
+# Solutions: `src/solutions/06_loss_and_accuracy.py`.
 #
-# **1.** *Predict:* a coin for five classes, what does it pay? Compute its loss.
+# **1.** *Guess:* what is the loss of a coin for five classes, in nats?
+
+# %% tags=["guess-1"]
+guess("6.1", ..., sure=...)
+
+# %% [markdown]
+# Compute it:
 
 # %% tags=["exercise-1"]
 coin_of_five = ...
 
 # %% tags=["check-1"]
-if coin_of_five is not ...:
-    expected = F.cross_entropy(torch.zeros(1, 5), torch.tensor([3])).item()
-    assert abs(coin_of_five - expected) < 1e-5, (
-        "Hint: each class gets 1/5; minus ln of it."
-    )
+check("6.1", coin_of_five)
 
 # %% [markdown]
-# **2.** *Predict:* can two models have the same accuracy and different losses? Make
-# two logits tensors of shape (1, 2) for one message of class 0, both right: `unsure`
-# with the higher loss, `sure` with the lower.
+# **2.** *Guess:* can two models have the same accuracy and different losses, `"yes"` or
+# `"no"`?
+
+# %% tags=["guess-2"]
+guess("6.2", ..., sure=...)
+
+# %% [markdown]
+# Make two logits tensors of shape (1, 2) for one message of class 0, both right:
+# `unsure` with the higher loss, `sure` with the lower.
 
 # %% tags=["exercise-2"]
 unsure, sure = ..., ...
 
 # %% tags=["check-2"]
-if unsure is not ...:
-    a, b = (report(each, torch.tensor([0])) for each in (unsure, sure))
-    assert a.accuracy == b.accuracy == 1 and a.loss > b.loss, (
-        "Hint: both have the larger logit first; [[0.1, 0]] is right, but only just."
-    )
+check("6.2", (unsure, sure))
 
 # %% [markdown]
-# **3.** *Predict:* with 13 % spam, as in the whole collection, what are the accuracy
-# and the recall of spam of a filter that never says spam? Give both, from 0 to 1, for
-# 13 spam and 87 ham.
+# **3.** *Guess:* with 13 % spam, as in the whole collection, which accuracy has a
+# filter that never says spam, from 0 to 1?
+
+# %% tags=["guess-3"]
+guess("6.3", ..., sure=...)
+
+# %% [markdown]
+# Give its accuracy and its recall of spam, for 13 spam and 87 ham:
 
 # %% tags=["exercise-3"]
 never_accuracy, never_recall = ..., ...
 
 # %% tags=["check-3"]
-if never_accuracy is not ...:
-    never = report(torch.tensor([[1.0, 0.0]] * 100), torch.tensor([0] * 87 + [1] * 13))
-    expected = (never.accuracy, never.classes[1].recall)
-    given = (never_accuracy, never_recall)
-    assert all(abs(a - b) < 1e-6 for a, b in zip(given, expected, strict=True)), (
-        "Hint: it is right about all ham, and catches no spam."
-    )
+check("6.3", (never_accuracy, never_recall))
 
 # %% [markdown]
 # **Next:** [7 · Finetune](07_finetune.ipynb): now it learns.

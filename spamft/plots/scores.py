@@ -27,7 +27,9 @@ def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
     surest = told(in_words, "; ", LINES)
     figure, axes = paper(f"Accuracy over confidence; in the surest bin {surest}.")
     names = figure.written(tables)
-    axes.plot([50, 100], [50, 100], color=GREY, linestyle=":", label="calibrated")
+    # of more than two classes, and of a person, confidence can be below one half
+    low = min([50, *(100 * table[0, 0] for table in filled)])
+    axes.plot([low, 100], [low, 100], color=GREY, linestyle=":", label="calibrated")
     for name, table, color in zip(names, filled, colors(len(filled)), strict=False):
         confidence, accuracy, count = table.T
         x, y = 100 * confidence, 100 * accuracy
@@ -36,8 +38,8 @@ def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
         # holds a hundred times as many as another, which must still be seen, hence
         # the 8 points for an empty one, too
         axes.scatter(x, y, s=8 + 2 * count**0.75, color=color)
-    axes.set_xlabel("confidence: how sure the model is (%)")
-    axes.set_ylabel("accuracy: how often it is right (%)")
+    axes.set_xlabel("confidence: how sure (%)")
+    axes.set_ylabel("accuracy: how often right (%)")
     _legend(axes, len(tables))
     return figure
 

@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 6 · Loss and accuracy. `wrong-N` is an answer that many give first: the
-# check of exercise N must refuse it.
+# check of exercise N names what it confuses.
 #
 # **1.** Minus ln of a fifth.
 

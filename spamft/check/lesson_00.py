@@ -1,0 +1,128 @@
+"""Questions and exercises of notebook 0, what is finetuning."""
+
+from functools import cache
+
+import torch
+
+from spamft.check.exercise import Exercise, Law, Question
+from spamft.classifier import GPTClassifier, set_trainable
+from spamft.gpt import GPT, GPTConfig
+
+__all__ = ["EXERCISES", "QUESTIONS"]
+
+
+def head_of_five(answer) -> Law:
+    """How many parameters does a head for five classes have, at a width of 768?"""
+    right = sum(p.numel() for p in torch.nn.Linear(768, 5).parameters())
+    return Law(
+        right,
+        "Each class has a weight for each of the 768 channels, and one bias.",
+        "A head is a linear layer, as for two classes: what does each class need?",
+        [
+            (5 * 768, "You counted the weights. Each class also has a bias."),
+            (2 * 768 + 2, "That is the head of two classes."),
+        ],
+    )
+
+
+def rank_without_gain(answer) -> Law:
+    """From which rank on does LoRA save nothing on a 768 by 768 matrix?"""
+    return Law(
+        768 // 2,
+        "A and B have rank * 768 numbers each, together as many as the matrix at 384.",
+        "A has rank * 768 numbers, and so has B. When is their sum 768 * 768?",
+        [
+            (
+                768,
+                "At rank 768 each of the two is as large as the matrix; together they "
+                "are twice as large.",
+            )
+        ],
+    )
+
+
+def share_of_last_block(answer) -> Law:
+    """In the largest GPT-2, is the last block's share larger or smaller?"""
+    return Law(
+        _share_in_the_largest(),
+        "It is one of 48 blocks, not one of 12, so its share is smaller.",
+        "Build it on the meta device as above; set_trainable returns .trained and "
+        ".total. Do not round.",
+        [
+            (1 / 12, "One of 12 blocks is the small GPT-2; the largest has 48."),
+            (1 / 48, "The blocks are not all of it: there are the token vectors, too."),
+        ],
+        guess="smaller",
+    )
+
+
+@cache
+def _share_in_the_largest() -> float:
+    with torch.device("meta"):
+        largest = GPT(GPTConfig(emb_dim=1600, n_layers=48, n_heads=25))
+        scope = set_trainable(GPTClassifier(largest), "last_block")
+    return scope.trained / scope.total
+
+
+EXERCISES = {
+    "1": Exercise(head_of_five),
+    "2": Exercise(rank_without_gain),
+    "3": Exercise(share_of_last_block, ("larger", "smaller")),
+}
+QUESTIONS = {
+    "q1": Question(
+        """A model says "no" to each of forty messages, half of them spam, and is right
+        about half. You ask it about messages of which one in ten is spam, and it still
+        says "no" to each. What is its accuracy now?""",
+        right="c",
+        a=(
+            "About 50 %, because it does not look at the message.",
+            """It does not look, but 50 % was the share of ham among the forty, no
+            property of the model.""",
+        ),
+        b=(
+            "About 10 %.",
+            "That is the share of spam, all of which it gets wrong.",
+        ),
+        c=(
+            "About 90 %.",
+            """It is right about every ham, and nine of ten are ham. It has learned
+            nothing: a score alone does not say what a model knows.""",
+        ),
+    ),
+    "q2": Question(
+        "You give the class head a third class. Which parameters are added?",
+        right="c",
+        a=(
+            "Half as many as the model had.",
+            """The head grows by half, but the head is 1,538 of 124 million. All else
+            stays.""",
+        ),
+        b=(
+            "A row in the table of token vectors, too.",
+            """That table has a row for each token of the vocabulary. A class is no
+            token.""",
+        ),
+        c=(
+            "One row of weights and one bias, in the head.",
+            "Each class is one output: a weight for each channel, and a bias.",
+        ),
+    ),
+    "q3": Question(
+        "You double LoRA's rank. How many numbers do A and B have, together?",
+        right="a",
+        a=(
+            "Twice as many.",
+            "Each has rank * width numbers, and the width stays.",
+        ),
+        b=(
+            "Four times as many: a matrix has two sides.",
+            """Only one side of each is the rank. The other is the width of the large
+            matrix, which stays.""",
+        ),
+        c=(
+            "As many as before: the product B·A has the same shape.",
+            "The product has, but what is stored and trained are A and B.",
+        ),
+    ),
+}

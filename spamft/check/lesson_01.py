@@ -1,0 +1,120 @@
+"""Questions and exercises of notebook 1, download and look."""
+
+import io
+
+import pandas as pd
+
+from spamft.check.exercise import Exercise, Law, Question
+from spamft.data import balance
+
+__all__ = ["EXERCISES", "QUESTIONS"]
+
+PUZZLE = 'ham\t"a\nham\tb\nspam\tc"\nham\td\n'
+
+
+def always_spam(answer, counts, names) -> Law:
+    """Which accuracy does "always the second class" reach, from 0 to 1?"""
+    return Law(
+        counts[names[1]] / counts.sum(),
+        "It is right where the rule of always naming the other class is wrong.",
+        "Which share of all messages is of this class? Do not round.",
+        [
+            (0.5, "A rule with one answer is no coin: the classes are not equal."),
+            (
+                counts[names[0]] / counts.sum(),
+                f"That is the accuracy of always saying {names[0]}.",
+            ),
+        ],
+    )
+
+
+def rows_when_equal(answer, messages) -> Law:
+    """How many rows remain if the classes are made equal and no row is used twice?"""
+    right = len(balance(messages))
+    return Law(
+        right,
+        "The rarer class keeps all of its messages, and the other keeps as many.",
+        "How many has the rarer class? And how many classes are there?",
+        [
+            (right // 2, "That is the rarer class. The other one keeps as many."),
+            (len(messages), "Nothing was left out: then they are not equal."),
+        ],
+    )
+
+
+def rows_in_puzzle(answer) -> Law:
+    """How many rows does the lecture's reading find in the four lines of `puzzle`?"""
+    return Law(
+        len(pd.read_csv(io.StringIO(PUZZLE), sep="\t", header=None)),
+        "The field that opens before a ends after c: three lines make one row.",
+        "A field that a quotation mark opens ends at the next one. Give header=None.",
+        [
+            (4, "There are four lines, but a quoted field can run over line ends."),
+            (1, "With header=None the first line is a row, not the columns' names."),
+            (3, "The field does not end with its line: look for the next mark."),
+        ],
+    )
+
+
+EXERCISES = {
+    "1": Exercise(always_spam),
+    "2": Exercise(rows_when_equal),
+    "3": Exercise(rows_in_puzzle),
+}
+QUESTIONS = {
+    "q1": Question(
+        """The lecture's file has 4,825 ham and 747 spam, and "always ham" is right for
+        86.6 %. You delete half of the ham. What does the same rule reach?""",
+        right="b",
+        a=(
+            "86.6 %: the rule is the same.",
+            "The rule is, but its accuracy is the share of ham, which has changed.",
+        ),
+        b=(
+            "About 76 %.",
+            """2,412 of the 3,159 messages left are ham. What a score is worth depends
+            on what the simplest rule would get.""",
+        ),
+        c=(
+            "About 43 %, half of it.",
+            "The spam did not change, so all messages together are not halved.",
+        ),
+    ),
+    "q2": Question(
+        """You read the file so that no message is lost, two ham more than the lecture
+        has, and balance with the lecture's seed. Are the 747 ham that are drawn the
+        lecture's?""",
+        right="c",
+        a=(
+            "Yes: the seed is the same.",
+            "A seed repeats a draw only from the same list. This one is longer.",
+        ),
+        b=(
+            "All but two of them.",
+            """The two new messages are not put in the place of two others: the draw
+            from a longer list begins differently.""",
+        ),
+        c=(
+            "No, many are others.",
+            """The seed chooses places in a list, and the list is another. That is why
+            two rows of 5,574 change the whole split.""",
+        ),
+    ),
+    "q3": Question(
+        """A server sends the right file with a single letter changed. Which check
+        notices?""",
+        right="c",
+        a=(
+            "The number of lines.",
+            "A changed letter, unless it is a line end, leaves as many lines.",
+        ),
+        b=(
+            "The size.",
+            "A letter in place of a letter leaves as many bytes.",
+        ),
+        c=(
+            "The SHA-256.",
+            "Any change of the content gives another fingerprint.",
+        ),
+    ),
+}

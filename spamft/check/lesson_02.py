@@ -1,0 +1,129 @@
+"""Questions and exercises of notebook 2, balance, encode, split and save."""
+
+import pandas as pd
+
+from spamft.check.exercise import Exercise, Law, Question
+from spamft.data import random_split
+
+__all__ = ["EXERCISES", "QUESTIONS"]
+
+
+def three_sizes(answer) -> Law:
+    """Of 1,494 messages split at 80 / 10 / 10, how many are in the test part?"""
+    rows = pd.DataFrame({"Label": 0, "Text": [str(i) for i in range(1494)]})
+    right = [len(part) for part in random_split(rows, 0.8, 0.1)]
+    return Law(
+        right,
+        "1195.2 and 149.4 are rounded down, and the test part takes the rest.",
+        "The first two round down, and nothing is lost.",
+        [
+            (
+                [1195, 149, 149],
+                "They add up to 1,493: one message is lost. The test part takes what "
+                "is left.",
+            ),
+            ([1195, 149, 300], "They must add up to 1,494."),
+            ([1046, 149, 299], "That is 70 / 10 / 20."),
+        ],
+        given=list(answer),
+        guess=right[-1],
+    )
+
+
+def share_kept(answer, splits, encoded) -> Law:
+    """With another seed, which share of the test part stays in it, from 0 to 1?"""
+    other = random_split(encoded, 0.7, 0.1, seed=7).test["Text"]
+    right = splits.test["Text"].isin(other).mean()
+    return Law(
+        right,
+        "Another seed draws another fifth, so about a fifth of them meet again.",
+        "random_split with seed 7, then the mean of splits.test['Text'].isin(...).",
+        [
+            (0.7, "70 % is the training part: the test part is a fifth."),
+            (0.0, "Two draws of a fifth do not avoid each other: some are in both."),
+            (1.0, "The seed decides who is in the test part; another draws others."),
+        ],
+    )
+
+
+def unshuffled(answer, encoded, train_end, validation_end, splits) -> Law:
+    """Without the shuffle, which share of the test part is spam, from 0 to 1?"""
+    cuts = ((0, train_end), (train_end, validation_end), (validation_end, None))
+    right = [encoded["Text"].iloc[a:b].tolist() for a, b in cuts]
+    return Law(
+        right,
+        "One class stands before the other, so the last fifth is of one class alone.",
+        "Cut encoded by iloc at train_end and validation_end; Splits(...) takes three.",
+        [
+            (
+                [part["Text"].tolist() for part in splits],
+                "These three are shuffled. Cut the frame as it stands.",
+            )
+        ],
+        given=[part["Text"].tolist() for part in answer],
+        guess=(encoded["Label"].iloc[validation_end:] == 1).mean(),
+    )
+
+
+EXERCISES = {
+    "1": Exercise(three_sizes),
+    "2": Exercise(share_kept),
+    "3": Exercise(unshuffled),
+}
+QUESTIONS = {
+    "q1": Question(
+        """You train on the messages as they come, 87 % of them ham, without balancing.
+        Which mistake do you expect more of than with equal classes?""",
+        right="a",
+        a=(
+            "Spam that is predicted ham.",
+            "With so much ham, ham is the safe guess, and doubt goes its way.",
+        ),
+        b=(
+            "Ham that is predicted spam.",
+            """That is what equal classes bring more of: there spam is as safe a guess
+            as ham.""",
+        ),
+        c=(
+            "Both alike: the loss treats messages alike.",
+            """It does, and just therefore the class with more messages has more
+            weight.""",
+        ),
+    ),
+    "q2": Question(
+        """Your file has a third label, "promo", which the table {"ham": 0, "spam": 1}
+        lacks. What does `df["Label"].map(table)` do with it?""",
+        right="b",
+        a=(
+            "It raises an error.",
+            "A dictionary's [] would. `map` of pandas does not.",
+        ),
+        b=(
+            "It puts NaN there, without a word.",
+            """What the table lacks becomes NaN. `encode_labels` raises an error and
+            names the label.""",
+        ),
+        c=(
+            "It takes the next number, 2.",
+            "`map` looks up and invents nothing.",
+        ),
+    ),
+    "q3": Question(
+        """Each spam stands in your file three times. You split at random, 70 / 10 /
+        20. How likely is it that a spam of the test part has a copy in the training
+        part?""",
+        right="c",
+        a=(
+            "About 70 %.",
+            "That is one copy. There are two, and one of them is enough.",
+        ),
+        b=(
+            "About 49 %.",
+            "That is the chance that both copies are in train.",
+        ),
+        c=(
+            "About 91 %.",
+            "Each of the two others is outside of train with 30 %, both with 9 %.",
+        ),
+    ),
+}

@@ -1,0 +1,125 @@
+"""Questions and exercises of notebook 11, instruction finetuning."""
+
+import math
+
+from spamft.check.exercise import YES_NO, Exercise, Law, Question
+from spamft.evaluate import IGNORED
+from spamft.methods.instruct import parse_answer
+
+__all__ = ["EXERCISES", "QUESTIONS"]
+
+
+def tokens_asked(answer, labels) -> Law:
+    """How many tokens of the row are asked, the end token included?"""
+    asked = sum(label != IGNORED for label in labels)
+    return Law(
+        asked,
+        "The answer's tokens and the end token; the prompt is masked.",
+        "Which labels are not -100?",
+        [
+            (len(labels), "That is the whole row. The prompt's labels are masked."),
+            (asked - 1, "The end token is asked, too: a model must learn to stop."),
+            (len(labels) - asked, "Those are the masked ones."),
+        ],
+    )
+
+
+def two_results(answer) -> Law:
+    """Does " spammy" count as the name spam?"""
+    texts, names = (" Spam, I am afraid", " spammy"), ("ham", "spam")
+    return Law(
+        [parse_answer(text, names) for text in texts],
+        "The first begins with a name that ends there, the second with another word.",
+        "0, 1 or None each: the text begins with a name, and the name ends there.",
+        [
+            ([1, 1], '" spammy" begins with the letters, but is another word.'),
+            ([None, None], "A capital and a comma do not make it another word."),
+            (["spam", None], "It gives the place of the name, not the name."),
+        ],
+        given=list(answer),
+        guess="no",
+    )
+
+
+def logs_of(answer) -> Law:
+    """By likelihood, does a short name win, of one token, or a long one of five?"""
+    log = -math.log(100)
+    return Law(
+        [5 * log, log],
+        "Each token costs ln V, so the shorter name wins; per token they are equal.",
+        "Each token has the probability 1/V, and logarithms add up over the tokens.",
+        [
+            (
+                [log, log],
+                "The first is that of the whole name: the sum over its tokens.",
+            ),
+            ([-5 * log, -log], "The logarithm of a probability is below 0."),
+            ([5 * log, 5 * log], "Per token: divide the sum by n."),
+        ],
+        given=[float(each) for each in answer(5, 100)],
+        guess="short",
+    )
+
+
+EXERCISES = {
+    "1": Exercise(tokens_asked),
+    "2": Exercise(two_results, YES_NO),
+    "3": Exercise(logs_of, ("short", "long")),
+}
+QUESTIONS = {
+    "q1": Question(
+        """You forget to mask the prompt: all tokens of the row are asked. What does the
+        loss mostly measure then?""",
+        right="b",
+        a=(
+            "The answer, as before: it comes last.",
+            "Every token that is asked counts the same, wherever it stands.",
+        ),
+        b=(
+            "How well the model foretells the instruction and the message.",
+            """They are most of the row. The few tokens of the answer hardly weigh in
+            the mean.""",
+        ),
+        c=(
+            "Nothing: it cannot be computed.",
+            """It can. That is how pretraining does it, for which every token is an
+            answer.""",
+        ),
+    ),
+    "q2": Question(
+        """You rename the classes from "ham" and "spam" to "zq9" and "kx7" before you
+        train. Who has to learn something new?""",
+        right="a",
+        a=(
+            "The model that answers in words, not the class head.",
+            """A class head has outputs by number. In words, the model knew "spam"
+            from pretraining, and does not know "kx7".""",
+        ),
+        b=(
+            "The class head, not the model that answers in words.",
+            "For a class head a name is only what is printed beside output 1.",
+        ),
+        c=(
+            "Both.",
+            "The class head never reads the names.",
+        ),
+    ),
+    "q3": Question(
+        """You leave the end token out of all training answers. What does the trained
+        model do when it writes?""",
+        right="a",
+        a=(
+            "It writes the name and does not know where to stop.",
+            """Nothing taught it that the end token comes next, so it goes on until it
+            is cut.""",
+        ),
+        b=(
+            "The same: where an answer ends is clear.",
+            "To us. The model does what it was shown, and was never shown a stop.",
+        ),
+        c=(
+            "It writes nothing.",
+            "The first token of the answer was trained as before.",
+        ),
+    ),
+}

@@ -1,0 +1,134 @@
+"""Questions and exercises of notebook 12, which one when."""
+
+import numpy as np
+
+from spamft.check.exercise import YES_NO, Exercise, Law, Question
+from spamft.experiments.table import interval, paired_test
+
+__all__ = ["EXERCISES", "QUESTIONS"]
+
+WITH_TRAINING = ("head only", "last block")  # of the quick ones, those that train a GPT
+
+
+def p_value(answer) -> Law:
+    """290 and 285 right of 300, all five on one side: is that enough for p < 0.05?"""
+    places = np.arange(300)
+    right = paired_test(places < 290, places < 285)
+    return Law(
+        right,
+        "Only the 5 messages on which they differ count; all fall on one side once in "
+        "16 times.",
+        "paired_test of two arrays of 300 truth values; on 5 messages they differ.",
+        [
+            (5 / 300, "That is the share on which they differ. p is a chance."),
+            (
+                right / 2,
+                "That is one side. Either of the two might have been the better one.",
+            ),
+            (290 / 300 - 285 / 300, "That is the difference of the accuracies."),
+        ],
+        guess="no",
+    )
+
+
+def choice(answer, frame) -> Law:
+    """Does the quickest method within the best one's interval train a GPT?"""
+    best = frame.loc[frame["accuracy"].idxmax()]
+    near = frame[frame["accuracy"] >= best["interval_low"]]
+    right = near.loc[near["seconds"].idxmin(), "method"]
+    return Law(
+        right,
+        "First what is good enough, then what is cheapest among that.",
+        "Filter by accuracy, then idxmin of seconds.",
+        [
+            (
+                frame.loc[frame["seconds"].idxmin(), "method"],
+                "It is the quickest of all, but not near the best: filter first.",
+            ),
+            (best["method"], "It is the best. A quicker one is within its interval."),
+        ],
+        guess="yes" if right in WITH_TRAINING else "no",
+    )
+
+
+def ratio(answer, guesses) -> Law:
+    """How many times as wide is an interval as that of four times as many messages?"""
+    wide, narrow = (
+        np.diff(interval(each))[0] for each in (guesses, np.tile(guesses, 4))
+    )
+    return Law(
+        wide / narrow,
+        "About 2: the width shrinks with the square root of the number.",
+        "interval gives (low, high); divide the width of one by that of the other.",
+        [
+            (
+                4.0,
+                "It shrinks with the square root of the number, not with the number.",
+            ),
+            (narrow / wide, "That is the other way round."),
+            (1.0, "More messages say more: the interval does get narrower."),
+        ],
+    )
+
+
+EXERCISES = {
+    "1": Exercise(p_value, YES_NO),
+    "2": Exercise(choice, YES_NO),
+    "3": Exercise(ratio),
+}
+QUESTIONS = {
+    "q1": Question(
+        """Two methods are right on 95 % and 94 % of the same 300 messages, and their
+        intervals overlap. What do you know?""",
+        right="c",
+        a=(
+            "They are equally good.",
+            "Not to see a difference is not to see that there is none.",
+        ),
+        b=(
+            "The first is better, by one point.",
+            "On these messages it was. Others might have turned it round.",
+        ),
+        c=(
+            "Not yet which is better: a paired test may tell.",
+            """It looks only at the messages on which they differ, and so is sharper
+            than two intervals.""",
+        ),
+    ),
+    "q2": Question(
+        """You try twenty methods, choose the one with the best test accuracy, and
+        report that accuracy. What is wrong?""",
+        right="a",
+        a=(
+            "It is too high on average: the choice favours luck.",
+            """The best of twenty is partly good and partly lucky, and the luck does
+            not come back on new messages.""",
+        ),
+        b=(
+            "Nothing: no method has trained on the test part.",
+            "No method has, but you have: you chose with it.",
+        ),
+        c=(
+            "It is too low, for nineteen others were worse.",
+            "The others do not enter the number.",
+        ),
+    ),
+    "q3": Question(
+        """You copy each test message three times into the test part. The interval
+        becomes half as wide. Do you know the accuracy better now?""",
+        right="a",
+        a=(
+            "No: copies tell nothing new.",
+            """The formula counts rows, and cannot know that they are the same.
+            Repeated messages in a collection do the same quietly.""",
+        ),
+        b=(
+            "Yes: the interval says so.",
+            "It believes that each row is news. Copies are not.",
+        ),
+        c=(
+            "Yes, but only if the accuracy stayed the same.",
+            "It does stay the same, exactly. That is why nothing was learned.",
+        ),
+    ),
+}

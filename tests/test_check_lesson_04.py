@@ -1,0 +1,31 @@
+import pytest
+import torch
+from solving import try_out
+
+from spamft.gpt import GPT, GPTConfig
+
+TRIALS = {
+    "4.1": ("share_of_token_vectors", "share_of_token_vectors = 0.5"),
+    "4.2": ("(listens_to, adds_up_to)", "listens_to = 5"),
+    "4.3": ("jumbled", "jumbled = 'c b'"),
+}
+
+
+def count(config: GPTConfig) -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in GPT(config).parameters())
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_the_exercises_tell_right_from_usual_and_from_other(name, tmp_path):
+    text = "c b a"
+    at_hand = {
+        "GPTConfig": GPTConfig,
+        "count": count,
+        "text": text,
+        "loss": lambda gpt, other: float(
+            sorted(other.split()) == ["a", "b", "c"] and other != text
+        ),
+        "gpt": None,
+    }
+    try_out(name, TRIALS[name], at_hand, tmp_path)
