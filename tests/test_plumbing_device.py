@@ -7,6 +7,7 @@ from spamft.plumbing.device import (
     pick_device,
     token_budget,
 )
+from spamft.plumbing.threads import describe_threads
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 
@@ -43,7 +44,7 @@ def test_a_gpu_reads_more_tokens_at_once():
 
 
 def test_a_device_is_described_in_words():
-    assert describe_device(CPU) == f"cpu ({torch.get_num_threads()} threads)"
+    assert describe_device(CPU) == f"cpu ({describe_threads()})"
     assert describe_device(MPS) == "mps"
 
 

@@ -15,6 +15,7 @@ from spamft import __version__
 from spamft.cli.console import open_streams
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.threads import prepare_threads, use_threads
 
 __all__ = ["COMMANDS", "main"]
 
@@ -57,9 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
+    prepare_threads()
     with _stoppable():
         try:
             args = _parser(arguments).parse_args(arguments)
+            if args.threads is not None:
+                use_threads(args.threads)
             args.run(args)
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where its failure can be told
@@ -163,6 +167,12 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command.set_defaults(run=module.run)
         command.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
+        )
+        command.add_argument(
+            "--threads",
+            type=int,
+            metavar="N",
+            help="that compute (default as many as this process may use processors)",
         )
         if name in arguments:  # the options of the others would take time to import
             module.add(command)

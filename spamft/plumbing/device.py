@@ -3,6 +3,7 @@
 import torch
 
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.threads import describe_threads
 
 __all__ = [
     "DEVICES",
@@ -44,7 +45,7 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        return f"cpu ({describe_threads()})"
     return device.type
 
 
