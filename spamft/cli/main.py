@@ -29,6 +29,7 @@ COMMANDS = (
     "spamft.cli.stress",
     "spamft.cli.page",
     "spamft.cli.pretrain",
+    "spamft.cli.doctor",
 )
 
 # torch has one error for everything; the loader says it of libraries; and extensions
@@ -52,9 +53,9 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code.
 
-    0 when all is well, 2 for an error that the user can correct, which is one line,
-    130 after Ctrl-C, 143 when told to stop. Any other error is a bug and shows its
-    traceback.
+    0 when all is well, 1 if `doctor` found that it is not, 2 for an error that the user
+    can correct, which is one line, 130 after Ctrl-C, 143 when told to stop. Any other
+    error is a bug and shows its traceback.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
@@ -64,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args = _parser(arguments).parse_args(arguments)
             if args.threads is not None:
                 use_threads(args.threads)
-            args.run(args)
+            code = args.run(args)
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where its failure can be told
-            return 0
+            return code or 0
         except BrokenPipeError:  # the reader, say `head`, has enough
             _silence()
             return 0
