@@ -25,6 +25,8 @@ from spamft.gpt import GPT
 from spamft.plumbing.threads import COUNT, WAITING
 from spamft.pretrained import save_gpt2
 
+__all__ = ["SPINNING", "busy"]
+
 # How libgomp, torch's OpenMP on Linux, waits if nothing is said
 SPINNING = {"GOMP_SPINCOUNT": "300000"}
 
@@ -50,7 +52,7 @@ def main() -> None:
 def _round(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     beside = f"beside {args.neighbours}"
     alone = {"alone": _job(args, folder)}
-    with _busy(args.neighbours):
+    with busy(args.neighbours):
         return alone | {
             beside: _job(args, folder),
             f"{beside}, spinning": _job(args, folder, environment=SPINNING),
@@ -59,7 +61,7 @@ def _round(args: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 @contextmanager
-def _busy(count: int) -> Iterator[None]:
+def busy(count: int) -> Iterator[None]:
     """That many programs that only compute."""
     spin = [sys.executable, "-c", "while True: pass"]
     programs = [subprocess.Popen(spin) for _ in range(count)]
