@@ -55,11 +55,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Pretrain, with a line and a checkpoint now and then."""
     from spamft.gpt import GPTConfig
-    from spamft.plumbing.device import describe_device, pick_device
     from spamft.pretraining.config import PretrainConfig
     from spamft.pretraining.loop import pretrain
 
-    say(f"device: {describe_device(pick_device(args.device))}")
     shape = ShapeOptions(**given(args, ShapeOptions))
     pretrain(
         args.texts,
