@@ -6,6 +6,9 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
+# Threads that wait for each other sleep, in notebooks, too: spamft/plumbing/threads.py
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .PHONY: demo page test lint notebooks notebooks-own diagrams lab browser browser-page faults
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out

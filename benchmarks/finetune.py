@@ -30,7 +30,6 @@ from setting import (
     GPT2,
     finish,
     lecture_datasets,
-    matrix_rate,
     model,
     parser,
     table,
@@ -40,6 +39,7 @@ from torch.nn import functional as F
 
 from spamft.batches import Batch, make_loader
 from spamft.data import Splits
+from spamft.plumbing.machine import matrix_rate
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ The weights are random: nothing is downloaded, and time does not depend on them.
 
 import argparse
 import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,8 @@ from spamft.data import Splits
 from spamft.gpt import GPT, GPTConfig
 from spamft.methods.method import METHODS
 from spamft.methods.task import Task
+from spamft.plumbing.machine import processor
+from spamft.plumbing.threads import describe_threads
 from spamft.sources import open_splits
 from spamft.tokenizer import load_tokenizer
 
@@ -27,7 +28,6 @@ __all__ = [
     "finish",
     "lecture_datasets",
     "machine",
-    "matrix_rate",
     "model",
     "parser",
     "table",
@@ -68,27 +68,8 @@ def model(pooling: str = "last_real") -> GPTClassifier:
     return METHODS["last_block"].attach(GPT(GPT2, seed=1), task, 1)
 
 
-def matrix_rate(seconds: float = 1.0) -> float:
-    """GFLOP/s of a float32 product of the blocks: (1024, 768) by (768, 3072)."""
-    a, b = torch.randn(1024, 768), torch.randn(768, 3072)
-    rates, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end or len(rates) < 3:
-        with Clock() as clock:
-            for _ in range(10):
-                a @ b
-        rates.append(10 * 2 * 1024 * 768 * 3072 / clock.seconds / 1e9)
-    return sorted(rates)[len(rates) // 2]
-
-
 def machine() -> str:
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            x for x in cpuinfo.read_text().splitlines() if x.startswith("model na")
-        ]
-        name = names[0].split(":")[1].strip() if names else name
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return f"{processor()}, {describe_threads()}, torch {torch.__version__}"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -157,7 +157,7 @@ def collate(
     """Stack (ids, label) pairs, padded to `width`, or else to the longest of them."""
     ids, labels = zip(*examples, strict=True)
     lengths = torch.tensor([len(tokens) for tokens in ids])
-    longest = int(lengths.max())
+    longest = max(map(len, ids))
     if width is not None and width < longest:
         raise SpamftError(f"{width=} is less than the longest message's {longest}")
     padded = torch.full((len(ids), width or longest), pad_id)

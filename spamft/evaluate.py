@@ -15,6 +15,7 @@ from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spamft.plumbing.device import to_device
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.plumbing.modes import evaluation_mode
@@ -157,7 +158,7 @@ def predict(model: nn.Module, loader: Iterable) -> tuple[Tensor, Tensor]:
     logits, labels = [], []
     with evaluation_mode(model):
         for *inputs, batch_labels in loader:
-            logits.append(model(*(tensor.to(device) for tensor in inputs)).float())
+            logits.append(model(*to_device(inputs, device)).float())
             labels.append(batch_labels)
     if not logits:
         raise SpamftError("nothing to evaluate: the loader has no batch")
@@ -279,13 +280,16 @@ def measure(model: nn.Module, loader: Iterable) -> tuple[float, float]:
     device = next(model.parameters()).device
     parts = []
     with evaluation_mode(model):
-        for *inputs, labels in loader:
-            logits = model(*(tensor.to(device) for tensor in inputs)).float()
-            loss, correct, count = count_sums(logits, labels.to(device))
-            parts.append(torch.stack([loss.double(), correct.double(), count.double()]))
+        for batch in loader:
+            *inputs, labels = to_device(batch, device)
+            parts.append(count_sums(model(*inputs).float(), labels))
     if not parts:
         raise SpamftError("nothing to evaluate: the loader has no batch")
-    loss, correct, count = torch.stack(parts).sum(0).tolist()
+    # only now is a GPU waited for; and float64 on the CPU, for Apple's GPUs have none
+    loss, correct, count = (
+        torch.stack(each).cpu().double().sum().item()
+        for each in zip(*parts, strict=True)
+    )
     if not math.isfinite(loss):
         raise NotFiniteError("the model's logits are not finite")
     if not count:

@@ -181,14 +181,14 @@ def _backward(
 
     Each batch contributes its sum, divided by the weight of the whole window: a mean of
     the batches' means would overrate a smaller last one. Returns what `Tally.add`
-    takes; loss and right predictions stay on the device.
+    takes; all tensors stay on the device, and nothing is asked of them.
     """
     labels = torch.cat([batch[-1].flatten() for batch in window])
-    labels = labels[labels != IGNORED]
+    counts = labels != IGNORED
     weights = _class_weights(config.class_weights, labels.device)
-    total = len(labels)
+    count = total = counts.sum()
     if weights is not None:  # a wrong number of weights is count_sums's to report
-        total = weights[labels.clamp(max=len(weights) - 1)].sum()
+        total = (weights[labels.clamp(0, len(weights) - 1)] * counts).sum()
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), dtype=torch.long, device=labels.device)
     for *inputs, targets in window:
@@ -203,7 +203,7 @@ def _backward(
     return {
         "loss": loss,
         "correct": correct,
-        "count": len(labels),
+        "count": count,
         "examples": examples,
     }
 

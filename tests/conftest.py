@@ -15,6 +15,7 @@ from torch import nn
 
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.llama import Llama, LlamaConfig
+from spamft.plumbing.threads import usable_cpus
 from spamft.tokenizer import PATTERN
 
 collect_ignore_glob = ["browser/*"]  # needs a browser: `make browser`
@@ -24,6 +25,12 @@ if "SPAMFT_SMOLLM2" in os.environ:  # for its own tests alone: "auto" would take
 os.environ["PIP_NO_INDEX"] = "1"  # "auto" would ask for a model there
 os.environ["SPAMFT_CACHE"] = os.devnull  # or find one here
 torch.set_num_threads(1)  # the models are tiny: a second thread would only wait
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process per processor whose time we have: pytest-xdist sees no quota."""
+    return usable_cpus()
 
 
 @pytest.fixture(autouse=True)

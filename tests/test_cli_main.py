@@ -25,6 +25,8 @@ from spamft.cli.main import COMMANDS, main
         ("audit nowhere.csv", "no file 'nowhere.csv'"),
         ("stress nowhere", "nowhere holds no saved classifier"),
         ("compare --data sample --output o --only x", "unknown method 'x': choose"),
+        ("finetune --data x --output o --threads 0", "threads=0 must lie in 1.."),
+        ("audit x --threads two", "argument --threads: invalid int value: 'two'"),
         ("pretrain --texts nowhere.txt --output o", "nowhere.txt"),
     ],
 )

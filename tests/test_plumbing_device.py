@@ -4,9 +4,12 @@ import torch
 from spamft.plumbing.device import (
     check_bf16,
     describe_device,
+    free_memory,
     pick_device,
+    to_device,
     token_budget,
 )
+from spamft.plumbing.threads import describe_threads
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 
@@ -43,7 +46,7 @@ def test_a_gpu_reads_more_tokens_at_once():
 
 
 def test_a_device_is_described_in_words():
-    assert describe_device(CPU) == f"cpu ({torch.get_num_threads()} threads)"
+    assert describe_device(CPU) == f"cpu ({describe_threads()})"
     assert describe_device(MPS) == "mps"
 
 
@@ -54,3 +57,42 @@ def test_bfloat16_is_refused_where_it_is_not_in_the_hardware(monkeypatch):
         check_bf16(CUDA)
     with pytest.raises(ValueError, match="this mps has no bfloat16"):
         check_bf16(MPS)
+
+
+class Spy:
+    """A tensor on the CPU that notes what is asked of it."""
+
+    device = CPU
+
+    def __init__(self, asked=()):
+        self.asked = asked
+
+    def pin_memory(self):
+        return Spy((*self.asked, "pin"))
+
+    def to(self, device, non_blocking=False):
+        return (*self.asked, device.type, "at once" if non_blocking else "wait")
+
+
+@pytest.mark.parametrize(
+    "device, asked",
+    [
+        (CUDA, ("pin", "cuda", "at once")),
+        (MPS, ("mps", "wait")),
+        (CPU, ("cpu", "wait")),
+    ],
+)
+def test_only_a_copy_from_pinned_memory_to_cuda_is_not_waited_for(device, asked):
+    assert to_device([Spy()], device) == [asked]
+
+
+def test_what_is_there_stays_as_it_is():
+    tensor = torch.ones(3)
+    assert to_device((tensor,), CPU)[0] is tensor
+
+
+def test_a_gpu_says_what_memory_is_free(monkeypatch):
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (5, 9))
+    monkeypatch.setattr("torch.mps.recommended_max_memory", lambda: 9)
+    monkeypatch.setattr("torch.mps.driver_allocated_memory", lambda: 2)
+    assert (free_memory(CUDA), free_memory(MPS), free_memory(CPU)) == (5, 7, None)

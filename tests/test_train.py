@@ -1,11 +1,13 @@
 import copy
 import math
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
@@ -15,6 +17,7 @@ from spamft.gpt import GPT
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.errors import SpamftError
 from spamft.train import TrainConfig, TrainState, fit, train
+from spamft.trunk import cache_trunk
 
 
 @pytest.fixture
@@ -345,3 +348,55 @@ def test_nothing_to_train_is_an_error(tiny_gpt, dataset, loader):
 def test_impossible_configs_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)
+
+
+class Reads(TorchDispatchMode):
+    """Counts the operations for which the CPU waits until a GPU knows a number."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "equal", "masked_select", "unique")
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        masked = name == "index" and any(
+            i is not None and i.dtype == torch.bool for i in args[1]
+        )
+        self.count += masked or name.startswith(self.WAITING)
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("class_weights", [None, (1.0, 3.0)])
+def test_between_records_no_number_is_asked_of_the_device(
+    cached, class_weights, tiny_gpt, dataset
+):
+    model = GPTClassifier(tiny_gpt)
+    set_trainable(model, "last_block")
+    if cached:
+        model, [dataset] = cache_trunk(model, [dataset])
+    loader = make_loader(dataset, 5)
+    config = TrainConfig(epochs=2, clip_norm=1.0, class_weights=class_weights)
+    reads, seen = Reads(), []
+    state = TrainState(after_step=lambda: seen.append(reads.count))
+    records = train(model, loader, loader, config, state)
+    with reads:
+        assert len(list(records)) == 2
+    assert len(seen) == 6 and seen[0] == seen[1] == seen[2]
+    assert reads.count > seen[-1]  # a record is read
+
+
+def test_a_step_runs_on_a_device_that_cannot_be_read_at_all(
+    tiny_gpt, loader, monkeypatch
+):
+    """The meta device has shapes alone: what would make a GPU be waited for fails."""
+    monkeypatch.setattr("torch.autocast", lambda *args, **how: nullcontext())
+    model = GPTClassifier(tiny_gpt).to("meta")
+    steps = []
+    state = TrainState(after_step=lambda: steps.append(1))
+    config = TrainConfig(epochs=1, clip_norm=1.0)
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        list(train(model, loader, loader, config, state))
+    assert len(steps) == len(loader) - 1  # the record after the last step is refused

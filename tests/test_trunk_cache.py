@@ -1,4 +1,5 @@
 import copy
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from spamft.evaluate import evaluate, predict
 from spamft.gpt import GPT
 from spamft.models.attention import ATTENTIONS, with_attention
 from spamft.train import TrainConfig, fit
-from spamft.trunk import TrainablePart, cache_trunk, plan_trunk
+from spamft.trunk import TrainablePart, cache, cache_trunk, plan_trunk
 
 CONFIG = TrainConfig(epochs=3, lr=1e-3, eval_every=1)
 READINGS = [("last_real", False), ("last", True), ("mean", False), ("first", True)]
@@ -196,3 +197,22 @@ def test_the_pass_leaves_the_mode_alone(three_blocks, messages, tokenizer):
     set_trainable(model, "last_block")
     cache_trunk(model, [dataset_of(messages, tokenizer)])
     assert model.training
+
+
+@pytest.mark.parametrize("free, place", [(10**9, "meta"), (1000, "cpu")])
+def test_hidden_states_stay_on_the_device_while_they_fit_there_twice(
+    free, place, three_blocks, messages, tokenizer, monkeypatch
+):
+    """The meta device stands for a GPU; it computes nothing, so only shapes count."""
+    model = GPTClassifier(three_blocks).to("meta")
+    set_trainable(model, "last_block")
+    monkeypatch.setattr(cache, "free_memory", lambda device: free)
+    monkeypatch.setattr("torch.autocast", lambda *args, **how: nullcontext())
+    if place == "cpu":  # there is nothing that could be copied
+        with pytest.raises(NotImplementedError, match="meta tensor"):
+            cache_trunk(model, [dataset_of(messages, tokenizer)])
+        return
+    _, [hidden] = cache_trunk(model, [dataset_of(messages, tokenizer)], memory_budget=0)
+    batch = hidden.collate([hidden[0], hidden[1]])
+    assert batch.hidden.device.type == place
+    assert batch.lengths.device.type == batch.labels.device.type == "cpu"

@@ -4,7 +4,7 @@
     console.py   what is printed: progress and results
     options.py   options made from the fields of dataclasses
     finetune.py  evaluate.py  classify.py  stress.py
-    audit.py  compare.py  labels.py  page.py  pretrain.py
+    audit.py  compare.py  labels.py  page.py  pretrain.py  doctor.py
 
 A command is a module with HELP (a line), `add(parser)` (its options) and `run(args)`.
 Heavy imports stand inside these functions, so that `spamft --help` is quick.

@@ -15,6 +15,7 @@ from spamft import __version__
 from spamft.cli.console import open_streams
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.threads import prepare_threads, use_threads
 
 __all__ = ["COMMANDS", "main"]
 
@@ -28,6 +29,7 @@ COMMANDS = (
     "spamft.cli.stress",
     "spamft.cli.page",
     "spamft.cli.pretrain",
+    "spamft.cli.doctor",
 )
 
 # torch has one error for everything; the loader says it of libraries; and extensions
@@ -51,19 +53,22 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code.
 
-    0 when all is well, 2 for an error that the user can correct, which is one line,
-    130 after Ctrl-C, 143 when told to stop. Any other error is a bug and shows its
-    traceback.
+    0 when all is well, 1 if `doctor` found that it is not, 2 for an error that the user
+    can correct, which is one line, 130 after Ctrl-C, 143 when told to stop. Any other
+    error is a bug and shows its traceback.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
+    prepare_threads()
     with _stoppable():
         try:
             args = _parser(arguments).parse_args(arguments)
-            args.run(args)
+            if args.threads is not None:
+                use_threads(args.threads)
+            code = args.run(args)
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where its failure can be told
-            return 0
+            return code or 0
         except BrokenPipeError:  # the reader, say `head`, has enough
             _silence()
             return 0
@@ -163,6 +168,12 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command.set_defaults(run=module.run)
         command.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
+        )
+        command.add_argument(
+            "--threads",
+            type=int,
+            metavar="N",
+            help="that compute (default as many as this process may use processors)",
         )
         if name in arguments:  # the options of the others would take time to import
             module.add(command)

@@ -12,5 +12,7 @@ learners.py     train on some of the messages: frozen features, finetuning, word
 unlabelled.py   which messages to label next
 cells.py        a folder of finished results, from which such a series resumes
 cost.py         what a run takes: seconds, memory, bytes of a file
+expected.py     how long a finetuning would take on this machine
+pinned.py       figures that every machine must reach
 table.py        results of a comparison -> one table
 """

@@ -31,6 +31,7 @@ from spamft.methods.instruct import READINGS, read_answers
 from spamft.methods.method import METHODS, Method, describe
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
+from spamft.plumbing.device import describe_device, pick_device
 from spamft.plumbing.display import mark_formula, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
@@ -91,7 +92,8 @@ def compare(
     folder = Path(folder)
     with only_one(folder):
         claim(folder, about(data, model), "a comparison")
-        log(f"data: {data}\nmodel: {visible(model.source)}")
+        where = describe_device(pick_device(device))
+        log(f"data: {data}\nmodel: {visible(model.source)}\ndevice: {where}")
         jobs = [
             _Job(data, model, name, entry, seed, epochs, device)
             for name, entry in entries.items()

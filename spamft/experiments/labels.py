@@ -25,6 +25,7 @@ from spamft.insight.learning_curve import PowerLaw, fit_power_law, summarize_cur
 from spamft.methods.method import Method, describe, method_named
 from spamft.plots import plot_label_curves
 from spamft.plumbing.checkpoint import digest
+from spamft.plumbing.device import describe_device, pick_device
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
@@ -114,7 +115,8 @@ def learning_curves(
     with only_one(folder) if folder else nullcontext():
         if folder:
             claim(folder, about(data, model), "learning curves")
-        log(f"data: {data}\nmodel: {visible(model.source)}")
+        where = describe_device(pick_device(device))
+        log(f"data: {data}\nmodel: {visible(model.source)}\ndevice: {where}")
         keep = folder / "cells" / "features.bin" if folder else None
         learners = {method.name: learner_for(data, model, method, device, keep)}
         learners |= {name: partial(baseline, data, name) for name in RIVALS}

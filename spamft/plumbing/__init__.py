@@ -9,6 +9,9 @@
     randomness.py   the states of all random generators
     bookkeeping.py  what a training remembers from step to step
     device.py       cuda, mps or cpu, and what each of them can do
+    threads.py      how many threads compute, and how they wait
+    cgroup.py       what a container grants: processors and memory
+    machine.py      what a machine is, and how fast it multiplies
     scratch.py      room for tensors on the disk
     options.py      a field that is an option of the command line, too
     scores.py       metrics that many classes cost no more than few

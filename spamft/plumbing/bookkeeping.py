@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from spamft.plumbing.device import to_device
 from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.plumbing.randomness import get_random_states, set_random_states
 
@@ -44,7 +45,7 @@ class Tally:
         self.rates, self.losses, self.corrects, self.counts = [], [], [], []
 
     def add(
-        self, lr: float, loss: Tensor, correct: Tensor, count: int, examples: int
+        self, lr: float, loss: Tensor, correct: Tensor, count: Tensor, examples: int
     ) -> None:
         """Note one step: its mean loss, right predictions, labels that count."""
         self.rates.append(lr)
@@ -55,13 +56,15 @@ class Tally:
 
     def close(self, step: int) -> tuple[float, float]:
         """(mean loss, accuracy) since the last call; `step` is the last one added."""
-        losses = torch.stack(self.losses).tolist()
+        losses, counts = (
+            torch.stack(each).tolist() for each in (self.losses, self.counts)
+        )
         for back, loss in enumerate(reversed(losses)):
             if not math.isfinite(loss) and all(map(math.isfinite, losses[: -back - 1])):
                 lr = self.rates[-back - 1]
                 raise NotFiniteError(not_finite("loss", step - back, lr))
-        count = sum(self.counts)
-        mean = sum(x * n for x, n in zip(losses, self.counts, strict=True)) / count
+        count = sum(counts)
+        mean = sum(x * n for x, n in zip(losses, counts, strict=True)) / count
         accuracy = torch.stack(self.corrects).sum().item() / count
         self._clear()
         return mean, accuracy
@@ -71,18 +74,17 @@ class Tally:
         return {
             "examples": self.examples,
             "rates": self.rates,
-            "counts": self.counts,
             "losses": torch.stack(self.losses) if self.losses else None,
             "corrects": torch.stack(self.corrects) if self.corrects else None,
+            "counts": torch.stack(self.counts) if self.counts else None,
         }
 
     def load(self, state: dict, device: torch.device) -> None:
         """Take over what `state` gave."""
-        self.examples = state["examples"]
-        self.rates, self.counts = state["rates"], state["counts"]
-        self.losses, self.corrects = (
+        self.examples, self.rates = state["examples"], state["rates"]
+        self.losses, self.corrects, self.counts = (
             [] if state[name] is None else list(state[name].to(device))
-            for name in ("losses", "corrects")
+            for name in ("losses", "corrects", "counts")
         )
 
 
@@ -161,9 +163,7 @@ class Bookkeeping:
             batches = self._begin_epoch()
             while window := list(islice(batches, self.accumulate)):
                 self.step += 1
-                yield [
-                    [t.to(self.device, non_blocking=True) for t in b] for b in window
-                ]
+                yield [to_device(batch, self.device) for batch in window]
 
     def _begin_epoch(self) -> Iterator:
         """The batches of the epoch; a resumed one begins anew, and what was done of it

@@ -1,15 +1,21 @@
 """Which device computes, and what each of them can do."""
 
+from collections.abc import Iterable
+
 import torch
+from torch import Tensor
 
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.threads import describe_threads
 
 __all__ = [
     "DEVICES",
     "check_bf16",
     "describe_device",
+    "free_memory",
     "has_bf16",
     "pick_device",
+    "to_device",
     "token_budget",
 ]
 
@@ -44,13 +50,41 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        return f"cpu ({describe_threads()})"
     return device.type
 
 
 def token_budget(device: torch.device) -> int:
     """How many tokens a batch that is only read should have there."""
     return _TOKEN_BUDGET.get(device.type, _TOKEN_BUDGET["cpu"])
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that are free on a GPU; None for the CPU, whose memory has a disk beside
+    it."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        most = torch.mps.recommended_max_memory()
+        return max(0, most - torch.mps.driver_allocated_memory())
+    return None
+
+
+def to_device(tensors: Iterable[Tensor], device: torch.device) -> list[Tensor]:
+    """The tensors there; a CPU that hands them to a cuda GPU does not wait for it.
+
+    For that they must lie in pinned memory. Apple's GPUs are waited for: there a copy
+    that nobody waits for may read memory that is in use for something else by then,
+    and give wrong numbers without a word (pytorch issue 189690).
+    """
+    if device.type != "cuda":
+        return [tensor.to(device) for tensor in tensors]
+    return [
+        tensor.pin_memory().to(device, non_blocking=True)
+        if tensor.device.type == "cpu"
+        else tensor.to(device)
+        for tensor in tensors
+    ]
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -27,6 +27,7 @@ from spamft.batches import TokenDataset
 from spamft.classifier import GPTClassifier
 from spamft.data import Splits
 from spamft.models.attention import run_blocks
+from spamft.plumbing.device import free_memory, to_device
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
 from spamft.plumbing.scratch import KeptTensor, empty_on_disk
@@ -74,7 +75,9 @@ def cache_trunk(
     messages, log = DistinctMessages(model, datasets, dtype), log or (lambda line: None)
     plan = messages.plan
     log(str(plan))
-    folder = Path(folder or tempfile.gettempdir())
+    folder, place = Path(folder or tempfile.gettempdir()), _place(messages)
+    if place.type != "cpu":  # they fit there
+        memory_budget = max(memory_budget, plan.bytes)
     if not plan.blocks or not _has_room(plan, memory_budget, folder, log):
         return TrainablePart(model), datasets
     if dropout := getattr(model.gpt.config, "dropout", 0.0):
@@ -85,7 +88,7 @@ def cache_trunk(
     kept = _kept(messages, keep, bf16, log)
     store = kept.read(messages.shape, dtype) if kept else None
     if store is None:
-        store = _new_store(messages, memory_budget, folder, kept)
+        store = _new_store(messages, memory_budget, folder, kept, place)
         began = time.perf_counter()
         _fill(store, messages, bf16, progress)
         plan = replace(plan, seconds=time.perf_counter() - began)
@@ -94,7 +97,7 @@ def cache_trunk(
             kept.seal()
     else:
         log(f"trunk: read from {keep}, where an earlier process left it")
-    hidden = messages.hidden_datasets(store.to(_place(messages)))
+    hidden = messages.hidden_datasets(store.to(place))
     hidden = Splits(*hidden) if isinstance(datasets, Splits) else hidden
     return TrainablePart(model, plan.blocks, plan), hidden
 
@@ -125,14 +128,11 @@ def _kept(
 
 
 def _place(messages: DistinctMessages) -> torch.device:
-    """Where training finds the hidden states: on the model's device if they fit there
-    twice over, else in the CPU's memory or a file."""
-    device, size = messages.device, messages.plan.bytes
-    if size > MEMORY_BUDGET:
-        return torch.device("cpu")
-    if device.type == "cuda" and size >= torch.cuda.mem_get_info(device)[0] // 2:
-        return torch.device("cpu")
-    return device
+    """Where training finds the hidden states: on the model's device while they fit
+    there twice over, else in the CPU's memory or a file."""
+    free = free_memory(messages.device)
+    fits = free is None or messages.plan.bytes < free // 2
+    return messages.device if fits else torch.device("cpu")
 
 
 def _new_store(
@@ -140,12 +140,12 @@ def _new_store(
     memory_budget: int,
     folder: Path,
     kept: KeptTensor | None,
+    place: torch.device,
 ) -> Tensor:
-    """An empty (rows, C) tensor: kept, or in memory, or in a file in `folder`."""
+    """An empty (rows, C) tensor: kept, or at `place`, or in a file in `folder`."""
     if kept:
         return kept.new(messages.shape, messages.dtype)
     if messages.plan.bytes <= memory_budget:
-        place = _place(messages)
         return torch.empty(messages.shape, dtype=messages.dtype, device=place)
     return empty_on_disk(messages.shape, messages.dtype, folder)
 
@@ -167,14 +167,16 @@ def _fill(
     with evaluation_mode(model), bar, autocast:
         for group in messages.groups:
             rows = [torch.tensor(messages.sequences[i][0]) for i in group]
-            lengths = torch.tensor([messages.sequences[i][1] for i in group]).to(device)
-            x = model.gpt.embed(pad_sequence(rows, True).to(device))  # (B, T, C)
+            lengths = torch.tensor([messages.sequences[i][1] for i in group])
+            ids, lengths = to_device((pad_sequence(rows, True), lengths), device)
+            x = model.gpt.embed(ids)  # (B, T, C)
             if messages.for_head:
                 store[group] = read(model, x, lengths).to(store)
             else:
                 mask = model.mask(lengths, x.shape[1])
                 x = run_blocks(model.gpt.blocks[: messages.cut], x, mask)
-                for row, i in zip(x, group, strict=True):
+                # the batch in one copy, where that goes from a GPU to the CPU
+                for row, i in zip(x.to(store), group, strict=True):
                     end = starts[i] + messages.widths[i]
-                    store[starts[i] : end] = row[: messages.widths[i]].to(store)
+                    store[starts[i] : end] = row[: messages.widths[i]]
             bar.update(sum(messages.widths[i] for i in group))

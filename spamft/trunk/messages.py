@@ -56,11 +56,8 @@ class HiddenDataset(Dataset):
         """Examples of this dataset -> a batch."""
         rows, lengths, labels = zip(*examples, strict=True)
         hidden = pad_sequence(rows, True) if rows[0].dim() == 2 else torch.stack(rows)
-        return HiddenBatch(
-            hidden.float(),
-            torch.tensor(lengths, device=hidden.device),
-            torch.tensor(labels),
-        )
+        # what goes to a GPU goes there with the whole batch: `to_device` need not wait
+        return HiddenBatch(hidden.float(), torch.tensor(lengths), torch.tensor(labels))
 
 
 class DistinctMessages:
