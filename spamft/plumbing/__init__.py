@@ -10,6 +10,7 @@
     bookkeeping.py  what a training remembers from step to step
     device.py       cuda, mps or cpu, and what each of them can do
     scratch.py      room for tensors on the disk
+    extras.py       libraries that only some users need
     options.py      a field that is an option of the command line, too
     scores.py       metrics that many classes cost no more than few
     buckets.py      group lengths so that padding them costs little

@@ -1,6 +1,9 @@
 """A classifier -> a folder that transformers opens."""
 
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from spamft.classifier import GPTClassifier
 from spamft.models.architectures import theirs_of
@@ -10,7 +13,7 @@ from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import write_json
 from spamft.plumbing.tensors import write_tensors
 
-__all__ = ["export_hf"]
+__all__ = ["export_hf", "hf_files", "write_hf"]
 
 
 def export_hf(
@@ -20,8 +23,26 @@ def export_hf(
 
     That finds the end of a message by `pad_id`, the token that fills up a batch: by
     default GPT-2's end of text; of a Llama, whose tokenizers differ, it must be given.
-    Raises SpamftError for what theirs cannot do, see `to_score`.
+    Raises SpamftError for what theirs cannot do, see `to_score`. The weights and their
+    config are all: `export_transformers` also writes the tokenizer and a card.
     """
+    with whole_folder(folder) as made:
+        write_hf(model, made, pad_id)
+
+
+def write_hf(
+    model: GPTClassifier, folder: Path, pad_id: int | None, **entries: Any
+) -> None:
+    """Write the two files of `export_hf` into a folder that is there."""
+    config, weights = hf_files(model, pad_id, **entries)
+    write_tensors(folder / "model.safetensors", weights, {"format": "pt"})
+    write_json(folder / "config.json", config)
+
+
+def hf_files(
+    model: GPTClassifier, pad_id: int | None, **entries: Any
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the two files of `export_hf` hold, with more `entries` of the config."""
     theirs = theirs_of(model.gpt)
     config = theirs.config(model.gpt.config)
     pad_id = config.get("eos_token_id") if pad_id is None else pad_id
@@ -34,15 +55,15 @@ def export_hf(
     config |= {
         "architectures": [theirs.classifier],
         "pad_token_id": pad_id,
+        "problem_type": "single_label_classification",
         "id2label": names,
         "label2id": {name: number for number, name in names.items()},
+        **entries,
     }
     # an output of tokens lies outside their prefix, and no classifier has it
     weights = {
         name: tensor
         for name, tensor in theirs.layout.export(model.gpt).items()
         if name.startswith(theirs.layout.prefix)
-    } | to_score(model)
-    with whole_folder(folder) as made:
-        write_tensors(made / "model.safetensors", weights, {"format": "pt"})
-        write_json(made / "config.json", config)
+    }
+    return config, weights | to_score(model)
