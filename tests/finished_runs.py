@@ -6,10 +6,10 @@ import tiktoken
 import torch
 
 from spamft.experiments.finetune import finetune
+from spamft.export.finished import Finished, open_finished
 from spamft.models.backbone import Backbone
 from spamft.models.vocabulary import Vocabulary
 from spamft.sources.models import Pretrained
-from spamft.use.finished import Finished, open_finished
 
 # 200 bytes have tokens; for the others the end stands, as in SmolLM2's
 FEW_BYTES = Vocabulary(

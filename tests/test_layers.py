@@ -17,11 +17,7 @@ FLOORS = [
         *("methods", "insight", "pretraining"),
         *("use.trained", "use.saved", "use.tables"),
     },
-    {
-        *("experiments", "use.agreement", "use.export", "use.export_onnx"),
-        *("use.export_peft", "use.export_transformers", "use.finished", "use.int8"),
-        *("use.model_card", "use.onnx_graph", "use.page", "use.tokenizer_json"),
-    },
+    {"experiments", "export", "use.page"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -1,4 +1,4 @@
-"""What they compute is compared in test_use_onnx_graph.py, and that of all kinds."""
+"""What they compute is compared in test_export_onnx_graph.py, and that of all kinds."""
 
 import torch
 

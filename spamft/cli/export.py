@@ -50,25 +50,25 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the folder, and print how far it agrees."""
-    from spamft.use.finished import open_finished
+    from spamft.export.finished import open_finished
 
     if args.int8 and args.to != "onnx":
         raise SpamftError("--int8 goes with --to onnx")
     _check_place(args.folder, args.run_folder, args.overwrite)
     finished = open_finished(args.run_folder, base=args.base)
     if args.to == "onnx":
-        from spamft.use.export_onnx import export_onnx
+        from spamft.export.to_onnx import export_onnx
 
         export_onnx(finished, args.folder, int8=args.int8, log=say)
         say(f"exported to {args.folder}")
         return
     _quieten()
     if args.to == "peft":
-        from spamft.use.export_peft import export_peft
+        from spamft.export.to_peft import export_peft
 
         export_peft(finished, args.folder, base=args.base, log=say)
     else:
-        from spamft.use.export_transformers import export_transformers
+        from spamft.export.to_transformers import export_transformers
 
         export_transformers(finished, args.folder, log=say)
     say(f"exported to {args.folder}")

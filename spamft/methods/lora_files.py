@@ -3,7 +3,7 @@
     adapter_config.json          rank, alpha, where
     adapter_model.safetensors    every A and B, the head and the final norm
 
-PEFT opens ours over the classifier that `export_hf` wrote, and we open PEFT's. What
+PEFT opens ours over a classifier of transformers', and we open PEFT's. What
 they call our layers, the architecture's table says; why the final norm is in the file,
 models/score.py.
 """

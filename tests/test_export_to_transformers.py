@@ -6,14 +6,14 @@ import sys
 import pytest
 from finished_runs import FEW_BYTES, finished
 
+from spamft.export import to_transformers as module
+from spamft.export.agreement import odd_texts
+from spamft.export.hf_tokenizer import hf_tokenizer
+from spamft.export.to_transformers import FILES, export_transformers
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.llama import Llama, LlamaConfig
 from spamft.models.normalizer import Normalizer, NormalizingEncoding
 from spamft.plumbing.errors import SpamftError
-from spamft.use import export_transformers as module
-from spamft.use.agreement import odd_texts
-from spamft.use.export_transformers import FILES, export_transformers
-from spamft.use.tokenizer_json import hf_tokenizer
 
 transformers = pytest.importorskip("transformers")
 LLAMA = LlamaConfig(257, 64, 16, 2, 4, 2, 24)

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from spamft.classifier import GPTClassifier
-from spamft.use.export_onnx import batch
-from spamft.use.int8 import Attempt, attempts, layers_by_error, quantise
-from spamft.use.onnx_graph import HEAD, to_onnx
+from spamft.export.int8 import Attempt, attempts, layers_by_error, quantise
+from spamft.export.onnx_graph import HEAD, onnx_model
+from spamft.export.to_onnx import batch
 
 onnxruntime = pytest.importorskip("onnxruntime")
 TOKENS = batch([[1, 2, 3, 4], [5, 6], [7]])
@@ -37,7 +37,7 @@ def test_the_order_is_asked_for_only_when_it_is_needed():
 
 
 def test_8_bits_lose_little_and_what_is_kept_loses_nothing(model, tmp_path):
-    graph = to_onnx(model, 1.0, 0)
+    graph = onnx_model(model, 1.0, 0)
     exact, layers = (
         run(graph.SerializeToString()),
         layers_by_error(graph, TOKENS),
@@ -50,7 +50,7 @@ def test_8_bits_lose_little_and_what_is_kept_loses_nothing(model, tmp_path):
 
 
 def test_every_product_with_weights_but_the_head_is_a_layer(model):
-    graph = to_onnx(model, 1.0, 0)
+    graph = onnx_model(model, 1.0, 0)
     layers = layers_by_error(graph, TOKENS)
     names = {n.name for n in graph.graph.node if n.name.startswith(("blocks", "tok"))}
     assert set(layers) == names and HEAD not in layers
@@ -60,4 +60,4 @@ def test_a_layer_with_one_huge_weight_loses_most(tiny_gpt):
     model = GPTClassifier(tiny_gpt).eval()
     with torch.no_grad():
         tiny_gpt.tok_emb.weight[200, 3] = 1e4  # of a token that is not read
-    assert layers_by_error(to_onnx(model, 1.0, 0), TOKENS)[0] == "tok_emb"
+    assert layers_by_error(onnx_model(model, 1.0, 0), TOKENS)[0] == "tok_emb"

@@ -17,6 +17,11 @@ import torch
 from torch import Tensor
 
 from spamft.classifier import GPTClassifier
+from spamft.export.agreement import Agreement, check_ids, check_numbers, odd_texts
+from spamft.export.finished import Finished
+from spamft.export.hf_classifier import write_hf
+from spamft.export.hf_tokenizer import Filler, filler_of, hf_tokenizer, with_filler
+from spamft.export.model_card import in_code, model_card
 from spamft.models.architectures import architecture_of
 from spamft.models.backbone import Backbone
 from spamft.plumbing.buckets import bucket
@@ -25,12 +30,7 @@ from spamft.plumbing.extras import needed
 from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import write_json
 from spamft.tokenizer import END_OF_TEXT
-from spamft.use.agreement import Agreement, check_ids, check_numbers, odd_texts
-from spamft.use.export import write_hf
-from spamft.use.finished import Finished
-from spamft.use.model_card import in_code, model_card
 from spamft.use.predict import predict_in_order
-from spamft.use.tokenizer_json import Filler, filler_of, hf_tokenizer, with_filler
 
 __all__ = [
     "FILES",

@@ -4,10 +4,10 @@ from finished_runs import finished, rows
 
 from spamft.evaluate import report
 from spamft.experiments.finetune import finetune
+from spamft.export.finished import open_finished
 from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.errors import SpamftError
 from spamft.sources.models import Pretrained
-from spamft.use.finished import open_finished
 
 
 @pytest.mark.parametrize("pooling", ["last_real", "last"])

@@ -9,13 +9,13 @@ from finished_runs import FEW_BYTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spamft.export.agreement import odd_texts
+from spamft.export.hf_tokenizer import filler_of, hf_tokenizer, with_filler, with_limits
 from spamft.models.normalizer import Normalizer, NormalizingEncoding
 from spamft.models.vocabulary import Vocabulary
 from spamft.plumbing.errors import SpamftError
 from spamft.sources import open_messages
 from spamft.tokenizer import load_tokenizer
-from spamft.use.agreement import odd_texts
-from spamft.use.tokenizer_json import filler_of, hf_tokenizer, with_filler, with_limits
 
 pytest.importorskip("tokenizers")
 TINY = load_tokenizer("tiny")

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_use_export import BACKBONES
+from test_export_hf_classifier import BACKBONES
 
 from spamft.batches import TokenDataset
 from spamft.classifier import POOLINGS, GPTClassifier, Pooling
+from spamft.export.onnx_graph import onnx_model
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.attention import with_attention
 from spamft.models.operators import OPERATORS
 from spamft.plumbing.errors import SpamftError
-from spamft.use.onnx_graph import to_onnx
 from spamft.use.predict import predict_in_order
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -21,7 +21,7 @@ PAD = 96
 
 def opened(model, temperature: float = 1.7):
     """What runs a classifier's graph: (ids, lengths) -> probabilities."""
-    made = to_onnx(model.eval(), temperature, PAD).SerializeToString()
+    made = onnx_model(model.eval(), temperature, PAD).SerializeToString()
     session = onnxruntime.InferenceSession(made)
 
     def run(ids, lengths):
@@ -71,24 +71,24 @@ def test_every_pooling_and_both_attentions(any_gpt, pooling, attention):
 def test_every_architecture_has_operators_or_is_refused_by_name(monkeypatch, tiny_gpt):
     monkeypatch.delitem(OPERATORS, "gpt2")
     with pytest.raises(SpamftError, match="a GPT computes has no ONNX operators"):
-        to_onnx(GPTClassifier(tiny_gpt), 1.0, PAD)
+        onnx_model(GPTClassifier(tiny_gpt), 1.0, PAD)
 
 
 def test_a_pooling_from_outside_is_refused_by_name(monkeypatch, tiny_gpt):
     monkeypatch.setitem(POOLINGS, "max", Pooling(lambda hidden, n: hidden.amax(1)))
     model = GPTClassifier(tiny_gpt, pooling="max")
     with pytest.raises(SpamftError, match="pooling 'max' has no ONNX operators"):
-        to_onnx(model, 1.0, PAD)
+        onnx_model(model, 1.0, PAD)
 
 
 def test_what_a_file_cannot_hold_is_refused(monkeypatch, tiny_gpt):
-    monkeypatch.setattr("spamft.use.onnx_graph.MOST", 1000)
+    monkeypatch.setattr("spamft.export.onnx_graph.MOST", 1000)
     with pytest.raises(SpamftError, match="at most 2 GB"):
-        to_onnx(GPTClassifier(tiny_gpt), 1.0, PAD)
+        onnx_model(GPTClassifier(tiny_gpt), 1.0, PAD)
 
 
 def test_linear_layers_go_by_their_own_names(any_gpt):
-    nodes = to_onnx(GPTClassifier(any_gpt), 1.0, PAD).graph.node
+    nodes = onnx_model(GPTClassifier(any_gpt), 1.0, PAD).graph.node
     names = {node.name for node in nodes if node.op_type == "MatMul"}
     for name, layer in any_gpt.blocks.named_modules():
         if isinstance(layer, torch.nn.Linear) and "qkv" not in name:
@@ -98,6 +98,8 @@ def test_linear_layers_go_by_their_own_names(any_gpt):
 def test_positions_that_no_message_has_are_left_out():
     gpt = GPT(GPTConfig(97, 64, 48, 1, 4))
     model = GPTClassifier(gpt, max_length=9)
-    sizes = {w.name: list(w.dims) for w in to_onnx(model, 1.0, PAD).graph.initializer}
+    sizes = {
+        w.name: list(w.dims) for w in onnx_model(model, 1.0, PAD).graph.initializer
+    }
     assert sizes["pos_emb.weight"] == [9, 48]
     assert replace(gpt.config).context_length == 64

@@ -6,16 +6,16 @@ import sys
 import pytest
 import torch
 from finished_runs import FEW_BYTES, finished
-from test_use_export_transformers import LLAMA
+from test_export_to_transformers import LLAMA
 
+from spamft.export import to_onnx as module
+from spamft.export.agreement import odd_texts
+from spamft.export.int8 import Attempt
+from spamft.export.to_onnx import Runner, export_onnx
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.llama import Llama
 from spamft.models.normalizer import Normalizer, NormalizingEncoding
 from spamft.plumbing.errors import SpamftError
-from spamft.use import export_onnx as module
-from spamft.use.agreement import odd_texts
-from spamft.use.export_onnx import Runner, export_onnx
-from spamft.use.int8 import Attempt
 
 pytest.importorskip("onnxruntime")
 SIZES = GPTConfig(257, 64, 16, 2, 2)
@@ -106,8 +106,10 @@ def test_more_flips_than_the_bound_are_refused(tokenizer, tmp_path, monkeypatch)
 
 def test_what_does_not_agree_is_not_written(tokenizer, tmp_path, monkeypatch):
     run = finished(tmp_path, GPT(SIZES), tokenizer)
-    original = module.to_onnx
-    monkeypatch.setattr(module, "to_onnx", lambda m, t, end: original(m, 1.1 * t, end))
+    original = module.onnx_model
+    monkeypatch.setattr(
+        module, "onnx_model", lambda m, t, end: original(m, 1.1 * t, end)
+    )
     with pytest.raises(SpamftError, match="probabilities of onnxruntime differ"):
         export_onnx(run, tmp_path / "it")
     assert not (tmp_path / "it").exists()

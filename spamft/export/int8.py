@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spamft.export.onnx_graph import HEAD
 from spamft.plumbing.extras import needed
-from spamft.use.onnx_graph import HEAD
 
 __all__ = ["Attempt", "attempts", "layers_by_error", "quantise"]
 

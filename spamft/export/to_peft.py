@@ -16,6 +16,17 @@ import torch
 from torch import Tensor
 
 from spamft.classifier import GPTClassifier
+from spamft.export.agreement import Agreement
+from spamft.export.finished import Finished
+from spamft.export.hf_classifier import hf_files
+from spamft.export.hf_tokenizer import filler_of
+from spamft.export.model_card import in_code, model_card
+from spamft.export.to_transformers import (
+    TOKENIZER,
+    calibrated,
+    compare,
+    write_tokenizer,
+)
 from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
 from spamft.methods.lora_files import write_adapter
 from spamft.models.architectures import architecture_of
@@ -26,17 +37,6 @@ from spamft.plumbing.jsonfile import read_sealed
 from spamft.plumbing.tensors import read_tensors
 from spamft.pretrained import OWNER, PUBLISHED
 from spamft.sources.bases import Base
-from spamft.use.agreement import Agreement
-from spamft.use.export import hf_files
-from spamft.use.export_transformers import (
-    TOKENIZER,
-    calibrated,
-    compare,
-    write_tokenizer,
-)
-from spamft.use.finished import Finished
-from spamft.use.model_card import in_code, model_card
-from spamft.use.tokenizer_json import filler_of
 
 __all__ = ["FILES", "export_peft"]
 

@@ -16,7 +16,7 @@ from spamft.models.graph import OPSET, Graph
 from spamft.models.operators import OPERATORS
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["HEAD", "to_onnx"]
+__all__ = ["HEAD", "onnx_model"]
 
 IR = 9  # of the file's form, the oldest with OPSET: more programs open it
 MOST = 2**31 - 2**20  # bytes of one file, protobuf's limit and some room
@@ -24,7 +24,7 @@ FLOAT = 1  # ONNX's number for float32
 HEAD = "head"  # the name of the product that gives the logits
 
 
-def to_onnx(model: GPTClassifier, temperature: float, pad_id: int) -> Any:
+def onnx_model(model: GPTClassifier, temperature: float, pad_id: int) -> Any:
     """The classifier as an onnx.ModelProto, checked by ONNX's own rules.
 
     `pad_id` fills up messages where the last column is read. Raises SpamftError for an

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import tiktoken
 
+from spamft.export.hf_normalizer import hf_normalizer
 from spamft.models.normalizer import normalizer_of, plain_of
 from spamft.models.vocabulary import PATTERNS, BoundedEncoding, letters_of
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.extras import needed
 from spamft.tokenizer import END_OF_TEXT
-from spamft.use.hf_normalizer import hf_normalizer
 
 __all__ = ["Filler", "filler_of", "hf_tokenizer", "with_filler", "with_limits"]
 

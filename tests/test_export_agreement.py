@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from spamft.export.agreement import Measured, check_ids, check_numbers, odd_texts, rate
 from spamft.plumbing.errors import SpamftError
-from spamft.use.agreement import Measured, check_ids, check_numbers, odd_texts, rate
 
 
 def test_numbers_agree_up_to_the_bound_and_no_further():

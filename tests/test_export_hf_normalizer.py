@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spamft.export.hf_normalizer import hf_normalizer
 from spamft.models.normalizer import Normalizer
-from spamft.use.hf_normalizer import hf_normalizer
 
 pytest.importorskip("tokenizers")
 OURS = Normalizer({"\u0430": "a", "\u0415": "E", "\u2ca2": "P", "\u4e00": "ix"})

@@ -7,11 +7,11 @@ from finished_runs import rows
 from test_use_trained import all_large, gpt2_folder  # noqa: F401, a fixture
 
 from spamft.experiments.finetune import finetune
+from spamft.export import to_peft as module
+from spamft.export.agreement import odd_texts
+from spamft.export.finished import open_finished
+from spamft.export.to_peft import FILES, export_peft
 from spamft.plumbing.errors import SpamftError
-from spamft.use import export_peft as module
-from spamft.use.agreement import odd_texts
-from spamft.use.export_peft import FILES, export_peft
-from spamft.use.finished import open_finished
 
 peft = pytest.importorskip("peft")
 QUICK = {"epochs": 2, "lr": 0.03}

@@ -3,10 +3,10 @@ import json
 import pytest
 from finished_runs import finished
 
+from spamft.export.model_card import in_code, model_card
 from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.scores import wilson
-from spamft.use.model_card import in_code, model_card
 from spamft.use.verdict import Evidence, Threshold, show_share
 
 SIZES = GPTConfig(257, 128, 16, 2, 2)

@@ -1,4 +1,4 @@
-"""A classifier -> a folder that transformers opens."""
+"""A classifier -> Hugging Face's classifier of its architecture: config and weights."""
 
 from pathlib import Path
 from typing import Any
@@ -9,40 +9,33 @@ from spamft.classifier import GPTClassifier
 from spamft.models.architectures import theirs_of
 from spamft.models.score import to_score
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import write_json
 from spamft.plumbing.tensors import write_tensors
 
-__all__ = ["export_hf", "hf_files", "write_hf"]
-
-
-def export_hf(
-    model: GPTClassifier, folder: Path | str, *, pad_id: int | None = None
-) -> None:
-    """Write `model` as transformers' classifier of its architecture, with `score`.
-
-    That finds the end of a message by `pad_id`, the token that fills up a batch: by
-    default GPT-2's end of text; of a Llama, whose tokenizers differ, it must be given.
-    Raises SpamftError for what theirs cannot do, see `to_score`. The weights and their
-    config are all: `export_transformers` also writes the tokenizer and a card.
-    """
-    with whole_folder(folder) as made:
-        write_hf(model, made, pad_id)
+__all__ = ["hf_files", "write_hf"]
 
 
 def write_hf(
-    model: GPTClassifier, folder: Path, pad_id: int | None, **entries: Any
+    model: GPTClassifier, folder: Path, pad_id: int | None = None, **entries: Any
 ) -> None:
-    """Write the two files of `export_hf` into a folder that is there."""
+    """Write config.json and model.safetensors into a folder that is there.
+
+    `to_transformers` adds the tokenizer and a card, and checks them all.
+    """
     config, weights = hf_files(model, pad_id, **entries)
     write_tensors(folder / "model.safetensors", weights, {"format": "pt"})
     write_json(folder / "config.json", config)
 
 
 def hf_files(
-    model: GPTClassifier, pad_id: int | None, **entries: Any
+    model: GPTClassifier, pad_id: int | None = None, **entries: Any
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What the two files of `export_hf` hold, with more `entries` of the config."""
+    """The config, with more `entries`, and the weights, with the head as `score`.
+
+    Theirs finds the end of a message by `pad_id`, the token that fills up a batch: by
+    default GPT-2's end of text; of a Llama, whose tokenizers differ, it must be given.
+    Raises SpamftError for what theirs cannot do, see `to_score`.
+    """
     theirs = theirs_of(model.gpt)
     config = theirs.config(model.gpt.config)
     pad_id = config.get("eos_token_id") if pad_id is None else pad_id

@@ -17,12 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spamft.plumbing.buckets import bucket
-from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.extras import needed
-from spamft.plumbing.files import whole_folder
-from spamft.plumbing.jsonfile import write_json
-from spamft.use.agreement import (
+from spamft.export.agreement import (
     Measured,
     check_ids,
     check_numbers,
@@ -30,12 +25,17 @@ from spamft.use.agreement import (
     odd_texts,
     rate,
 )
-from spamft.use.finished import Finished
-from spamft.use.int8 import Attempt, attempts, layers_by_error, quantise
-from spamft.use.model_card import in_code, model_card
-from spamft.use.onnx_graph import to_onnx
+from spamft.export.finished import Finished
+from spamft.export.hf_tokenizer import hf_tokenizer, with_limits
+from spamft.export.int8 import Attempt, attempts, layers_by_error, quantise
+from spamft.export.model_card import in_code, model_card
+from spamft.export.onnx_graph import onnx_model
+from spamft.plumbing.buckets import bucket
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.extras import needed
+from spamft.plumbing.files import whole_folder
+from spamft.plumbing.jsonfile import write_json
 from spamft.use.predict import classify
-from spamft.use.tokenizer_json import hf_tokenizer, with_limits
 
 __all__ = ["FILES", "Runner", "export_onnx"]
 
@@ -112,7 +112,7 @@ def export_onnx(
     """
     onnx = needed("onnx", "to export to ONNX", "export")
     end = run.saved.tokenizer.eot_token
-    model = to_onnx(run.model, run.saved.rule.temperature, end)
+    model = onnx_model(run.model, run.saved.rule.temperature, end)
     with whole_folder(folder, FILES) as made:
         _write_companions(made, run)
         onnx.save(model, made / PLAIN)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from spamft.evaluate import report
+from spamft.export.finished import Finished
 from spamft.models.smollm2 import SMOLLM2
 from spamft.plumbing.display import in_counts, in_markdown
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.scores import wilson
 from spamft.pretrained import PUBLISHED
-from spamft.use.finished import Finished
 from spamft.use.verdict import show_share
 
 __all__ = ["in_code", "model_card"]
