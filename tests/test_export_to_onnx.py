@@ -61,9 +61,7 @@ def test_in_8_bits_it_is_smaller_and_its_verdicts_are_the_same(tokenizer, tmp_pa
     lines = []
     small = export_onnx(run, tmp_path / "small", int8=True, log=lines.append)
     assert small.size < plain.size / 2 and small.flipped == 0
-    assert [line.partition(",")[0] for line in lines][:2] == ["float32: ...", "int8"][
-        1:
-    ] or lines
+    assert lines[0].startswith("float32: ") and lines[-1].startswith("int8, weights")
     names = sorted(path.name for path in (tmp_path / "small").iterdir())
     assert names == ["README.md", "config.json", "model.int8.onnx", "tokenizer.json"]
 
@@ -85,7 +83,7 @@ def test_layers_stay_in_float32_until_the_verdicts_are_the_same(
     quantise = module.quantise
     monkeypatch.setattr(module, "measure", flips)
     monkeypatch.setattr(
-        module, "quantise", lambda m, p, a, n: (made.append(a), quantise(m, p, a, n))
+        module, "quantise", lambda m, p, a: (made.append(a), quantise(m, p, a))
     )
     lines = []
     export_onnx(run, tmp_path / "it", int8=True, log=lines.append)

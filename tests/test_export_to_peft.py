@@ -17,10 +17,11 @@ peft = pytest.importorskip("peft")
 QUICK = {"epochs": 2, "lr": 0.03}
 
 
-def a_run(folder, method="lora-4", **settings):
+def a_run(folder, method="lora-4", longest="", **settings):
     """A run on a base in a folder, of which only the trained part is saved."""
     base = gpt2_folder(folder / "base", channels=64)
-    (folder / "rows.csv").write_text(rows())
+    more = [f"ham,{longest} {letter}" for letter in "abcdefgh"]
+    (folder / "rows.csv").write_text("\n".join([rows(), *more]))
     run = finetune(folder / "rows.csv", base, method, config=QUICK, **settings)
     return open_finished(run.save(folder / "run"))
 
@@ -61,7 +62,7 @@ def test_the_cards_code_gives_spamfts_probabilities(exported, monkeypatch):
     [
         ("last_block", {}, "not trained by LoRA"),
         ("qlora-16", {}, "base is in 4 bits"),
-        ("lora-4", {"max_length": 160}, "a place for one"),
+        ("lora-4", {"longest": "long " * 40}, "a place for one"),
     ],
 )
 def test_what_is_no_adapter_goes_to_transformers(

@@ -52,6 +52,7 @@ def quantise(model: Any, path: Path, attempt: Attempt) -> None:
     onnx = needed("onnx", "to quantise", "export")
     onnx.helper.set_model_props(model, READY)
     seven = attempt.bits == 7
+    chosen = {n.name for n in _layers(model)} - set(attempt.kept)
     tool.quantize_dynamic(
         model,
         path,
@@ -59,9 +60,8 @@ def quantise(model: Any, path: Path, attempt: Attempt) -> None:
         per_channel=True,
         reduce_range=seven,
         weight_type=tool.QuantType.QInt8 if seven else tool.QuantType.QUInt8,
-        nodes_to_quantize=[
-            n.name for n in _layers(model) if n.name not in attempt.kept
-        ],
+        # not the chosen ones by name: of none it would take all
+        nodes_to_exclude=[n.name for n in model.graph.node if n.name not in chosen],
         extra_options={"MatMulConstBOnly": True},
     )
 
