@@ -37,7 +37,7 @@ from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import write_json
 from spamft.use.predict import classify
 
-__all__ = ["FILES", "Runner", "export_onnx"]
+__all__ = ["FILES", "PLAIN", "SMALL", "Runner", "export_onnx", "measure"]
 
 PLAIN, SMALL = "model.onnx", "model.int8.onnx"
 FILES = (PLAIN, SMALL, "tokenizer.json", "config.json", "README.md")
@@ -154,15 +154,18 @@ def _check(runner: Runner, path: Path, run: Finished) -> Measured:
     verdicts = classify(model, encoding, odd, run.saved.rule)
     wanted = torch.tensor([list(each.probabilities.values()) for each in verdicts])
     check_numbers(runner.probabilities(odd), wanted, "probabilities of onnxruntime")
-    measured, found = measure(runner, path, run)
+    measured, found = measure(runner.probabilities, path, run)
     check_numbers(found, run.probabilities, "probabilities of onnxruntime")
     return measured
 
 
-def measure(runner: Runner, path: Path, run: Finished) -> tuple[Measured, Tensor]:
-    """How a graph does on the test part, and its probabilities there."""
+def measure(
+    probabilities: Callable[[list[str]], Tensor], path: Path, run: Finished
+) -> tuple[Measured, Tensor]:
+    """How a program with the weights of `path` does on the test part, and what it gives
+    there."""
     test, rule, names = list(run.test), run.saved.rule, run.model.label_names
-    found, per_second = rate(runner.probabilities, test)
+    found, per_second = rate(probabilities, test)
     flipped = rule.decide(found.double(), names) != rule.decide(
         run.probabilities, names
     )
@@ -187,7 +190,8 @@ def _quantised(
 
     for attempt in attempts(layers):
         quantise(model, folder / SMALL, attempt)
-        measured, _ = measure(Runner(folder, SMALL), folder / SMALL, run)
+        runner = Runner(folder, SMALL)
+        measured, _ = measure(runner.probabilities, folder / SMALL, run)
         log(f"int8, {attempt}: {measured}")
         if measured.flipped <= MOST_FLIPPED * measured.texts:
             return measured, attempt
