@@ -21,6 +21,13 @@ def test_a_text_is_written_alike(text):
     assert THEIRS.normalize_str(text) == OURS(text)
 
 
+def test_only_a_mark_that_its_unicode_does_not_know_keeps_an_accent_off():
+    """The one difference, which the model card tells."""
+    assert OURS("e\u07fd\u0301") == "\u00e9\u07fd"
+    assert THEIRS.normalize_str("e\u07fd\u0301") == "e\u07fd"
+    assert THEIRS.normalize_str("e\u0334\u0301") == OURS("e\u0334\u0301")
+
+
 @pytest.mark.parametrize("mark", ["\u0301", "\u05b0", "\u0654"])
 @pytest.mark.parametrize("count", [29, 30, 31, 80])
 def test_marks_beyond_what_any_language_has_are_left_out(mark, count):

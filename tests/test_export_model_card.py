@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 from finished_runs import finished
 
 from spamft.export.model_card import in_code, model_card
 from spamft.gpt import GPT, GPTConfig
+from spamft.models.normalizer import Normalizer, NormalizingEncoding
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.scores import wilson
 from spamft.use.verdict import Evidence, Threshold, show_share
@@ -58,6 +60,15 @@ def test_a_threshold_is_told_with_its_evidence(run):
     card = model_card(run._replace(saved=saved), "onnx", "", "")
     assert "threshold 0.9 for spam, chosen on 100 other messages" in card
     assert "`unsure`" in card and "temperature 1.50" in card
+
+
+def test_a_normalizer_is_told_with_what_is_not_carried(run):
+    reads = NormalizingEncoding(run.saved.tokenizer, Normalizer())
+    card = model_card(
+        run._replace(saved=replace(run.saved, tokenizer=reads)), "", "", ""
+    )
+    line = "Texts are read as people see them"
+    assert line in card and line not in model_card(run, "", "", "")
 
 
 def test_folders_of_the_machine_are_left_out(run):

@@ -4,8 +4,8 @@ The folder holds the classifier, its tokenizer and a model card. It is opened wi
 program that it is for, and compared with spamft, before it gets its name: if they do
 not agree, nothing is written.
 
-    spamft export runs/mine --to transformers exported
-    spamft export runs/mine --to onnx exported --int8
+    spamft export runs/mine exported --to transformers
+    spamft export runs/mine exported --to onnx --int8
 """
 
 import argparse

@@ -2,7 +2,9 @@
 
 Each of its steps is a replacement by a pattern, with the characters of this Python's
 Unicode written out, so that another Unicode elsewhere changes nothing. They are done
-several times, for a letter may compose once more.
+several times, for a letter may compose once more. One thing cannot be written so: a
+mark that theirs does not know yet, of N'Ko or Telugu say, keeps the accent behind it
+from the letter before it.
 """
 
 import sys

@@ -7,6 +7,7 @@ from typing import Any
 
 from spamft.evaluate import report
 from spamft.export.finished import Finished
+from spamft.models.normalizer import normalizer_of
 from spamft.models.smollm2 import SMOLLM2
 from spamft.plumbing.display import in_counts, in_markdown
 from spamft.plumbing.errors import SpamftError
@@ -142,6 +143,12 @@ def _limits(run: Finished) -> Iterator[str]:
         "- The scores are those on messages from the source that it learned from. "
         "Messages of another year, language or kind may be judged worse."
     )
+    if normalizer_of(run.saved.tokenizer):
+        yield (
+            "- Texts are read as people see them: look-alike letters as Latin ones, "
+            "without what nobody sees. Between a letter and its accent, a mark that "
+            "`tokenizers` is too old to know keeps them apart, and spamft does not."
+        )
     if run.metrics["data"]["balanced"]:
         yield (
             "- Its classes were made equally frequent. Where one is rare, more of what "
