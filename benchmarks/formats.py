@@ -18,7 +18,8 @@ from setting import finish, table
 from torch import Tensor
 
 from spamft.export.finished import Finished, open_finished
-from spamft.export.to_onnx import PLAIN, SMALL, Runner, export_onnx, measure
+from spamft.export.onnx_runner import Runner
+from spamft.export.to_onnx import PLAIN, SMALL, export_onnx, measure
 from spamft.export.to_transformers import export_transformers
 
 WEIGHTS = "model.safetensors"

@@ -20,8 +20,8 @@ All else has a folder, each with a map of its own:
     methods/       every finetuning method: LoRA, QLoRA, instructions ...
     insight/       what the data hides, how far to trust a score, why it predicted spam
     experiments/   one run, and all methods compared
-    use/           classify, save, load; one HTML page
-    export/        take a run to transformers, PEFT or onnxruntime
+    use/           classify, save, load
+    export/        take a run to transformers, PEFT, onnxruntime or a browser
     pretraining/   texts -> a vocabulary and a small GPT
     plots/         history, metrics, messages -> pictures
     plumbing/      files, downloads, devices: knows nothing of messages or models

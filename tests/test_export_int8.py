@@ -5,7 +5,7 @@ import torch
 from spamft.classifier import GPTClassifier
 from spamft.export.int8 import Attempt, attempts, layers_by_error, quantise
 from spamft.export.onnx_graph import HEAD, onnx_model
-from spamft.export.to_onnx import batch
+from spamft.export.onnx_runner import batch
 
 onnxruntime = pytest.importorskip("onnxruntime")
 TOKENS = batch([[1, 2, 3, 4], [5, 6], [7]])

@@ -11,7 +11,8 @@ from test_export_to_transformers import LLAMA
 from spamft.export import to_onnx as module
 from spamft.export.agreement import odd_texts
 from spamft.export.int8 import Attempt
-from spamft.export.to_onnx import Runner, export_onnx
+from spamft.export.onnx_runner import Runner
+from spamft.export.to_onnx import export_onnx
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.llama import Llama
 from spamft.models.normalizer import Normalizer, NormalizingEncoding

@@ -9,11 +9,10 @@ onnxruntime opens it before the folder gets its name, and judges the run's test 
 it does not agree with spamft, nothing is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,18 +29,17 @@ from spamft.export.hf_tokenizer import hf_tokenizer, with_limits
 from spamft.export.int8 import Attempt, attempts, layers_by_error, quantise
 from spamft.export.model_card import in_code, model_card
 from spamft.export.onnx_graph import onnx_model
-from spamft.plumbing.buckets import bucket
+from spamft.export.onnx_runner import Runner, batch
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.extras import needed
 from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import write_json
 from spamft.use.predict import classify
 
-__all__ = ["FILES", "PLAIN", "SMALL", "Runner", "export_onnx", "measure"]
+__all__ = ["FILES", "PLAIN", "SMALL", "export_onnx", "measure"]
 
 PLAIN, SMALL = "model.onnx", "model.int8.onnx"
 FILES = (PLAIN, SMALL, "tokenizer.json", "config.json", "README.md")
-BUDGET = 1024  # tokens of a batch
 MOST_FLIPPED = 0.005  # of the test part's verdicts, in 8 bits
 SOME = 16  # messages that tell which layers lose most
 
@@ -58,43 +56,6 @@ for row, each in zip(ids, tokens):
     row[: len(each)] = each
 probabilities = session.run(None, {{"ids": ids, "lengths": lengths}})[0]
 # a row for each text; its columns: {names}"""
-
-
-class Runner:
-    """A folder that `export_onnx` wrote, used as a program without PyTorch would."""
-
-    def __init__(self, folder: Path, name: str, threads: int | None = None):
-        runtime = needed("onnxruntime", "to run ONNX", "export")
-        tokenizers = needed("tokenizers", "to run ONNX", "export")
-        path = str(folder / "tokenizer.json")
-        self.tokenizer = tokenizers.Tokenizer.from_file(path)
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
-        self.session = runtime.InferenceSession(str(folder / name), options)
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of each text that are read."""
-        return [each.ids for each in self.tokenizer.encode_batch(list(texts))]
-
-    def probabilities(self, texts: Sequence[str]) -> Tensor:
-        """(N, K) float32, in batches of similar length, as spamft has them."""
-        tokens = self.encode(texts)
-        rows: list[Any] = [None] * len(texts)
-        for places in bucket([len(each) for each in tokens], BUDGET):
-            given = batch([tokens[place] for place in places])
-            [found] = self.session.run(["probabilities"], given)
-            for place, row in zip(places, found, strict=True):
-                rows[place] = torch.from_numpy(row)
-        return torch.stack(rows)
-
-
-def batch(tokens: Sequence[list[int]]) -> dict[str, np.ndarray]:
-    """What the graph is given for some messages."""
-    lengths = np.array([len(each) for each in tokens])
-    ids = np.zeros((len(tokens), lengths.max()), np.int64)
-    for row, each in zip(ids, tokens, strict=True):
-        row[: len(each)] = each
-    return {"ids": ids, "lengths": lengths}
 
 
 def export_onnx(
