@@ -19,13 +19,13 @@ BUDGET = 1024  # tokens of a batch
 class Runner:
     """A folder that `export_onnx` wrote, used as a program without PyTorch would."""
 
-    def __init__(self, folder: Path, name: str, threads: int | None = None):
+    def __init__(self, folder: Path, name: str):
         runtime = needed("onnxruntime", "to run ONNX", "export")
         tokenizers = needed("tokenizers", "to run ONNX", "export")
         path = str(folder / "tokenizer.json")
         self.tokenizer = tokenizers.Tokenizer.from_file(path)
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
+        options.intra_op_num_threads = torch.get_num_threads()
         self.session = runtime.InferenceSession(str(folder / name), options)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
