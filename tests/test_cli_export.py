@@ -1,7 +1,11 @@
+import json
+
 import pytest
-from finished_runs import finished
+from finished_runs import finished, rows
+from test_use_trained import all_large, gpt2_folder  # noqa: F401, a fixture
 
 from spamft.cli.main import main
+from spamft.experiments.finetune import finetune
 from spamft.gpt import GPT, GPTConfig
 
 
@@ -19,6 +23,23 @@ def test_a_run_is_exported_and_the_agreement_told(to, run_folder, tmp_path, caps
     *lines, last = capsys.readouterr().out.splitlines()
     assert last == f"exported to {folder}" and " at most" in lines[-1]
     assert (tmp_path / "it" / "README.md").is_file()
+
+
+def test_an_adapter_is_exported_beside_its_base(tmp_path, all_large, capsys):  # noqa: F811
+    """Also where the base was moved since."""
+    pytest.importorskip("peft")
+    base = gpt2_folder(tmp_path / "base", channels=64)
+    (tmp_path / "rows.csv").write_text(rows())
+    run = finetune(tmp_path / "rows.csv", base, "lora-4", config={"epochs": 1})
+    arguments = ["export", str(run.save(tmp_path / "run")), "--to", "peft"]
+    base.rename(tmp_path / "moved")
+    assert main([*arguments, str(tmp_path / "it")]) == 2
+    assert "--base" in capsys.readouterr().err and not (tmp_path / "it").exists()
+    moved = ["--base", str(tmp_path / "moved")]
+    assert main([*arguments, str(tmp_path / "it"), *moved]) == 0
+    assert "PEFT " in capsys.readouterr().out
+    config = json.loads((tmp_path / "it" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(tmp_path / "moved")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def export_peft(
     card = read_sealed(run.folder / "model" / "classifier.json")
     part = read_tensors(run.folder / "model" / "model.safetensors")
     filler = filler_of(run.saved.tokenizer, run.model.gpt.config.vocab_size)
-    _check_it_can(run, card, part, filler.is_new)
+    _check_it_can(run, card, part, base, filler.is_new)
     beneath = Base.from_dict(card["base"])
     plain = _on_base(run, beneath.weights(base), part)
     config, weights = hf_files(plain, filler.number)
@@ -99,10 +99,15 @@ def export_peft(
 
 
 def _check_it_can(
-    run: Finished, card: Mapping[str, Any], part: Mapping[str, Tensor], more: bool
+    run: Finished,
+    card: Mapping[str, Any],
+    part: Mapping[str, Tensor],
+    base: Path | str | None,
+    more: bool,
 ) -> None:
     """Raise SpamftError for what no adapter holds."""
     lora, context = card.get("lora"), run.model.gpt.config.context_length
+    name = card.get("base", {}).get("name")
     changed = [n for n in part if n[-2:] not in (".A", ".B") and not n.startswith(KEPT)]
     reason = None
     if "base" not in card:
@@ -113,10 +118,7 @@ def _check_it_can(
         reason = "its base is in 4 bits, as only spamft has them"
     elif changed:
         reason = f"training also changed {changed[0]}"
-    elif (
-        not Path(card["base"]["name"]).is_dir()
-        and card["base"]["name"] not in PUBLISHED
-    ):
+    elif not (Path(base or name).is_dir() or name in PUBLISHED):
         reason = "transformers cannot open its base"
     elif more or run.model.max_length == context:
         reason = "it needs a token, or a place for one, that its base does not have"
