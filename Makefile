@@ -6,7 +6,7 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo page test lint notebooks notebooks-own lab browser browser-page faults
+.PHONY: demo page test lint notebooks notebooks-own diagrams lab browser browser-page faults
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --model "$(MODEL)" --output runs/demo --overwrite
@@ -28,6 +28,9 @@ notebooks: .venv/dev # build notebooks/*.ipynb anew from notebooks/src/*.py
 
 notebooks-own: .venv/dev # run them all on a made file with other classes and columns
 	SPAMFT_OWN_FILE=1 $(RUN) -m pytest tests/test_notebooks_own_file.py
+
+diagrams: .venv/dev # draw docs/diagrams.md and its pictures anew
+	$(RUN) -c "from spamft.diagrams.gallery import save_all; save_all('docs')"
 
 browser: .venv/browser # open every notebook in a headless Chromium, as a new user would
 	$(RUN) tests/browser/trial.py $(ONLY)

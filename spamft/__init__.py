@@ -24,6 +24,7 @@ All else has a folder, each with a map of its own:
     export/        take a run to transformers, PEFT, onnxruntime or a browser
     pretraining/   texts -> a vocabulary and a small GPT
     plots/         history, metrics, messages -> pictures
+    diagrams/      ideas -> drawings for slides and pages
     plumbing/      files, downloads, devices: knows nothing of messages or models
     cli/           the command line, one file per command
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from made_messages import clean
 
-from spamft.data import encode_labels
+from spamft.data import Splits, encode_labels
+from spamft.experiments import robust as robust_module
 from spamft.experiments.checkpoints import Checkpoints
 from spamft.experiments.finetune import finetune
 from spamft.experiments.robust import (
@@ -21,6 +22,7 @@ from spamft.insight.patterns import PLACES
 from spamft.methods.method import METHODS
 from spamft.plumbing.errors import SpamftError
 from spamft.sources import open_splits
+from spamft.sources.notices import notices
 from spamft.use.saved import load
 
 HELD_OUT = {
@@ -29,8 +31,14 @@ HELD_OUT = {
     *("zero-width spaces", "soft hyphens"),
 }
 QUICK = {"epochs": 2, "lr": 1e-3}
+NOTICES = 4  # of the 570, so that the tests are quick
 
 pytestmark = pytest.mark.usefixtures("small_scratch")
+
+
+@pytest.fixture(autouse=True)
+def few_notices(monkeypatch):
+    monkeypatch.setattr(robust_module, "notices", lambda: notices()[:NOTICES])
 
 
 def full_stop(text: str, draw: random.Random) -> str:
@@ -80,11 +88,16 @@ def test_an_address_that_is_added_is_one_of_these_messages():
     assert added == "home prize-city.example/win"
 
 
-def test_either_measure_may_be_left_out(message_file):
+def test_each_measure_may_be_left_out(message_file):
     copies = Robustness(None, {"stop": full_stop}, copies=1)
     run = finetune(message_file, "scratch", robust=copies, config=QUICK)
     told = run.metrics()["robust"]
     assert told["drawn"] == ["stop"] and not told["normalizes"]
+
+
+def test_a_head_reads_the_mean_of_all_tokens_unless_told_otherwise(message_file):
+    assert robust(message_file).model.pooling == "mean"
+    assert robust(message_file, pooling="last_real").model.pooling == "last_real"
 
 
 def test_copies_are_the_seeds():
@@ -104,9 +117,21 @@ def test_copies_are_the_seeds():
     ],
 )
 def test_look_alikes_are_latin_letters_only_where_those_are_the_language(texts, maps):
-    plan = plan_robustness(pd.DataFrame({"Text": texts}))
+    plan = plan_robustness(pd.DataFrame({"Text": texts}), ("a", "b"))
     assert bool(plan.normalizer.table) == maps == ("read as" in plan.notes[0])
     assert plan.to_dict()["look_alikes"] == len(plan.normalizer.table)
+
+
+def test_notices_are_learned_where_the_classes_are_ham_and_spam():
+    train = pd.DataFrame({"Text": ["see you at 10"], "Label": [0]})
+    plan = plan_robustness(train, ("spam", "ham"))
+    learned = plan.splits(Splits(train, train, train), seed=1).train
+    names = [("spam", "ham")[code] for code in learned["Label"][1 : 1 + NOTICES]]
+    assert names == notices()["Label"].tolist()[:NOTICES]
+    assert len(learned) == 3 * (1 + NOTICES) and plan.to_dict()["notices"] == NOTICES
+    assert f"{NOTICES} notices" in " ".join(plan.notes)
+    for other in (("ham", "other"), ("ham", "spam", "news")):
+        assert plan_robustness(train, other).notices is None
 
 
 def robust(file, method="last_block", **options):
@@ -126,7 +151,8 @@ def test_every_method_reads_and_saves_what_is_seen(message_file, tmp_path, metho
 def test_only_what_is_learned_grows(message_file):
     plain = finetune(message_file, "scratch", "full", config=QUICK)
     run = robust(message_file, "full")
-    assert run.history[-1].examples == 3 * plain.history[-1].examples
+    learned = plain.history[-1].examples + QUICK["epochs"] * NOTICES
+    assert run.history[-1].examples == 3 * learned
     for part, same in zip(run.data.splits, plain.data.splits, strict=True):
         assert part.equals(same)
     for name, logits in run.logits.items():
@@ -151,8 +177,8 @@ def test_what_was_done_is_told_and_kept(message_file):
     drawn = run.metrics()["robust"]["drawn"]
     assert drawn == [*DRAWN, *(f"{place}, or not" for place in PLACES)]
     told = [line for line in lines if line.startswith("note: robust")]
-    assert len(told) == 2 and "2 edited copies" in told[1]
-    assert [f"note: {note}" for note in run.data.notes[-2:]] == told
+    assert len(told) == 4 and "2 edited copies" in told[1]
+    assert [f"note: {note}" for note in run.data.notes[-4:]] == told
     plain = finetune(message_file, "scratch", config=QUICK)
     assert plain.metrics()["robust"] is None
 

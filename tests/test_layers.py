@@ -17,7 +17,7 @@ FLOORS = [
         *("methods", "insight", "pretraining"),
         *("use.trained", "use.saved", "use.tables"),
     },
-    {"experiments", "export"},
+    {"experiments", "diagrams", "export"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -7,12 +7,14 @@ from statistics import median
 
 import jupytext
 import nbformat
+import pandas as pd
 import pytest
 from notebook_cells import code_of, copy_of_the_folder, set_parameters, tagged
 
 from notebooks.build import HERE, SOURCES, read_source, run
 from spamft.gpt import GPT, GPTConfig
 from spamft.pretrained import save_gpt2
+from spamft.sources import open_messages
 
 ROOT = Path(__file__).parents[1]
 BUILT = [HERE / f"{source.stem}.ipynb" for source in SOURCES]
@@ -59,9 +61,23 @@ def refuse_then_accept(solutions, number: int, check: str) -> str:
 KINDS = ("wrong", "exercise")
 
 
+@pytest.fixture(scope="module")
+def few_messages(tmp_path_factory) -> Path:
+    """A quarter of the sample, in a file: the built copies were run on all of it."""
+    df = open_messages("sample").df
+    few = [each.sample(200, random_state=1) for _, each in df.groupby("Label")]
+    path = tmp_path_factory.mktemp("data") / "few.csv"
+    pd.concat(few).to_csv(path, index=False)
+    return path
+
+
 @each_built
-def test_it_runs_twice_over_and_its_exercises_can_be_solved(path, tmp_path):
+def test_it_runs_twice_over_and_its_exercises_can_be_solved(
+    path, few_messages, tmp_path
+):
     notebook = read(path)
+    quick = dict.fromkeys(("EPOCHS", "EPOCHS_OPEN", "SEEDS"), 1)
+    set_parameters(notebook, quick | {"DATA": str(few_messages)})
     solutions = jupytext.read(HERE / "src" / "solutions" / f"{path.stem}.py")
     again = [
         nbformat.from_dict(cell)
@@ -165,8 +181,6 @@ def test_every_picture_has_words_in_its_place_and_names_its_axes(path):
 
 @pytest.mark.skipif(not UCI_ZIP.exists(), reason="needs SPAMFT_UCI_ZIP")
 def test_no_output_holds_a_message_of_the_collection(tmp_path):
-    from spamft.sources import open_messages
-
     messages = {text.strip()[:45] for text in open_messages(UCI_ZIP).df["Text"]}
     outputs = "\n".join(outputs_of(read(path)) for path in BUILT)
     assert not [text for text in messages if len(text) >= 30 and text in outputs]

@@ -65,8 +65,8 @@ class FinetuneOptions:
     robust: bool = option(
         False,
         "make it hard to fool: read look-alike letters as Latin ones, ignore what "
-        "nobody sees, and learn edited copies of the training messages, too; needs "
-        "pip install 'spamft[robust]'",
+        "nobody sees, and learn edited copies of the training messages and, for ham "
+        "and spam, genuine notices, too; needs pip install 'spamft[robust]'",
     )
     seed: int = option(123, "seed of new weights and of the order of batches", "N")
     device: str = option("auto", DEVICE_HELP)

@@ -78,7 +78,8 @@ def finetune(
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     `robust=True` makes it hard to fool: texts are normalized, and edited copies of the
-    training messages are learned, too; or a Robustness of one's own.
+    training messages and, for ham and spam, genuine notices are learned, too; or a
+    Robustness of one's own.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
@@ -95,7 +96,7 @@ def finetune(
         data = _opened(data, lecture, log)
         plan = plan_rule(data, false_alarms, alarm)
         if robust is True:
-            robust = plan_robustness(data.splits.train)
+            robust = plan_robustness(data.splits.train, data.names)
     with _timed(seconds, "model"):
         if not isinstance(model, Pretrained):
             model = open_model(model, seed=seed)
@@ -272,6 +273,8 @@ def _inverse_shares(df: pd.DataFrame, classes: int) -> tuple[float, ...]:
 def _task(setup: Setup, pooling: str | None, max_length: int | None) -> Task:
     if pooling is None and setup.lecture:
         pooling = "last"
+    if pooling is None and setup.robust:
+        pooling = setup.robust.pooling
     if pooling is not None and pooling not in POOLINGS:
         raise SpamftError(f"{pooling=} must be one of {', '.join(POOLINGS)}")
     data, (gpt, tokenizer, *_) = setup.data, setup.pretrained

@@ -1,21 +1,22 @@
-"""Two measures that make a classifier hard to fool: `finetune(..., robust=True)`.
+"""What makes a classifier hard to fool: `finetune(..., robust=True)`.
 
-    plan_robustness(train)         -> Robustness: both measures, decided by the messages
+    plan_robustness(train, names)  -> Robustness: all measures, decided by the messages
     with_edited_copies(train, ...) -> the training part, each message again and edited
 
 A normalizer writes every text as people see it, in training and in use. The copies show
-a model what does not make a class. Both change the data alone: `train` knows nothing of
-them, and frozen blocks run once as ever.
+a model what does not make a class, and genuine notices what is not spam, though it is
+no chat between friends. A head that reads the mean of all tokens cannot hang on the
+last one. `train` knows nothing of all this, and frozen blocks run once as ever.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import tiktoken
 
-from spamft.data import Splits
+from spamft.data import Splits, encode_labels
 from spamft.insight.edits import EDITS, LINK, Edit
 from spamft.insight.place_changes import CHANGES, Change
 from spamft.models.normalizer import (
@@ -24,6 +25,7 @@ from spamft.models.normalizer import (
     latin_share,
     look_alikes,
 )
+from spamft.sources.notices import notices
 
 __all__ = [
     "DRAWN",
@@ -55,11 +57,13 @@ DRAWN = (
 
 @dataclass(frozen=True)
 class Robustness:
-    """What one run does to be hard to fool; either measure may be left out."""
+    """What one run does to be hard to fool; each measure may be left out."""
 
     normalizer: Normalizer | None
     edits: Mapping[str, Edit]  # that copies are drawn from, by name
     copies: int = COPIES  # of each training message
+    notices: pd.DataFrame | None = None  # that are learned, too; labels are numbers
+    pooling: str | None = None  # of a class head; None leaves it to the method
     notes: tuple[str, ...] = ()
 
     def tokenizer(self, plain: tiktoken.Encoding) -> tiktoken.Encoding:
@@ -69,8 +73,9 @@ class Robustness:
         return NormalizingEncoding(plain, self.normalizer)
 
     def splits(self, splits: Splits, seed: int) -> Splits:
-        """The same with a larger training part: the messages first, then the copies."""
-        train = with_edited_copies(splits.train, self.edits, self.copies, seed=seed)
+        """The same with a larger training part: messages, then notices, then copies."""
+        train = pd.concat([splits.train, self.notices], ignore_index=True)
+        train = with_edited_copies(train, self.edits, self.copies, seed=seed)
         return splits._replace(train=train)
 
     def to_dict(self) -> dict:
@@ -81,15 +86,18 @@ class Robustness:
             "look_alikes": len(table or ()),
             "copies": self.copies,
             "drawn": list(self.edits) if self.copies else [],
+            "notices": 0 if self.notices is None else len(self.notices),
+            "pooling": self.pooling,
         }
 
 
-def plan_robustness(train: pd.DataFrame) -> Robustness:
-    """What suits these training messages.
+def plan_robustness(train: pd.DataFrame, names: Sequence[str]) -> Robustness:
+    """What suits these training messages, whose classes are called `names`.
 
     Letters that look like Latin ones are read as those only if nine of ten letters are
-    Latin: another script is then no language of these messages. Raises SpamftError if
-    the library that knows look-alikes is missing.
+    Latin: another script is then no language of these messages. Notices are learned if
+    the classes are ham and spam. Raises SpamftError if the library that knows
+    look-alikes is missing.
     """
     latin = latin_share(train["Text"])
     table = look_alikes() if latin >= MOSTLY else {}
@@ -97,9 +105,19 @@ def plan_robustness(train: pd.DataFrame) -> Robustness:
     notes = (
         f"robust: letters that look like Latin ones {reading}: {latin:.1%} of the "
         "training messages' letters are Latin",
-        f"robust: {COPIES} edited copies of each training message are learned",
+        f"robust: {COPIES} edited copies of each message are learned",
     )
-    return Robustness(Normalizer(table), edits_of(train), notes=notes)
+    learned = None
+    if set(names) == {"ham", "spam"}:
+        learned = encode_labels(notices(), names)
+        notes += (f"robust: {len(learned)} notices of the package are learned, too",)
+    return Robustness(
+        Normalizer(table),
+        edits_of(train),
+        notices=learned,
+        pooling="mean",  # what stands at the end must not decide alone
+        notes=(*notes, "robust: a class head reads the mean of all tokens"),
+    )
 
 
 def edits_of(train: pd.DataFrame) -> dict[str, Edit]:

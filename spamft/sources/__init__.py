@@ -11,6 +11,7 @@
     sample.py      the messages that come with the package
     intents.py     what does the sender want? A task of four classes
     locked.py      genuine notices and their imitations, for testing alone
+    notices.py     others, to learn from
     duplicates.py  messages that repeat each other, and where they leak
     draws.py       training sets of growing size
     lessons.py     what every notebook asks of the messages that it is given
