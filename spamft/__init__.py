@@ -20,7 +20,8 @@ All else has a folder, each with a map of its own:
     methods/       every finetuning method: LoRA, QLoRA, instructions ...
     insight/       what the data hides, how far to trust a score, why it predicted spam
     experiments/   one run, and all methods compared
-    use/           classify, save, load, export
+    use/           classify, save, load
+    export/        take a run to transformers, PEFT, onnxruntime or a browser
     check/         the notebooks' questions, guesses and exercises
     pretraining/   texts -> a vocabulary and a small GPT
     plots/         history, metrics, messages -> pictures

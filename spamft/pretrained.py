@@ -23,6 +23,7 @@ from spamft.tokenizer import TINY
 __all__ = [
     "GPT2",
     "LAYOUT",
+    "OWNER",
     "PUBLISHED",
     "Published",
     "from_hf",

@@ -10,12 +10,12 @@ from torch import nn
 
 from spamft.batches import Batch
 from spamft.classifier import GPTClassifier
+from spamft.export.hf_classifier import write_hf
 from spamft.methods.lora import LoRAConfig, add_lora, lora_layers
 from spamft.methods.lora_files import load_adapter, save_adapter
 from spamft.models.architectures import theirs_of
 from spamft.plumbing.errors import SpamftError
 from spamft.train import TrainConfig, fit
-from spamft.use.export import export_hf
 
 IDS = torch.randint(256, (4, 9))
 LENGTHS = torch.tensor([9, 3, 6, 1])
@@ -36,7 +36,7 @@ def plain(any_gpt) -> GPTClassifier:
 
 
 def theirs_in(folder):
-    """transformers' classifier of an exported folder."""
+    """transformers' classifier of a folder."""
     transformers = pytest.importorskip("transformers")
     auto = transformers.AutoModelForSequenceClassification
     return auto.from_pretrained(folder).eval()
@@ -47,9 +47,10 @@ SCORE = "base_model.model.score.modules_to_save.default.weight"
 
 @pytest.fixture
 def finetuned(any_gpt, plain, tmp_path, request):
-    """A model with LoRA that has learned, its backbone exported before."""
+    """A model with LoRA that has learned, its backbone written before."""
     model = GPTClassifier(any_gpt).eval()
-    export_hf(model, tmp_path / "backbone", pad_id=256)
+    (tmp_path / "backbone").mkdir()
+    write_hf(model, tmp_path / "backbone", pad_id=256)
     targets = getattr(request, "param", {}).get(type(any_gpt).__name__)
     add_lora(model, LoRAConfig(rank=4, alpha=8, targets=targets))
     batches = [Batch(IDS, LENGTHS, torch.tensor([0, 1, 0, 1]))] * 3
@@ -62,7 +63,7 @@ SOME = {"GPT": ("qkv", "down"), "Llama": ("query", "gate", "down")}
 
 
 @pytest.mark.parametrize("finetuned", [{}, SOME], ids=["all", "some"], indirect=True)
-def test_peft_opens_ours_over_the_exported_backbone(finetuned, tmp_path):
+def test_peft_opens_ours_over_the_backbone(finetuned, tmp_path):
     peft = pytest.importorskip("peft")
     backbone = theirs_in(tmp_path / "backbone")
     theirs = peft.PeftModel.from_pretrained(backbone, tmp_path / "adapter").eval()
@@ -81,7 +82,8 @@ def from_peft(any_gpt, tmp_path):
     ours = GPTClassifier(any_gpt, ("a", "b", "c")).eval()
     if ours.head.bias is not None:  # else it would move into their norm
         nn.init.zeros_(ours.head.bias)
-    export_hf(ours, tmp_path / "backbone", pad_id=256)
+    (tmp_path / "backbone").mkdir()
+    write_hf(ours, tmp_path / "backbone", pad_id=256)
     lora = peft.LoraConfig(
         task_type="SEQ_CLS",
         r=2,

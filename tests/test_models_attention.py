@@ -8,6 +8,7 @@ from torch import nn
 
 from spamft.batches import collate
 from spamft.classifier import POOLINGS, GPTClassifier, set_trainable
+from spamft.export.hf_classifier import hf_files
 from spamft.gpt import generate
 from spamft.insight.explain import by_block, integrated_gradients, leave_one_out
 from spamft.methods.instruct import respond
@@ -20,7 +21,6 @@ from spamft.plumbing.errors import SpamftError
 from spamft.pretrained import save_gpt2, to_hf
 from spamft.sources import open_model
 from spamft.trunk import TrainablePart, last_token
-from spamft.use.export import export_hf
 from spamft.use.saved import load, save
 
 UNPADDED = [name for name in POOLINGS if not POOLINGS[name].fixed_width]
@@ -169,7 +169,7 @@ def test_what_needs_causal_attention_refuses_the_other(full, tokenizer, tmp_path
         lambda: NextToken(full),
         lambda: PromptClassifier(full, ("a", "b"), [[7], [8]]),
         lambda: save_adapter(lora, tmp_path / "it"),
-        lambda: export_hf(GPTClassifier(full), tmp_path / "it", pad_id=0),
+        lambda: hf_files(GPTClassifier(full), pad_id=0),
         lambda: (save_gpt2 if gpt2 else save_llama)(full, tmp_path / "it"),
     ):
         with pytest.raises(SpamftError, match="needs causal attention") as error:

@@ -3,7 +3,7 @@
     main.py      find the command, run it, turn errors into one line
     console.py   what is printed: progress and results
     options.py   options made from the fields of dataclasses
-    finetune.py  evaluate.py  classify.py  stress.py
+    finetune.py  evaluate.py  classify.py  stress.py  export.py
     audit.py  compare.py  labels.py  page.py  pretrain.py  doctor.py
 
 A command is a module with HELP (a line), `add(parser)` (its options) and `run(args)`.

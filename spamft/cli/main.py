@@ -23,6 +23,7 @@ COMMANDS = (
     "spamft.cli.finetune",
     "spamft.cli.evaluate",
     "spamft.cli.classify",
+    "spamft.cli.export",
     "spamft.cli.audit",
     "spamft.cli.compare",
     "spamft.cli.labels",

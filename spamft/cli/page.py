@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the page, and tell its size and how exact it is."""
-    from spamft.use.page import write_page
+    from spamft.export.page import write_page
 
     if args.output.is_dir():
         raise SpamftError(f"{args.output} is a folder: name a file, say page.html")

@@ -3,7 +3,7 @@
     adapter_config.json          rank, alpha, where
     adapter_model.safetensors    every A and B, the head and the final norm
 
-PEFT opens ours over the classifier that `export_hf` wrote, and we open PEFT's. What
+PEFT opens ours over a classifier of transformers', and we open PEFT's. What
 they call our layers, the architecture's table says; why the final norm is in the file,
 models/score.py.
 """
@@ -26,7 +26,7 @@ from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import read_json, write_json
 from spamft.plumbing.tensors import read_tensors, write_tensors
 
-__all__ = ["load_adapter", "save_adapter"]
+__all__ = ["load_adapter", "save_adapter", "write_adapter"]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MOST = 2**24  # of a setting; above it a config is broken
@@ -52,6 +52,12 @@ def save_adapter(
     `base` names the model beneath, a folder or one of the hub, for PEFT's Auto classes.
     Raises SpamftError for what theirs cannot do, see `to_score`.
     """
+    with whole_folder(folder) as made:
+        write_adapter(model, made, base)
+
+
+def write_adapter(model: GPTClassifier, folder: Path, base: str | None) -> None:
+    """Write the two files of `save_adapter` into a folder that is there."""
     layers, names, score = lora_layers(model), _their_names(model), to_score(model)
     if not layers:
         raise SpamftError("the model has no LoRA layer: add_lora first")
@@ -70,9 +76,8 @@ def save_adapter(
         "inference_mode": True,
     }
     flat = {PREFIX + name: tensor.detach() for name, tensor in tensors.items()}
-    with whole_folder(folder) as made:
-        write_tensors(made / WEIGHTS, flat, {"format": "pt"})
-        write_json(made / CONFIG, config)
+    write_tensors(folder / WEIGHTS, flat, {"format": "pt"})
+    write_json(folder / CONFIG, config)
 
 
 def _check_all_is_kept(model: GPTClassifier, names: Mapping[str, str]) -> None:

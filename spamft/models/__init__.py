@@ -7,6 +7,8 @@ layout.py         Hugging Face's tensors <-> ours, by one table read both ways
 score.py          a class head as Hugging Face's classifiers have it, without a bias
 llama.py          Llama and SmolLM2: what differs from GPT-2
 llama_files.py    Llama's weights in Hugging Face's layout
+graph.py          ONNX operators, collected one by one
+operators.py      GPT-2 and Llama in ONNX's operators
 vocabulary.py     a vocabulary of byte pairs <-> files and a tiktoken.Encoding
 normalizer.py     a text -> what people see in it, before it becomes tokens
 gguf.py           a GGUF file -> a Llama and its tokenizer

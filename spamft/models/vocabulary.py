@@ -17,7 +17,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json
 from spamft.tokenizer import END_OF_TEXT, PATTERN
 
-__all__ = ["PATTERNS", "BoundedEncoding", "Vocabulary", "bytes_of"]
+__all__ = ["PATTERNS", "BoundedEncoding", "Vocabulary", "bytes_of", "letters_of"]
 
 # How a text is cut into pieces that merges never cross, by a model that does it so
 PATTERNS = {
@@ -145,6 +145,11 @@ def bytes_of(word: str) -> bytes:
         raise SpamftError(f"{brief(repr(word))} is no token of bytes") from error
 
 
+def letters_of(token: bytes) -> str:
+    """What `bytes_of` was given."""
+    return "".join(_LETTER_OF[byte] for byte in token)
+
+
 def _letters() -> dict[str, int]:
     """GPT-2's letter for each byte: itself if it can be seen, else one from 256 on."""
     seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -154,6 +159,7 @@ def _letters() -> dict[str, int]:
 
 
 _BYTE_OF = _letters()
+_LETTER_OF = {byte: letter for letter, byte in _BYTE_OF.items()}
 
 
 def _pattern_of(entries: Any) -> str | None:

@@ -13,6 +13,7 @@
     cgroup.py       what a container grants: processors and memory
     machine.py      what a machine is, and how fast it multiplies
     scratch.py      room for tensors on the disk
+    extras.py       libraries that only some users need
     options.py      a field that is an option of the command line, too
     scores.py       metrics that many classes cost no more than few
     buckets.py      group lengths so that padding them costs little

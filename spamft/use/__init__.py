@@ -5,6 +5,4 @@ predict.py  texts -> a verdict for each
 tables.py   a file of texts -> the same with verdicts
 saved.py    a classifier <-> a folder
 trained.py  what training changed <-> all weights, laid over a base
-export.py   a classifier -> Hugging Face's layout
-page.py     a classifier -> one HTML page that runs in any browser
 """

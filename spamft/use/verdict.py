@@ -143,7 +143,7 @@ class DecisionRule:
 
     def predict(self, logits: Tensor, names: Sequence[str]) -> Tensor:
         """(N, K) logits -> (N,) class ids, -1 where the model is unsure."""
-        return self._decide(self.probabilities(logits), names)
+        return self.decide(self.probabilities(logits), names)
 
     def verdicts(self, logits: Tensor, names: Sequence[str]) -> list[Verdict]:
         """A Verdict for each row of (N, K) logits."""
@@ -152,11 +152,12 @@ class DecisionRule:
         return [
             Verdict(labels[k], dict(zip(names, row, strict=True)))
             for k, row in zip(
-                self._decide(shares, names).tolist(), shares.tolist(), strict=True
+                self.decide(shares, names).tolist(), shares.tolist(), strict=True
             )
         ]
 
-    def _decide(self, shares: Tensor, names: Sequence[str]) -> Tensor:
+    def decide(self, shares: Tensor, names: Sequence[str]) -> Tensor:
+        """(N, K) calibrated probabilities -> (N,) class ids, -1 where unsure."""
         best = shares.argmax(-1)
         if self.threshold is None:
             return best

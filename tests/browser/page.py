@@ -103,10 +103,11 @@ def look(driver, part: str) -> None:
 def compare(driver, run: Path) -> float:
     """The largest difference of a logit from PyTorch's; no verdict may flip."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from test_use_page import TEXTS, some_texts
+    from test_export_page import TEXTS, some_texts
 
-    from spamft.use.page import in_form, load
+    from spamft.export.page_form import in_form
     from spamft.use.predict import predict_in_order
+    from spamft.use.saved import load
 
     saved = load(run)
     # halves of pairs, as tests in Node have them, do not pass chromedriver
@@ -158,7 +159,7 @@ def try_page(driver, page: Path, run: Path) -> None:
 
 def main(run: Path | None) -> None:
     from spamft.experiments.finetune import finetune
-    from spamft.use.page import write_page
+    from spamft.export.page import write_page
 
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:

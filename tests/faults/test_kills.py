@@ -39,7 +39,6 @@ from spamft.pretraining.config import PretrainConfig
 from spamft.pretraining.loop import CHECKPOINT, pretrain
 from spamft.sources import open_model, open_splits
 from spamft.tokenizer import VOCABULARY, save_bpe
-from spamft.use.export import export_hf
 from spamft.use.saved import Saved, save
 from spamft.use.tables import classify_table
 
@@ -86,7 +85,6 @@ def scenes(tmp_path, monkeypatch, small_scratch, message_file, tokenizer):
         "run.save": lambda i, at: runs[i].save(at, overwrite=True),
         "save": lambda i, at: save(models[i], at, tokenizer),
         "part": lambda i, at: save(heads[i], at, tokenizer, base=base),
-        "export": lambda i, at: export_hf(models[i], at),
         "adapter": lambda i, at: save_adapter(learners[i], at),
         "weights": lambda i, at: save_gpt2(models[i].gpt, at),
         "table": lambda i, at: classify_table(Saved(models[i], tokenizer), table, at),
@@ -142,7 +140,7 @@ def _remove(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("run.save", "save", "part", "export", "adapter", "weights", "table"),
+        *("run.save", "save", "part", "adapter", "weights", "table"),
         *("checkpoint", "cell"),
     ],
 )

@@ -30,7 +30,6 @@ from spamft.methods.lora import LoRAConfig, add_lora  # noqa: E402
 from spamft.methods.lora_files import save_adapter  # noqa: E402
 from spamft.plumbing.checkpoint import save_checkpoint  # noqa: E402
 from spamft.pretrained import save_gpt2  # noqa: E402
-from spamft.use.export import export_hf  # noqa: E402
 from spamft.use.saved import save  # noqa: E402
 
 COSTLY = "SPAMFT_FAULTS" in os.environ
@@ -148,7 +147,6 @@ def test_a_disk_that_gets_full_is_one_line_and_leaves_the_old_result(place, name
 
 WRITERS = {
     "save": lambda model, at, tokenizer: save(model, at, tokenizer),
-    "export": lambda model, at, tokenizer: export_hf(model, at),
     "weights": lambda model, at, tokenizer: save_gpt2(model.gpt, at),
     "adapter": lambda model, at, tokenizer: save_adapter(model, at),
     "checkpoint": lambda model, at, tokenizer: save_checkpoint(at, model.state_dict()),

@@ -558,7 +558,7 @@ function bars(tone, from, to) {
 
 /* Shares 0..1 as a line, dashed, beside the first of them, straight. */
 function plotCurve(shares, here, words) {
-  const [width, height, left, top, bottom] = [400, 140, 40, 8, 24];
+  const [width, height, left, top, bottom] = [400, 140, 48, 8, 24];
   const x = (n) => left + ((width - left - 8) * n) / Math.max(1, shares.length - 1);
   const y = (share) => top + (height - top - bottom) * (1 - share);
   const draw = (tag, attributes, text = "") => {

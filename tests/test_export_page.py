@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import hashlib
 import io
 import json
 import random
@@ -21,6 +20,10 @@ import torch
 from torch import nn
 
 from spamft.classifier import GPTClassifier
+from spamft.export import page
+from spamft.export.page import write_page
+from spamft.export.page_form import FORMS, in_form
+from spamft.export.page_html import ASSETS
 from spamft.gpt import GPT, GPTConfig
 from spamft.insight.alarms import count_alarms
 from spamft.insight.explain import by_block, leave_one_out
@@ -31,10 +34,8 @@ from spamft.plumbing.display import mark_formula, visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.scores import wilson
 from spamft.tokenizer import PATTERN, load_tokenizer
-from spamft.use import page
-from spamft.use.page import ASSETS, FORMS, in_form, write_page
 from spamft.use.predict import predict_in_order
-from spamft.use.saved import save
+from spamft.use.saved import load, save
 from spamft.use.tables import classify_table
 from spamft.use.verdict import NO_CLASS, DecisionRule, Threshold
 
@@ -221,7 +222,7 @@ def test_a_normalizer_writes_texts_as_in_python(tmp_path, tokenizer, lenient):
 
 @node
 def test_a_token_is_left_out_and_blocks_are_read_as_in_explain(written, tokenizer):
-    model, _ = in_form(page.load(written.parent / "run").model, "int8")
+    model, _ = in_form(load(written.parent / "run").model, "int8")
     text = "WIN a prize, call now"
     code = f"""{CARD}
     const [states, other] = [model.states(), model.states()];
@@ -275,7 +276,7 @@ def test_what_was_read_before_does_not_matter(written):
 def test_the_last_column_changes_with_padding_and_the_last_token_does_not(
     written, tokenizer
 ):
-    model, _ = in_form(page.load(written.parent / "run").model, "int8")
+    model, _ = in_form(load(written.parent / "run").model, "int8")
     found = on_page(written, "return [message.ids, message.padded];")
     ids, padded = found
     columns = [ids + [256] * n for n in range(len(padded))]
@@ -310,36 +311,6 @@ def test_hostile_texts_stay_texts(tmp_path, tokenizer, lenient):
     assert verdict.startswith((HOSTILE, "<!--<script>"))
 
 
-def test_no_script_makes_markup_of_a_text_or_asks_the_network():
-    acting = "innerHTML outerHTML insertAdjacentHTML document.write eval( Function( "
-    acting += "fetch( XMLHttpRequest WebSocket sendBeacon import( localStorage cookie"
-    for name in ("gpt.js", "app.js", "page.html"):
-        text = (ASSETS / name).read_text()
-        assert not [word for word in acting.split() if word in text], name
-        if name.endswith(".js"):
-            assert "</script" not in text and "<!--" not in text
-    assert "url(" not in (ASSETS / "page.css").read_text()
-
-
-def test_the_policy_allows_its_own_scripts_and_style_alone(written):
-    text = written.read_text()
-    [policy] = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
-    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
-    assert rules["default-src"] == "'none'" and rules["form-action"] == "'none'"
-
-    def hashes(tag: str) -> str:
-        bodies = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
-        digests = (hashlib.sha256(body.encode()).digest() for body in bodies)
-        return " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
-
-    assert rules["script-src"] == hashes("script") and rules["style-src"] == hashes(
-        "style"
-    )
-    assert not re.findall(
-        r"""\b(src|href|style|on\w+)=["']""", text.split("<script")[0]
-    )
-
-
 def test_no_message_of_the_run_is_in_its_page(written):
     weights = parts_of(written)["weights"]
     text = written.read_text() + base64.b64decode(weights).decode("latin-1")
@@ -348,7 +319,7 @@ def test_no_message_of_the_run_is_in_its_page(written):
 
 @node
 def test_the_test_part_is_counted_as_by_alarms(written):
-    saved = page.load(written.parent / "run")
+    saved = load(written.parent / "run")
     small, _ = in_form(saved.model, "int8")
     logits = predict_in_order(
         small, small.encode([t for _, t in ROWS], saved.tokenizer)
@@ -374,7 +345,7 @@ def test_a_file_is_classified_as_by_the_command(written, tmp_path, tokenizer):
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     with source.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    saved = page.load(written.parent / "run")
+    saved = load(written.parent / "run")
     saved = replace(saved, model=in_form(saved.model, "int8")[0])
     classify_table(saved, source, target)
     code = """const bytes = new TextEncoder().encode(ask);
@@ -474,7 +445,7 @@ def test_what_fits_in_8_bits_takes_8_and_what_does_not_4(
 ):
     run = save_run(tmp_path / "run", random_classifier(), tokenizer, rows=ROWS)
     large = write_page(run, tmp_path / "large.html")
-    model = page.load(run).model
+    model = load(run).model
     monkeypatch.setattr(page, "_estimate", lambda _, form: page.MOST * form.bytes * 1.5)
     small = write_page(run, tmp_path / "small.html")
     assert (large.form, small.form) == ("int8", "NF4") and small.size < large.size

@@ -1,15 +1,13 @@
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file
 from test_models_llama import random_llama
 
 from spamft.classifier import GPTClassifier
+from spamft.export.hf_classifier import hf_files, write_hf
 from spamft.gpt import GPT, GPTConfig
 from spamft.methods.lora import LoRAConfig, add_lora
 from spamft.plumbing.errors import SpamftError
-from spamft.use.export import export_hf
 
 PAD = 96  # the last of the vocabulary
 
@@ -35,7 +33,7 @@ def test_transformers_classifier_gives_the_same_logits(name, tmp_path):
     """Also with our head's bias, which theirs lacks, and in ragged batches."""
     transformers = pytest.importorskip("transformers")
     model = GPTClassifier(BACKBONES[name](), ["no", "yes", "?"])
-    export_hf(model, tmp_path, pad_id=PAD)
+    write_hf(model, tmp_path, pad_id=PAD)
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path)
     ids, lengths = torch.randint(PAD, (4, 17)), torch.tensor([17, 5, 1, 9])
     ids[torch.arange(17) >= lengths[:, None]] = PAD
@@ -51,7 +49,7 @@ def test_transformers_classifier_gives_the_same_logits(name, tmp_path):
 
 def test_the_file_holds_what_theirs_has_and_no_more(any_gpt, tmp_path):
     transformers = pytest.importorskip("transformers")
-    export_hf(GPTClassifier(any_gpt), tmp_path, pad_id=PAD)
+    write_hf(GPTClassifier(any_gpt), tmp_path, pad_id=PAD)
     config = transformers.AutoConfig.from_pretrained(tmp_path)
     theirs = transformers.AutoModelForSequenceClassification.from_config(config)
     assert (
@@ -61,26 +59,21 @@ def test_the_file_holds_what_theirs_has_and_no_more(any_gpt, tmp_path):
     assert name == type(theirs).__name__
 
 
-def test_gpt2_is_padded_with_its_end_and_a_llama_must_be_told(
-    tiny_gpt, tiny_llama, tmp_path
-):
-    export_hf(GPTClassifier(tiny_gpt), tmp_path / "gpt2")
-    config = json.loads((tmp_path / "gpt2" / "config.json").read_text())
+def test_gpt2_is_padded_with_its_end_and_a_llama_must_be_told(tiny_gpt, tiny_llama):
+    config, _ = hf_files(GPTClassifier(tiny_gpt))
     assert config["pad_token_id"] == config["eos_token_id"] == 256
     for pad_id in (None, -1, 257):
         with pytest.raises(SpamftError, match="pad_id=.* say pad_id=tokenizer.eot"):
-            export_hf(GPTClassifier(tiny_llama), tmp_path / "llama", pad_id=pad_id)
-    assert not (tmp_path / "llama").exists()
+            hf_files(GPTClassifier(tiny_llama), pad_id)
 
 
-def test_export_needs_the_pooling_that_transformers_has(any_gpt, tmp_path):
+def test_export_needs_the_pooling_that_transformers_has(any_gpt):
     with pytest.raises(SpamftError, match="reads the last real token, not 'mean'"):
-        export_hf(GPTClassifier(any_gpt, pooling="mean"), tmp_path, pad_id=PAD)
+        hf_files(GPTClassifier(any_gpt, pooling="mean"), PAD)
 
 
-def test_a_model_with_lora_must_be_merged_before(any_gpt, tmp_path):
+def test_a_model_with_lora_must_be_merged_before(any_gpt):
     model = GPTClassifier(any_gpt)
     add_lora(model, LoRAConfig(2))
     with pytest.raises(SpamftError, match="is no part of a plain model: merge_lora"):
-        export_hf(model, tmp_path / "made", pad_id=PAD)
-    assert not (tmp_path / "made").exists()
+        hf_files(model, PAD)
