@@ -100,6 +100,7 @@ def learning_curves(
     method: str | Method = "features",
     draws: int = 5,
     device: str = "auto",
+    precision: str = "auto",
     log: Log = lambda line: None,
 ) -> LearningCurves:
     """Accuracy of `method`, of counting words and of the majority class, by labels.
@@ -116,9 +117,10 @@ def learning_curves(
             claim(folder, about(data, model), "learning curves")
         log(f"data: {data}\nmodel: {visible(model.source)}")
         keep = folder / "cells" / "features.bin" if folder else None
-        learners = {method.name: learner_for(data, model, method, device, keep)}
+        learner = learner_for(data, model, method, device, keep, precision)
+        learners = {method.name: learner}
         learners |= {name: partial(baseline, data, name) for name in RIVALS}
-        described = {method.name: describe(method)}
+        described = {method.name: [describe(method), precision]}
         described |= {name: describe(BASELINES[name]) for name in RIVALS}
         sets, right = _training_sets(data, draws), {}
         for name, learner in learners.items():
@@ -146,7 +148,7 @@ def _training_sets(
 def _cell(
     folder: Path | None,
     name: str,
-    described: dict | str,
+    described: dict | str | list,
     learner: Learner,
     log: Log,
     draw: int,
