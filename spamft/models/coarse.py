@@ -39,8 +39,15 @@ class CoarseLinear(nn.Linear):
             raise SpamftError(
                 "a layer that multiplies in fewer bits is frozen: it cannot train"
             )
-        product = _Product.apply(x, self)
-        return product if self.bias is None else product + self.bias
+        return _Product.apply(x, self)
+
+    def multiply(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out), without the bias; a tensor of its own."""
+        raise NotImplementedError
+
+    def multiply_back(self, gradient: Tensor) -> Tensor:
+        """(..., out) -> (..., in)."""
+        raise NotImplementedError
 
 
 class BF16Linear(CoarseLinear):
@@ -54,11 +61,9 @@ class BF16Linear(CoarseLinear):
         self.register_buffer("rounded", rounded, persistent=False)
 
     def multiply(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out), without the bias."""
         return F.linear(x.bfloat16(), self.rounded).float()
 
     def multiply_back(self, gradient: Tensor) -> Tensor:
-        """(..., out) -> (..., in)."""
         return (gradient.bfloat16() @ self.rounded).float()
 
 
@@ -74,7 +79,7 @@ class Int8Linear(CoarseLinear):
     def __init__(self, linear: nn.Linear, outliers: Tensor):
         super().__init__(linear)
         weight = self.weight.detach()
-        codes, scales = _to_int8(weight.index_fill(1, outliers, 0))
+        codes, scales = _to_int8(weight, outliers)
         for name, buffer in (
             ("codes", codes),  # (out, in) int8
             ("scales", scales[:, 0]),  # (out,)
@@ -84,17 +89,15 @@ class Int8Linear(CoarseLinear):
             self.register_buffer(name, buffer, persistent=False)
 
     def multiply(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out), without the bias."""
         rows = x.float().flatten(0, -2)
-        codes, scales = _to_int8(rows.index_fill(1, self.outliers, 0))
+        codes, scales = _to_int8(rows, self.outliers)
         whole = torch._int_mm(codes, self.codes.t())  # (rows, out) int32
         product = whole.float().mul_(self.scales).mul_(scales)
         product.addmm_(rows[:, self.outliers], self.exact.t())
         return product.unflatten(0, x.shape[:-1])
 
     def multiply_back(self, gradient: Tensor) -> Tensor:
-        """(..., out) -> (..., in), in float32: gradients have outliers of their own."""
-        return gradient @ self.weight
+        return gradient @ self.weight  # float32: gradients have outliers of their own
 
 
 class _Product(torch.autograd.Function):
@@ -103,14 +106,20 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, layer: CoarseLinear) -> Tensor:
         ctx.layer = layer
-        return layer.multiply(x)
+        product = layer.multiply(x)
+        return product if layer.bias is None else product.add_(layer.bias)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.layer.multiply_back(gradient), None
 
 
-def _to_int8(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, in) -> whole numbers (n, in) int8 and scales (n, 1): the nearest products."""
-    scales = rows.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
-    return (rows / scales).round_().to(torch.int8), scales
+def _to_int8(rows: Tensor, outliers: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, in) -> whole numbers (n, in) int8, 0 for outliers, and scales (n, 1) float32.
+
+    Each number is about its whole number times the scale of its row.
+    """
+    work = rows.abs().index_fill_(1, outliers, 0)
+    scales = work.amax(1, keepdim=True).clamp_(min=1e-30).div_(127)
+    torch.div(rows, scales, out=work).round_().index_fill_(1, outliers, 0)
+    return work.to(torch.int8), scales
