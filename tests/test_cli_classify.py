@@ -75,10 +75,8 @@ def test_a_threshold_that_cannot_be_is_refused_in_one_line(
 
 
 def test_a_precision_is_used_or_refused_and_one_that_is_missing_is_told_of(
-    run_folder, capsys, monkeypatch
+    run_folder, capsys, monkeypatch, every_instruction
 ):
-    there = {"avx512_bf16": True, "avx512_vnni": True}
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: there)
     arguments = ["classify", "--model", str(run_folder), "WIN Z NOW", "see you"]
     labels = []
     for precision in ("auto", "float32", "bf16", "int8"):

@@ -242,16 +242,10 @@ def test_the_command_lines_options_are_the_functions_own():
 # --- precision ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def all_instructions(monkeypatch):
-    there = {"avx512_bf16": True, "avx512_vnni": True}
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: there)
-
-
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 @pytest.mark.parametrize("method", ["last_block", "features", "lora-4"])
 def test_with_fewer_bits_for_what_is_frozen_it_learns_the_same(
-    file, tmp_path, method, precision, all_instructions
+    file, tmp_path, method, precision, every_instruction
 ):
     lines = []
     exact = quick(file, method)
@@ -271,7 +265,7 @@ def test_with_fewer_bits_for_what_is_frozen_it_learns_the_same(
 
 
 @pytest.mark.parametrize("method", ["full", "qlora-16"])
-def test_a_precision_for_nothing_is_refused(file, method, all_instructions):
+def test_a_precision_for_nothing_is_refused(file, method, every_instruction):
     with pytest.raises(SpamftError, match="is for frozen matrices in float32"):
         quick(file, method, precision="int8")
 
@@ -282,7 +276,7 @@ def test_a_wrong_precision_is_refused_before_any_work(monkeypatch):
         finetune(precision="int4")
 
 
-def test_a_run_does_not_resume_in_another_precision(file, tmp_path, all_instructions):
+def test_a_run_does_not_resume_in_another_precision(file, tmp_path, every_instruction):
     def stop(line):
         if line.startswith("epoch"):
             raise KeyboardInterrupt

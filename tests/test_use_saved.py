@@ -304,15 +304,8 @@ def test_a_normalizer_of_an_earlier_model_goes_away(normalizing, tiny_gpt, token
 # --- precision ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def all_instructions(monkeypatch):
-    """A CPU that has everything; where it has not, it computes the same slowly."""
-    there = {"avx512_bf16": True, "avx512_vnni": True}
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: there)
-
-
 @pytest.fixture(params=["bf16", "int8"])
-def coarse(request, any_gpt, tokenizer, tmp_path, all_instructions):
+def coarse(request, any_gpt, tokenizer, tmp_path, every_instruction):
     """(A model with its last block and head in float32, the folder with it.)"""
     model = GPTClassifier(any_gpt)
     set_trainable(model, "last_block")
@@ -363,7 +356,7 @@ def test_where_the_device_lacks_it_float32_is_used_and_noted(coarse, monkeypatch
 
 
 def test_lora_beside_coarse_matrices_is_merged_in_float32(
-    any_gpt, tokenizer, tmp_path, all_instructions
+    any_gpt, tokenizer, tmp_path, every_instruction
 ):
     model = GPTClassifier(any_gpt)
     add_lora(model, LoRAConfig(rank=2))

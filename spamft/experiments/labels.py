@@ -23,8 +23,10 @@ from spamft.experiments.learners import Learner, baseline, learner_for
 from spamft.insight.baselines import BASELINES
 from spamft.insight.learning_curve import PowerLaw, fit_power_law, summarize_curve
 from spamft.methods.method import Method, describe, method_named
+from spamft.models.precision import precision_named
 from spamft.plots import plot_label_curves
 from spamft.plumbing.checkpoint import digest
+from spamft.plumbing.device import pick_device
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import whole_file
@@ -112,6 +114,7 @@ def learning_curves(
     if draws < 2:
         raise SpamftError(f"{draws=} must be at least 2: one shows no spread")
     method, folder = method_named(method), Path(folder) if folder else None
+    precision = precision_named(precision, pick_device(device))
     with only_one(folder) if folder else nullcontext():
         if folder:
             claim(folder, about(data, model), "learning curves")
