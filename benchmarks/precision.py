@@ -51,9 +51,7 @@ def main() -> None:
         precision_named(name, torch.device("cpu"))
     model = _open(args.model)
     numbers = {"model": model.name, "data": args.data, "method": args.method}
-    data = open_splits(args.data)
-    if args.messages:
-        data = data._replace(splits=Splits(*(p[: args.messages] for p in data.splits)))
+    data = _messages(args, seed=123)
     precisions = ["float32", *args.precisions]
     if "time" in args.parts:
         numbers["time"] = {p: _time(model, data, args.method, p) for p in precisions}
@@ -73,9 +71,14 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--precisions", nargs="+", default=["bf16", "int8"])
     made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     made.add_argument("--seeds", nargs="+", type=int, default=list(range(1, 11)))
-    made.add_argument("--messages", type=int, help="of each part, to time fewer")
+    made.add_argument("--messages", type=int, help="the first of each part")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     return made.parse_args()
+
+
+def _messages(args: argparse.Namespace, seed: int) -> PreparedData:
+    data = open_splits(args.data, seed=seed)
+    return data._replace(splits=Splits(*(p[: args.messages] for p in data.splits)))
 
 
 def _open(name: str) -> Pretrained:
@@ -134,7 +137,7 @@ def _losses(
 
 def _seed(args: argparse.Namespace, model: Pretrained, seed: int) -> dict:
     """Test accuracy by precision, and shares of test verdicts that differ."""
-    data = open_splits(args.data, seed=seed)
+    data = _messages(args, seed)
 
     def predicted(precision: str, order: int) -> torch.Tensor:
         options = {"precision": precision, "seed": order, "device": "cpu"}
