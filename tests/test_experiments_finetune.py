@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from instructions import COARSE
 from made_messages import clean
 
 from spamft.cli.finetune import FinetuneOptions
@@ -242,7 +243,7 @@ def test_the_command_lines_options_are_the_functions_own():
 # --- precision ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", ["bf16", "int8"])
+@pytest.mark.parametrize("precision", COARSE)
 @pytest.mark.parametrize("method", ["last_block", "features", "lora-4"])
 def test_with_fewer_bits_for_what_is_frozen_it_learns_the_same(
     file, tmp_path, method, precision, every_instruction
@@ -267,7 +268,7 @@ def test_with_fewer_bits_for_what_is_frozen_it_learns_the_same(
 @pytest.mark.parametrize("method", ["full", "qlora-16"])
 def test_a_precision_for_nothing_is_refused(file, method, every_instruction):
     with pytest.raises(SpamftError, match="is for frozen matrices in float32"):
-        quick(file, method, precision="int8")
+        quick(file, method, precision="bf16")
 
 
 def test_a_wrong_precision_is_refused_before_any_work(monkeypatch):

@@ -55,12 +55,12 @@ def test_another_method_is_finetuned_on_these_rows_alone(opened):
 @pytest.mark.parametrize("method", ["features", "head"])
 def test_a_learner_is_as_precise_as_told(opened, method, every_instruction):
     data, model = opened
-    rows, precise = np.arange(12), {"precision": "int8"}
+    rows, precise = np.arange(12), {"precision": "bf16"}
     found = learner_for(data, model, METHODS[method], "cpu", **precise)
     if method == "features":
         exact = FrozenFeatures(data, model, METHODS[method], "cpu")
         features = [f.lessons.parts.test[0][0] for f in (exact, found)]
-        assert precision_of(found.lessons.reader.model.gpt).name == "int8"
+        assert precision_of(found.lessons.reader.model.gpt).name == "bf16"
         assert 0 < (features[1] - features[0]).norm() / features[0].norm() < 0.05
     assert len(found(rows, 3, None)) == len(data.splits.test)
 

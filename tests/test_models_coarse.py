@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+from instructions import COARSE, needs_int8
 from torch import nn
 from torch.nn import functional as F
 
 from spamft.models.coarse import BF16Linear, Int8Linear
 
 
-@pytest.fixture(params=["bf16", "int8"])
+@pytest.fixture(params=COARSE)
 def precision(request) -> str:
     return request.param
 
@@ -28,6 +29,7 @@ def test_a_product_is_the_float32_one_but_for_rounding(precision, bias):
     assert 0 < error < {"bf16": 0.005, "int8": 0.015}[precision]
 
 
+@needs_int8
 def test_int8_is_what_numpy_makes_of_the_same_whole_numbers():
     linear, x = nn.Linear(64, 24), torch.randn(9, 64)
     layer = Int8Linear(linear, torch.tensor([], dtype=torch.int64))
@@ -42,6 +44,7 @@ def test_int8_is_what_numpy_makes_of_the_same_whole_numbers():
     )
 
 
+@needs_int8
 def test_int8_sums_do_not_overflow_and_are_exact():
     """The largest there are: 127 times 127, 4,096 times."""
     linear = nn.Linear(4096, 8, bias=False)
@@ -63,6 +66,7 @@ def test_a_token_does_not_depend_on_its_batch(precision):
     torch.testing.assert_close(layer(x)[2:3, :4], alone, atol=atol, rtol=0)
 
 
+@needs_int8
 def test_channels_that_are_much_larger_do_not_make_the_others_coarse():
     linear, x = nn.Linear(96, 40), torch.randn(20, 96)
     x[:, 5] *= 1000

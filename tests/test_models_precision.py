@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from instructions import COARSE, needs_int8
 
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.gpt import GPT
@@ -22,7 +23,7 @@ from spamft.models.precision import (
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 
 
-@pytest.fixture(params=["bf16", "int8"])
+@pytest.fixture(params=COARSE)
 def precision(request) -> str:
     return request.param
 
@@ -34,6 +35,7 @@ def states(gpt: GPT, ids: torch.Tensor) -> torch.Tensor:
     return x
 
 
+@needs_int8
 def test_the_outliers_of_a_model_are_found(any_gpt):
     """A channel that a norm scales up is one of each layer's behind it."""
     large = 7

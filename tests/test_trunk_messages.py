@@ -1,5 +1,7 @@
 import copy
 
+from instructions import needs_int8
+
 from spamft.batches import (
     SpamDataset,
     TokenDataset,
@@ -42,6 +44,7 @@ def test_kept_states_are_those_of_one_attention(
     assert states[1][0].equal(states[2][0])
 
 
+@needs_int8
 def test_kept_states_are_those_of_one_precision(
     three_blocks, messages, tokenizer, tmp_path
 ):

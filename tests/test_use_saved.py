@@ -5,6 +5,7 @@ import sys
 import pytest
 import tiktoken
 import torch
+from instructions import COARSE, needs_int8
 from safetensors.torch import load_file, save_file
 
 from spamft.batches import collate
@@ -304,7 +305,7 @@ def test_a_normalizer_of_an_earlier_model_goes_away(normalizing, tiny_gpt, token
 # --- precision ----------------------------------------------------------------------
 
 
-@pytest.fixture(params=["bf16", "int8"])
+@pytest.fixture(params=COARSE)
 def coarse(request, any_gpt, tokenizer, tmp_path, every_instruction):
     """(A model with its last block and head in float32, the folder with it.)"""
     model = GPTClassifier(any_gpt)
@@ -324,9 +325,8 @@ def test_a_loaded_model_multiplies_as_it_was_trained(coarse):
 
 def test_told_another_precision_it_multiplies_so_everywhere(coarse):
     _, folder = coarse
-    for name in ("bf16", "int8"):
-        loaded = load(folder, precision=name).model
-        assert precision_of(loaded.gpt) == Precision(name, 2)
+    loaded = load(folder, precision="bf16").model
+    assert precision_of(loaded.gpt) == Precision("bf16", 2)
     assert precision_of(load(folder, precision="float32").model.gpt) == Precision()
 
 
@@ -355,6 +355,7 @@ def test_where_the_device_lacks_it_float32_is_used_and_noted(coarse, monkeypatch
         load(folder, precision=name)
 
 
+@needs_int8
 def test_lora_beside_coarse_matrices_is_merged_in_float32(
     any_gpt, tokenizer, tmp_path, every_instruction
 ):

@@ -66,14 +66,15 @@ def has_bf16(device: torch.device) -> bool:
 def has_int8(device: torch.device) -> bool:
     """Whether the device has sums of products of int8 that are exact, and fast.
 
-    A GPU has them, too, but its `torch._int_mm` refuses some shapes.
+    A CPU without VNNI adds them in 16 bits, which overflow without a word (pytorch
+    issue 136746). A GPU has them, but its `torch._int_mm` refuses some shapes.
     """
     return device.type == "cpu" and _has_instructions("avx512_vnni", "amx_int8")
 
 
 def _has_instructions(*names: str) -> bool:
-    """Whether this CPU has one of them."""
-    there = torch.cpu.get_capabilities()
+    """Whether this CPU has one of them; with a torch too old to say, it has not."""
+    there = getattr(torch.cpu, "get_capabilities", dict)()
     return any(there.get(name, False) for name in names)
 
 
