@@ -1,5 +1,7 @@
 """Frozen products in bfloat16 and int8: what they save, and what they change.
 
+    drift     how far the hidden states of test messages move from those of float32, in
+              units of the median distance between two messages
     time      the trunk pass, or with --method lora-16 ten steps, in seconds
     losses    the first 50 losses beside those of float32, same weights and batches
     accuracy  on the test part over seeds, each with a split of its own, and how many
@@ -16,6 +18,7 @@ can be run alone, and the seeds one by one.
 """
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -27,12 +30,16 @@ from few import paired, spread
 from job import largest
 from setting import GPT2, Clock, finish, table
 
+import spamft.models.precision
 from spamft.batches import encode_splits, make_loader
 from spamft.data import Splits
 from spamft.experiments.finetune import decide_config, finetune
 from spamft.gpt import GPT
+from spamft.methods.heads import sharing_copy
 from spamft.methods.method import METHODS
 from spamft.methods.task import Lessons, Task
+from spamft.models.attention import run_blocks
+from spamft.models.backbone import Backbone
 from spamft.models.precision import lower_precision, precision_named
 from spamft.sources import open_model, open_splits
 from spamft.sources.models import Pretrained
@@ -40,7 +47,8 @@ from spamft.sources.splits import PreparedData
 from spamft.tokenizer import load_tokenizer
 from spamft.train import TrainConfig, train
 
-PARTS = ("time", "losses", "accuracy")
+PARTS = ("drift", "time", "losses", "accuracy")
+DEPTH = 0.6  # of the blocks, where method features reads
 LOSSES, TIMED = 50, 10  # steps
 OTHER_ORDER = 1000  # added to the seed
 
@@ -53,6 +61,10 @@ def main() -> None:
     numbers = {"model": model.name, "data": args.data, "method": args.method}
     data = _messages(args, seed=123)
     precisions = ["float32", *args.precisions]
+    if args.outliers is not None:
+        spamft.models.precision.OUTLIERS = args.outliers
+    if "drift" in args.parts:
+        numbers["drift"] = _drift(model, data, args.precisions)
     if "time" in args.parts:
         numbers["time"] = {p: _time(model, data, args.method, p) for p in precisions}
     if "losses" in args.parts:
@@ -72,6 +84,7 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     made.add_argument("--seeds", nargs="+", type=int, default=list(range(1, 11)))
     made.add_argument("--messages", type=int, help="the first of each part")
+    made.add_argument("--outliers", type=int, help="channels that int8 leaves alone")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     return made.parse_args()
 
@@ -86,6 +99,36 @@ def _open(name: str) -> Pretrained:
         gpt = GPT(GPT2, seed=1).eval()
         return Pretrained(gpt, load_tokenizer("gpt2"), name, "random weights")
     return open_model(name)
+
+
+@torch.no_grad()
+def _drift(model: Pretrained, data: PreparedData, precisions: list[str]) -> dict:
+    """For each precision the mean and the largest drift, by what is read."""
+    ids = [model.tokenizer.encode_ordinary(t)[:60] for t in data.splits.test["Text"]]
+    exact, drifts = _states(model.gpt, ids), {}
+    units = {name: torch.pdist(states).median() for name, states in exact.items()}
+    for precision in precisions:
+        gpt = sharing_copy(model.gpt)
+        lower_precision(gpt, precision)
+        drifts[precision] = {}
+        for name, states in _states(gpt, ids).items():
+            moved = (states - exact[name]).norm(dim=1) / units[name]
+            drifts[precision][name] = [moved.mean().item(), moved.max().item()]
+    return drifts
+
+
+def _states(gpt: Backbone, ids: list[list[int]]) -> dict[str, torch.Tensor]:
+    """(N, C) each: the mean over the tokens, low in the model, and its last token."""
+    low, last, cut = [], [], math.ceil(DEPTH * len(gpt.blocks))
+    for each in filter(None, ids):
+        x = run_blocks(gpt.blocks[:cut], gpt.embed(torch.tensor([each])), None)
+        low.append(x[0].mean(0))
+        x = run_blocks(gpt.blocks[cut:], x, None)
+        last.append(gpt.final_norm(x[0, -1]))
+    return {
+        f"mean of the tokens after block {cut}": torch.stack(low),
+        "last token": torch.stack(last),
+    }
 
 
 def _lessons(
@@ -160,13 +203,22 @@ def _seed(args: argparse.Namespace, model: Pretrained, seed: int) -> dict:
 
 def _show(numbers: dict) -> str:
     head = f"{numbers['model']}, {numbers['data']}, {numbers['method']}"
-    tables = [_time_table, _losses_table, _accuracy_table]
+    tables = [_drift_table, _time_table, _losses_table, _accuracy_table]
     shown = [
         make(numbers[part])
         for part, make in zip(PARTS, tables, strict=True)
         if part in numbers
     ]
     return "\n\n".join([head, *shown])
+
+
+def _drift_table(drifts: dict) -> str:
+    read = list(next(iter(drifts.values())))
+    rows = [
+        [precision, *(f"{mean:.3f} ({most:.3f})" for mean, most in found.values())]
+        for precision, found in drifts.items()
+    ]
+    return table(["mean (largest) drift", *read], rows)
 
 
 def _time_table(times: dict) -> str:

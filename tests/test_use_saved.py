@@ -369,7 +369,14 @@ def test_lora_beside_coarse_matrices_is_merged_in_float32(
 
 @pytest.mark.parametrize(
     "entry",
-    [{"name": "int3", "blocks": 1}, {"name": "int8", "blocks": 9}, {"blocks": "x"}, 5],
+    [
+        {"name": "int3", "blocks": 1},
+        {"name": "auto", "blocks": 1},
+        {"name": "int8", "blocks": 9},
+        {"name": "int8", "blocks": 0},
+        {"blocks": "x"},
+        5,
+    ],
 )
 def test_a_card_with_a_precision_that_cannot_be_is_refused(coarse, entry):
     reseal(coarse[1], precision=entry)

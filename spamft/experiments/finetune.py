@@ -110,8 +110,8 @@ def finetune(
     if method is None:
         method = method_named(_usual_method(model, trains=lecture or bool(config)))
     config = decide_config(config, method, model, data, lecture)
-    setup = Setup(data, model, method, config, lecture, seed, where, robust or None)
-    setup = setup._replace(precision=precision)
+    how = lecture, seed, where, robust or None, precision
+    setup = Setup(data, model, method, config, *how)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
     cuts = _notes_on_cuts(task.encoded, model.gpt.config.context_length)
@@ -141,7 +141,8 @@ def _work(
         method = f"full attention; {method}"
     _tell(log, f"model: {setup.pretrained.source}; {method}")
     _tell(log, f"device: {describe_device(setup.device)}")
-    _tell(log, f"precision: {precision_of(classifier.gpt)}")
+    if setup.precision != "float32":
+        _tell(log, f"precision: {precision_of(classifier.gpt)}")
     stored = None
     if checkpoints:
         stored = checkpoints.begin(_identity(setup, task, classifier), log)

@@ -161,7 +161,8 @@ def load(
     folder that holds no such model, one of whose files has changed since, whose base is
     missing or another one, or whose model does not repeat its canary.
     """
-    folder = Path(folder)
+    folder, where = Path(folder), pick_device(device)
+    precision_named(precision, where)  # a wrong one is refused before any work
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
         folder = folder / "model"
     if (
@@ -189,13 +190,13 @@ def load(
         raise type(error)(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
         raise _refusal(error, folder) from error
-    model = model.eval().to(where := pick_device(device))
     notes = ()
     if precision != "auto":
-        trained = Precision(precision_named(precision, where), len(model.gpt.blocks))
+        trained = Precision(precision, len(model.gpt.blocks))
     elif missing := missing_for(trained.name, where):
         notes = (f"trained with {trained.name}, but {missing}: it uses float32",)
         trained = Precision()
+    model = model.eval().to(where)
     lower_precision(model.gpt, *trained)
     return Saved(model, tokenizer, columns, rule, notes)
 
@@ -240,10 +241,10 @@ def _fill(card: dict, weights: dict[str, Tensor], path: Path) -> nn.Module:
 def _precision(card: dict, model: nn.Module) -> Precision:
     """The precision of the training; an older card does not say that it was float32."""
     found = Precision(**card.get("precision", {}))
-    if found.name not in PRECISIONS or type(found.blocks) is not int:
-        raise SpamftError(f"unknown precision {found!r} in {CARD}")
-    if not 0 <= found.blocks <= len(model.gpt.blocks):
-        raise SpamftError(f"{CARD} names {found.blocks} blocks, the model has fewer")
+    least = 0 if found == Precision() else 1
+    counts = range(least, len(model.gpt.blocks) + 1)
+    if found.name not in PRECISIONS[1:] or found.blocks not in counts:
+        raise SpamftError(f"{CARD} has a precision that cannot be: {found!r}")
     return found
 
 
