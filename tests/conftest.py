@@ -101,6 +101,13 @@ def three_blocks(tiny_gpt) -> GPT:
 
 
 @pytest.fixture
+def every_instruction(monkeypatch):
+    """A CPU that has all; where it has not, it computes the same, but slowly."""
+    there = {"avx512_bf16": True, "avx512_vnni": True}
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: there)
+
+
+@pytest.fixture
 def serve():
     """Start a loopback server with a request handler; return its address."""
     servers = []

@@ -72,3 +72,18 @@ def test_a_threshold_that_cannot_be_is_refused_in_one_line(
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert complaint in shown.err and shown.err.count("\n") == 1 and not shown.out
+
+
+def test_a_precision_is_used_or_refused_and_one_that_is_missing_is_told_of(
+    run_folder, capsys, monkeypatch, every_instruction
+):
+    arguments = ["classify", "--model", str(run_folder), "WIN Z NOW", "see you"]
+    labels = []
+    for precision in ("auto", "float32", "bf16", "int8"):
+        assert main([*arguments, "--precision", precision]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        labels.append([line.split("\t")[0] for line in lines])
+    assert labels == [["spam", "ham"]] * 4
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    assert main([*arguments, "--precision", "int8"]) == 2
+    assert "this cpu has no instructions for int8" in capsys.readouterr().err

@@ -31,12 +31,12 @@ def test_finetune_tells_what_it_does_and_where(message_file, tmp_path, capsys):
     assert metrics_of(run)["recipe"]["lr"] == 0.003
 
 
-def test_every_option_reaches_the_run(message_file, tmp_path):
+def test_every_option_reaches_the_run(message_file, tmp_path, every_instruction):
     options = (
         "--seed 7 --split-seed 8 --batch-size 4 --patience 2 --method last_block "
         "--no-balance --bf16 --pooling mean --max-length 6 --device cpu "
         "--weight-decay 0 --clip-norm 2 --accumulate 2 --eval-every 3 --warmup-steps 1 "
-        "--attention full"
+        "--attention full --precision int8"
     )
     assert finetune(message_file, tmp_path / "r", *options.split()) == 0
     metrics = metrics_of(tmp_path / "r")
@@ -59,6 +59,7 @@ def test_every_option_reaches_the_run(message_file, tmp_path):
     assert metrics["recipe"]["class_weights"]
     assert metrics["data"]["split_seed"] == 8 and not metrics["data"]["balanced"]
     assert metrics["model"]["trained_parts"][0] == "block 1"
+    assert metrics["model"]["precision"] == {"name": "int8", "blocks": 1}
     assert metrics["model"]["pooling"] == "mean"
     assert metrics["model"]["max_length"] == 6
     assert metrics["model"]["gpt"]["causal"] is False

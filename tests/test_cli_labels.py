@@ -33,6 +33,14 @@ def test_the_curve_is_printed_and_without_a_folder_nothing_is_written(place, cap
     assert sorted(place.iterdir()) == before
 
 
+def test_a_precision_is_taken_or_refused_before_any_work(
+    place, capsys, every_instruction
+):
+    assert labels("--draws", "2", "--precision", "int8") == 0
+    assert labels("--draws", "2", "--precision", "int4") == 2
+    assert "'int4' must be one of auto, float32, bf16, int8" in capsys.readouterr().err
+
+
 def test_a_folder_keeps_the_curve(place, capsys):
     assert labels("--draws", "2", "--output", "out", "--no-balance") == 0
     names = {path.name for path in (place / "out").iterdir()}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from instructions import COARSE
 from made_messages import clean
 
 from spamft.cli.finetune import FinetuneOptions
@@ -237,3 +238,60 @@ def test_the_command_lines_options_are_the_functions_own():
     parameters = inspect.signature(finetune).parameters
     for each in (*fields(FinetuneOptions), *fields(AlarmOptions)):
         assert parameters[each.name].default == each.default, each.name
+
+
+# --- precision ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", COARSE)
+@pytest.mark.parametrize("method", ["last_block", "features", "lora-4"])
+def test_with_fewer_bits_for_what_is_frozen_it_learns_the_same(
+    file, tmp_path, method, precision, every_instruction
+):
+    lines = []
+    exact = quick(file, method)
+    coarse = quick(file, method, precision=precision, log=lines.append)
+    for one, other in zip(exact.history, coarse.history, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, abs=0.02)
+    assert f"precision: {precision} in " in "\n".join(lines)
+    facts = coarse.metrics()["model"]["precision"]
+    assert facts["name"] == precision and facts["blocks"] >= 1
+    assert exact.metrics()["model"]["precision"] == {"name": "float32", "blocks": 0}
+    saved = load(coarse.save(tmp_path / "coarse"))
+    texts = coarse.data.splits.test["Text"].tolist()
+    for one, other in zip(coarse.classify(texts), saved.classify(texts), strict=True):
+        # LoRA is merged before it is rounded, not after
+        atol = 0.01 if method == "lora-4" else 1e-6
+        assert one.probability == pytest.approx(other.probability, abs=atol)
+
+
+@pytest.mark.parametrize("method", ["full", "qlora-16"])
+def test_a_precision_for_nothing_is_refused(file, method, every_instruction):
+    with pytest.raises(SpamftError, match="is for frozen matrices in float32"):
+        quick(file, method, precision="bf16")
+
+
+def test_a_wrong_precision_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr("spamft.experiments.finetune.open_splits", None)
+    with pytest.raises(SpamftError, match="'int4' must be one of auto, float32"):
+        finetune(precision="int4")
+
+
+def test_a_run_does_not_resume_in_another_precision(file, tmp_path, every_instruction):
+    def stop(line):
+        if line.startswith("epoch"):
+            raise KeyboardInterrupt
+
+    def resumable(resume):
+        return Checkpoints(tmp_path / "progress", resume=resume, first=0.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        quick(
+            file,
+            precision="int8",
+            checkpoints=resumable(False),
+            log=stop,
+            method="head",
+        )
+    with pytest.raises(SpamftError, match="another precision"):
+        quick(file, precision="bf16", checkpoints=resumable(True), method="head")

@@ -6,6 +6,7 @@ from spamft.experiments.finetune import finetune
 from spamft.experiments.learners import FrozenFeatures, baseline, learner_for
 from spamft.insight.baselines import BASELINES
 from spamft.methods.method import METHODS
+from spamft.models.precision import precision_of
 from spamft.sources import open_model, open_splits
 
 
@@ -49,6 +50,19 @@ def test_another_method_is_finetuned_on_these_rows_alone(opened):
     alone = data._replace(splits=Splits(train, train[:1], data.splits.test))
     config = {"epochs": 67, "warmup_steps": 10, "eval_every": 10**9}  # 100 steps of 8
     assert found == right(finetune(alone, model, "head", config=config, seed=3))
+
+
+@pytest.mark.parametrize("method", ["features", "head"])
+def test_a_learner_is_as_precise_as_told(opened, method, every_instruction):
+    data, model = opened
+    rows, precise = np.arange(12), {"precision": "bf16"}
+    found = learner_for(data, model, METHODS[method], "cpu", **precise)
+    if method == "features":
+        exact = FrozenFeatures(data, model, METHODS[method], "cpu")
+        features = [f.lessons.parts.test[0][0] for f in (exact, found)]
+        assert precision_of(found.lessons.reader.model.gpt).name == "bf16"
+        assert 0 < (features[1] - features[0]).norm() / features[0].norm() < 0.05
+    assert len(found(rows, 3, None)) == len(data.splits.test)
 
 
 def test_a_baseline_learns_from_these_rows_alone(opened):

@@ -320,7 +320,7 @@ def test_the_mode_stays_as_it_was(tiny_gpt, loader):
     assert not model.training
 
 
-def test_bfloat16_trains_float32_weights(tiny_gpt, loader):
+def test_bfloat16_trains_float32_weights(tiny_gpt, loader, every_instruction):
     model, seen = GPTClassifier(tiny_gpt), set()
     model.head.register_forward_hook(
         lambda *call: seen.add((model.training, call[2].dtype))

@@ -1,3 +1,7 @@
+import copy
+
+from instructions import needs_int8
+
 from spamft.batches import (
     SpamDataset,
     TokenDataset,
@@ -5,6 +9,7 @@ from spamft.batches import (
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import encode_labels
 from spamft.models.attention import with_attention
+from spamft.models.precision import lower_precision
 from spamft.trunk import cache_trunk, plan_trunk
 
 
@@ -37,3 +42,21 @@ def test_kept_states_are_those_of_one_attention(
     assert [read for _, read in states] == [False, False, True]
     assert not states[0][0].allclose(states[1][0], atol=1e-2)
     assert states[1][0].equal(states[2][0])
+
+
+@needs_int8
+def test_kept_states_are_those_of_one_precision(
+    three_blocks, messages, tokenizer, tmp_path
+):
+    datasets, keep, states = [dataset_of(messages, tokenizer)], tmp_path / "kept", []
+    for precision in ("float32", "bf16", "int8", "int8"):
+        model, lines = GPTClassifier(copy.deepcopy(three_blocks)), []
+        set_trainable(model, "last_block")
+        lower_precision(model.gpt, precision)
+        _, [hidden] = cache_trunk(model, datasets, keep=keep, log=lines.append)
+        states.append((hidden[0][0].clone(), "read from" in lines[-1]))
+    assert [read for _, read in states] == [False, False, False, True]
+    exact, bf16, int8, again = (state for state, _ in states)
+    assert int8.equal(again) and not int8.equal(bf16)
+    for coarse in (bf16, int8):
+        assert 0 < (coarse - exact).norm() / exact.norm() < 0.1

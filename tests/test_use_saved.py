@@ -5,11 +5,14 @@ import sys
 import pytest
 import tiktoken
 import torch
+from instructions import COARSE, needs_int8
 from safetensors.torch import load_file, save_file
 
 from spamft.batches import collate
-from spamft.classifier import POOLINGS, GPTClassifier
+from spamft.classifier import POOLINGS, GPTClassifier, set_trainable
+from spamft.methods.lora import LoRAConfig, add_lora
 from spamft.models.normalizer import Normalizer, NormalizingEncoding, normalizer_of
+from spamft.models.precision import Precision, lower_precision, precision_of
 from spamft.models.prompted import PromptClassifier
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import sha256
@@ -297,3 +300,86 @@ def test_a_normalizer_of_an_earlier_model_goes_away(normalizing, tiny_gpt, token
     save(GPTClassifier(tiny_gpt), normalizing, tokenizer)
     assert not (normalizing / "normalizer.json").exists()
     assert normalizer_of(load(normalizing).tokenizer) is None
+
+
+# --- precision ----------------------------------------------------------------------
+
+
+@pytest.fixture(params=COARSE)
+def coarse(request, any_gpt, tokenizer, tmp_path, every_instruction):
+    """(A model with its last block and head in float32, the folder with it.)"""
+    model = GPTClassifier(any_gpt)
+    set_trainable(model, "last_block")
+    lower_precision(model.gpt, request.param)
+    save(model, tmp_path, tokenizer)
+    return model, tmp_path
+
+
+def test_a_loaded_model_multiplies_as_it_was_trained(coarse):
+    (model, folder), batch = coarse, padded(["hello", "hi"])
+    loaded = load(folder).model
+    assert precision_of(loaded.gpt) == precision_of(model.gpt)
+    assert precision_of(loaded.gpt).blocks == 1
+    assert loaded(*batch[:2]).equal(model(*batch[:2]))
+
+
+def test_told_another_precision_it_multiplies_so_everywhere(coarse):
+    _, folder = coarse
+    loaded = load(folder, precision="bf16").model
+    assert precision_of(loaded.gpt) == Precision("bf16", 2)
+    assert precision_of(load(folder, precision="float32").model.gpt) == Precision()
+
+
+def test_what_is_saved_is_float32(coarse, tokenizer, tmp_path):
+    """The folder but for its card is that of the same model in float32."""
+    model, folder = coarse
+    plain = load(folder, precision="float32").model
+    save(plain, tmp_path / "plain", tokenizer)
+    weights = [
+        (f / "model.safetensors").read_bytes() for f in (folder, tmp_path / "plain")
+    ]
+    assert weights[0] == weights[1]
+    cards = [read_sealed(f / "classifier.json") for f in (folder, tmp_path / "plain")]
+    assert cards[0]["canary"] == cards[1]["canary"]
+    assert cards[0]["precision"] != cards[1]["precision"]
+
+
+def test_where_the_device_lacks_it_float32_is_used_and_noted(coarse, monkeypatch):
+    model, folder = coarse
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    saved, name = load(folder), precision_of(model.gpt).name
+    assert precision_of(saved.model.gpt) == Precision()
+    [note] = saved.notes
+    assert note.startswith(f"trained with {name}, but this cpu has no instructions")
+    with pytest.raises(SpamftError, match="this cpu has no instructions"):
+        load(folder, precision=name)
+
+
+@needs_int8
+def test_lora_beside_coarse_matrices_is_merged_in_float32(
+    any_gpt, tokenizer, tmp_path, every_instruction
+):
+    model = GPTClassifier(any_gpt)
+    add_lora(model, LoRAConfig(rank=2))
+    lower_precision(model.gpt, "int8")
+    save(model, tmp_path, tokenizer)
+    assert precision_of(model.gpt) == Precision("int8", 2)  # as it was
+    assert precision_of(load(tmp_path).model.gpt) == Precision("int8", 2)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"name": "int3", "blocks": 1},
+        {"name": "auto", "blocks": 1},
+        {"name": "int8", "blocks": 9},
+        {"name": "int8", "blocks": 0},
+        {"blocks": "x"},
+        5,
+    ],
+)
+def test_a_card_with_a_precision_that_cannot_be_is_refused(coarse, entry):
+    reseal(coarse[1], precision=entry)
+    with pytest.raises(SpamftError) as caught:
+        load(coarse[1])
+    assert str(caught.value).startswith(str(coarse[1]))

@@ -19,6 +19,7 @@ from spamft.cli.options import (
     add_options,
     add_reading_options,
     layout_of,
+    load_saved,
     refuse_existing,
 )
 from spamft.plumbing.display import visible
@@ -63,11 +64,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print a label and its probability for each text, or write a CSV."""
     from spamft.use.predict import classify_stream
-    from spamft.use.saved import load
     from spamft.use.tables import classify_table
 
     _check(args)
-    saved, cut = load(args.model, base=args.base, device=args.device), []
+    saved, cut = load_saved(args, args.model), []
     if args.threshold is not None:
         saved = _with_threshold(saved, args.threshold, args.alarm)
     if args.file:

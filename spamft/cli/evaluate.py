@@ -19,6 +19,7 @@ from spamft.cli.options import (
     add_labels_option,
     add_options,
     add_reading_options,
+    load_saved,
     open_labelled,
     share_of,
 )
@@ -60,11 +61,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the metrics."""
-    from spamft.use.saved import load
-
     if (args.threshold_from is None) != (args.false_alarms is None):
         raise SpamftError("--threshold-from and --false-alarms go together")
-    saved = load(args.model, base=args.base, device=args.device)
+    saved = load_saved(args, args.model)
     if args.share or args.alarm:
         _alarm_of(args, saved)  # to refuse a wrong one before the work
     data = _open(args, args.data, saved)

@@ -20,6 +20,7 @@ from pathlib import Path
 from spamft.cli.console import on_terminal, say
 from spamft.cli.options import (
     DEVICE_HELP,
+    FROZEN_HELP,
     AlarmOptions,
     add_data_options,
     add_options,
@@ -70,6 +71,7 @@ class FinetuneOptions:
     )
     seed: int = option(123, "seed of new weights and of the order of batches", "N")
     device: str = option("auto", DEVICE_HELP)
+    precision: str = option("auto", FROZEN_HELP, "NAME")
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from spamft.cli.console import emit, on_terminal, say
 from spamft.cli.options import (
     DEVICE_HELP,
+    FROZEN_HELP,
     add_reading_options,
     layout_of,
     refuse_existing,
@@ -67,6 +68,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add("--overwrite", action="store_true", help="replace the CSV")
     add("--device", default="auto", help=DEVICE_HELP)
+    add("--precision", default="auto", metavar="NAME", help=FROZEN_HELP)
     add_reading_options(parser)
 
 
@@ -97,6 +99,7 @@ def _show_curves(args: argparse.Namespace) -> None:
         method=args.method,
         draws=args.draws,
         device=args.device,
+        precision=args.precision,
         log=say,
     )
     emit(f"\n{found}")
@@ -119,6 +122,7 @@ def _choose(args: argparse.Namespace) -> None:
             args.next,
             method=args.method,
             device=args.device,
+            precision=args.precision,
             log=say,
         )
     write_exactly(args.output, pd.DataFrame({"Label": "", "Text": chosen}))

@@ -13,12 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
+from spamft.cli.console import warn
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.options import option
 
 __all__ = [
     "DEVICE_HELP",
+    "FROZEN_HELP",
     "AlarmOptions",
     "DataOptions",
     "add_classifier_options",
@@ -29,6 +31,7 @@ __all__ = [
     "add_reading_options",
     "given",
     "layout_of",
+    "load_saved",
     "open_data",
     "open_labelled",
     "refuse_existing",
@@ -37,6 +40,10 @@ __all__ = [
 ]
 
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
+FROZEN_HELP = (
+    "of products with frozen weights: auto (default: float32), float32 or, faster and "
+    "a little coarser, bf16 or int8; what trains is float32"
+)
 
 
 def add_options(
@@ -144,6 +151,23 @@ def add_loading_options(parser: argparse.ArgumentParser) -> None:
         "or a .gguf file",
     )
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        metavar="NAME",
+        help="of matrix products: auto (default: as it was finetuned), float32 or, "
+        "faster and a little coarser, bf16 or int8",
+    )
+
+
+def load_saved(args: argparse.Namespace, folder: Path):
+    """The classifier in the folder, loaded as the options say."""
+    from spamft.use.saved import load
+
+    saved = load(folder, base=args.base, device=args.device, precision=args.precision)
+    for note in saved.notes:
+        warn(note)
+    return saved
 
 
 def refuse_existing(path: Path | None, overwrite: bool) -> None:

@@ -19,6 +19,7 @@ from spamft.cli.options import (
     add_labels_option,
     add_loading_options,
     add_reading_options,
+    load_saved,
     open_labelled,
     refuse_existing,
 )
@@ -57,10 +58,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print what the edits do, and write the picture."""
-    from spamft.use.saved import load
-
     refuse_existing(args.picture, args.overwrite)
-    saved = load(args.folder, base=args.base, device=args.device)
+    saved = load_saved(args, args.folder)
     found = _measure(args, saved)
     if args.picture:
         _draw(found.stress, args.picture)

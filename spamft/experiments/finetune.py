@@ -29,6 +29,7 @@ from spamft.methods.task import Lessons, Task
 from spamft.models.attention import attention_named, attention_of, with_attention
 from spamft.models.llama import LlamaConfig
 from spamft.models.normalizer import normalizer_of
+from spamft.models.precision import lower_precision, precision_named, precision_of
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -64,6 +65,7 @@ def finetune(
     alarm: str | None = None,
     seed: int = 123,
     device: str = "auto",
+    precision: str = "auto",
     checkpoints: Checkpoints | None = None,
     log: Log | None = None,
 ) -> Run:
@@ -82,6 +84,8 @@ def finetune(
     Robustness of one's own.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
+    `precision` is that of products with frozen weights: "float32", also by "auto", or,
+    faster and coarser, "bf16" or "int8", where the device has instructions for it.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
     finetuning resumes, and ends with the same weights to the bit; call their `remove`
     once the run is saved. `log` gets a line whenever there is news. Raises
@@ -89,6 +93,7 @@ def finetune(
     """
     where, seconds = pick_device(device), {}
     attention_named(attention)  # a wrong name is reported before any download
+    precision = precision_named(precision, where)
     if lecture and robust:
         raise SpamftError("the lecture knows no robust training: leave one of them out")
     method = method if method is None else method_named(method)
@@ -106,7 +111,8 @@ def finetune(
     if method is None:
         method = method_named(_usual_method(model, trains=lecture or bool(config)))
     config = decide_config(config, method, model, data, lecture)
-    setup = Setup(data, model, method, config, lecture, seed, where, robust or None)
+    how = lecture, seed, where, robust or None, precision
+    setup = Setup(data, model, method, config, *how)
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
     cuts = _notes_on_cuts(task.encoded, model.gpt.config.context_length)
@@ -130,11 +136,14 @@ def _work(
     """Attach, encode, learn, measure."""
     classifier = setup.method.attach(setup.pretrained.gpt, task, setup.seed)
     classifier = classifier.to(setup.device)
+    lower_precision(classifier.gpt, setup.precision)
     method = f"{setup.method.name}: {what_trains(classifier)}"
     if attention_of(classifier.gpt) == "full":
         method = f"full attention; {method}"
     _tell(log, f"model: {setup.pretrained.source}; {method}")
     _tell(log, f"device: {describe_device(setup.device)}")
+    if setup.precision != "float32":
+        _tell(log, f"precision: {precision_of(classifier.gpt)}")
     stored = None
     if checkpoints:
         stored = checkpoints.begin(_identity(setup, task, classifier), log)
@@ -226,6 +235,7 @@ def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]
         "settings": digest(describe(setup.config)),
         "way of reading": digest([task.pooling, task.max_length, setup.lecture]),
         "attention": attention_of(setup.pretrained.gpt),
+        "precision": setup.precision,
         "robust": digest(_table(setup)),
         "seed": str(setup.seed),
         "device": setup.device.type,

@@ -23,6 +23,7 @@ from spamft.experiments.learners import Learner, baseline, learner_for
 from spamft.insight.baselines import BASELINES
 from spamft.insight.learning_curve import PowerLaw, fit_power_law, summarize_curve
 from spamft.methods.method import Method, describe, method_named
+from spamft.models.precision import precision_named
 from spamft.plots import plot_label_curves
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device
@@ -101,6 +102,7 @@ def learning_curves(
     method: str | Method = "features",
     draws: int = 5,
     device: str = "auto",
+    precision: str = "auto",
     log: Log = lambda line: None,
 ) -> LearningCurves:
     """Accuracy of `method`, of counting words and of the majority class, by labels.
@@ -112,15 +114,17 @@ def learning_curves(
     if draws < 2:
         raise SpamftError(f"{draws=} must be at least 2: one shows no spread")
     method, folder = method_named(method), Path(folder) if folder else None
+    precision = precision_named(precision, pick_device(device))
     with only_one(folder) if folder else nullcontext():
         if folder:
             claim(folder, about(data, model), "learning curves")
         where = describe_device(pick_device(device))
         log(f"data: {data}\nmodel: {visible(model.source)}\ndevice: {where}")
         keep = folder / "cells" / "features.bin" if folder else None
-        learners = {method.name: learner_for(data, model, method, device, keep)}
+        learner = learner_for(data, model, method, device, keep, precision)
+        learners = {method.name: learner}
         learners |= {name: partial(baseline, data, name) for name in RIVALS}
-        described = {method.name: describe(method)}
+        described = {method.name: [describe(method), precision]}
         described |= {name: describe(BASELINES[name]) for name in RIVALS}
         sets, right = _training_sets(data, draws), {}
         for name, learner in learners.items():
@@ -148,7 +152,7 @@ def _training_sets(
 def _cell(
     folder: Path | None,
     name: str,
-    described: dict | str,
+    described: dict | str | list,
     learner: Learner,
     log: Log,
     draw: int,

@@ -20,6 +20,7 @@ from spamft.insight.baselines import BASELINES
 from spamft.methods.features import regress
 from spamft.methods.method import Method
 from spamft.methods.task import Lessons, Task
+from spamft.models.precision import lower_precision, precision_named
 from spamft.plumbing.device import pick_device
 from spamft.sources.models import Pretrained
 from spamft.sources.splits import PreparedData
@@ -43,14 +44,15 @@ def learner_for(
     method: Method,
     device: str = "auto",
     keep: Path | None = None,
+    precision: str = "auto",
 ) -> Learner:
     """How `method` learns from a part of the training messages.
 
     Frozen features stay in the file `keep`, for a process that resumes.
     """
     if method.learn is regress:
-        return FrozenFeatures(data, model, method, device, keep)
-    return partial(_finetuned, data, model, method, device)
+        return FrozenFeatures(data, model, method, device, keep, precision)
+    return partial(_finetuned, data, model, method, device, precision)
 
 
 class FrozenFeatures:
@@ -63,9 +65,11 @@ class FrozenFeatures:
         method: Method,
         device: str = "auto",
         keep: Path | None = None,
+        precision: str = "auto",
     ):
         self.data, self.model, self.method = data, model, method
-        self.device, self.keep = device, keep
+        self.device, self.keep = pick_device(device), keep
+        self.precision = precision_named(precision, self.device)
         self.config = decide_config(None, method, model, data)
 
     @cached_property
@@ -77,7 +81,8 @@ class FrozenFeatures:
         task = Task(
             data.names, longest, None, data.splits, encoded, tokenizer, self.keep
         )
-        classifier = self.method.attach(gpt, task, 0).to(pick_device(self.device))
+        classifier = self.method.attach(gpt, task, 0).to(self.device)
+        lower_precision(classifier.gpt, self.precision)
         return self.method.encode(classifier, task, self.config)
 
     def fit(self, rows: np.ndarray) -> None:
@@ -113,6 +118,7 @@ def _finetuned(
     model: Pretrained,
     method: Method,
     device: str,
+    precision: str,
     rows: np.ndarray,
     seed: int,
     path: Path | None,
@@ -126,6 +132,7 @@ def _finetuned(
         config=_few_config(method.recipe(model.gpt), len(rows)),
         seed=seed,
         device=device,
+        precision=precision,
         checkpoints=Checkpoints.beside(path, resume=True) if path else None,
     )
     return _right(data, run.logits["test"].argmax(-1))

@@ -24,6 +24,7 @@ from spamft.experiments.pictures import PICTURES, add_pictures
 from spamft.experiments.robust import Robustness
 from spamft.methods.method import Method, describe
 from spamft.models.backbone import LARGE
+from spamft.models.precision import precision_of
 from spamft.plumbing.display import visible
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import check_place, whole_folder
@@ -57,6 +58,7 @@ class Setup(NamedTuple):
     seed: int
     device: torch.device
     robust: Robustness | None = None  # what makes it hard to fool, if that is wanted
+    precision: str = "float32"  # of products with frozen weights
 
 
 @dataclass(frozen=True, repr=False)
@@ -231,6 +233,7 @@ def _model_facts(run: Run) -> dict:
         "trained_parameters": trainable.trained,
         "trained_parts": list(trainable.parts),
         "device": run.setup.device.type,
+        "precision": precision_of(run.model.gpt)._asdict(),
         "versions": {
             "spamft": __version__,
             "torch": torch.__version__,

@@ -34,6 +34,7 @@ def next_to_label(
     *,
     method: str | Method = "features",
     device: str = "auto",
+    precision: str = "auto",
     log: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Up to `count` of `texts`, the most useful first: those of which the model is
@@ -51,7 +52,8 @@ def next_to_label(
             f"{method.name!r} has no class head: to choose messages, take another "
             "method, such as features"
         )
-    run = finetune(data, model, method, device=device, log=log)
+    where = {"device": device, "precision": precision}
+    run = finetune(data, model, method, **where, log=log)
     reader = _Reader(run.model)
     known = map(duplicate_key, data.df["Text"])
     candidates, texts = Candidates(WIDTH * count, known), iter(texts)

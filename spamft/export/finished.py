@@ -49,7 +49,7 @@ def open_finished(folder: Path | str, *, base: Path | str | None = None) -> Fini
         raise SpamftError(
             f"{folder} holds no {METRICS}: give the folder that finetune wrote"
         )
-    saved = load(folder, base=base)
+    saved = load(folder, base=base, precision="float32")  # as it is written
     if not isinstance(saved.model, GPTClassifier):
         raise SpamftError(
             f"{folder} answers instructions in words and has no class head to export: "

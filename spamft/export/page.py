@@ -71,7 +71,7 @@ def write_page(
     that does not fit into 12 MB, and one that loses too many verdicts in few bits.
     """
     folder = Path(folder)
-    saved = load(folder, base=base)
+    saved = load(folder, base=base, precision="float32")  # as the page computes
     _check(saved, folder)
     name = _choose(saved.model, folder)
     small, tensors = in_form(saved.model, name)

@@ -14,6 +14,7 @@ __all__ = [
     "describe_device",
     "free_memory",
     "has_bf16",
+    "has_int8",
     "pick_device",
     "to_device",
     "token_budget",
@@ -91,7 +92,24 @@ def has_bf16(device: torch.device) -> bool:
     """Whether the device computes in bfloat16 itself, instead of emulating it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type != "mps"  # where autocast to bfloat16 is not dependable
+    if device.type == "mps":  # where autocast to bfloat16 is not dependable
+        return False
+    return _has_instructions("avx512_bf16", "amx_bf16", "bf16")
+
+
+def has_int8(device: torch.device) -> bool:
+    """Whether the device has sums of products of int8 that are exact, and fast.
+
+    A CPU without VNNI adds them in 16 bits, which overflow without a word (pytorch
+    issue 136746). A GPU has them, but its `torch._int_mm` refuses some shapes.
+    """
+    return device.type == "cpu" and _has_instructions("avx512_vnni", "amx_int8")
+
+
+def _has_instructions(*names: str) -> bool:
+    """Whether this CPU has one of them; with a torch too old to say, it has not."""
+    there = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(there.get(name, False) for name in names)
 
 
 def check_bf16(device: torch.device) -> None:

@@ -52,7 +52,8 @@ def pretrain(
 
     Leaves `vocabulary.tiktoken`, `config.json`, `model.safetensors` (float16),
     `history.json`, a model card, README.md, and `checkpoint.safetensors`, at which the
-    same call resumes; another call's is refused with SpamftError. Computes in bfloat16.
+    same call resumes; another call's is refused with SpamftError. Computes in
+    bfloat16 where the device has instructions for it.
     """
     gpt = GPT(shape, seed=config.seed).to(pick_device(device))
     texts, output = [Path(text) for text in texts], Path(output).absolute()

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from spamft.batches import TokenDataset
 from spamft.classifier import GPTClassifier
 from spamft.models.attention import attention_of
+from spamft.models.precision import precision_of
 from spamft.plumbing.buckets import bucket
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import token_budget
@@ -134,7 +135,7 @@ class DistinctMessages:
         ids = torch.tensor([i for sequence, _ in self.sequences for i in sequence])
         lengths = torch.tensor([length for _, length in self.sequences])
         settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
-        settings.append(attention_of(self.model.gpt))
+        settings += [attention_of(self.model.gpt), *precision_of(self.model.gpt)]
         weights = self.model.state_dict()
         return digest([ids, lengths, settings, self.device.type, weights])
 

@@ -23,6 +23,14 @@ from spamft.models.normalizer import (
     normalizer_of,
     plain_of,
 )
+from spamft.models.precision import (
+    PRECISIONS,
+    Precision,
+    lower_precision,
+    missing_for,
+    precision_named,
+    precision_of,
+)
 from spamft.models.prompted import PromptClassifier
 from spamft.models.smollm2 import SMOLLM2
 from spamft.models.vocabulary import BoundedEncoding, Vocabulary
@@ -59,6 +67,7 @@ class Saved:
     tokenizer: tiktoken.Encoding
     text_columns: tuple[str, ...] = ()  # that training read, where they had a name
     rule: DecisionRule = DecisionRule()  # what it does with its logits
+    notes: tuple[str, ...] = ()  # what is not as it was when it was saved
 
     def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
         """A Verdict for one text, or one for each of many, in their order."""
@@ -83,9 +92,11 @@ def save(
     less than half and the base can be opened again; `load` then opens it, too. Raises
     SpamftError for a model with layers that a plain one does not have, such as NF4's.
     """
+    precision = precision_of(model.gpt)._asdict()  # merged, LoRA's matrices have none
     taken = merge_lora(model)
     try:
         card = _describe(model, tokenizer, text_columns, rule)
+        card["precision"] = precision
         weights, kept, facts = choose_weights(model, taken, base)
         _write(Path(folder), card | facts, weights, tokenizer)
     finally:
@@ -108,13 +119,15 @@ def _describe(
         "text_columns": list(text_columns),
         "rule": rule.to_dict(),
         "tokenizer": tokenizer_file or tokenizer.name,
-        "canary": _canary(model, tokenizer),
     }
-    if odd := set(model.state_dict()) - set(_build(card).state_dict()):
+    plain, weights = _build(card), model.state_dict()
+    if odd := set(weights) - set(plain.state_dict()):
         raise SpamftError(
             f"{min(odd)} is not part of a plain classifier, so load could not use it"
         )
-    return card
+    plain.load_state_dict(weights, assign=True)
+    # in float32, so that any machine can repeat it
+    return card | {"canary": _canary(plain, tokenizer)}
 
 
 def _write(
@@ -133,16 +146,23 @@ def _write(
 
 
 def load(
-    folder: Path | str, *, base: Path | str | None = None, device: str = "cpu"
+    folder: Path | str,
+    *,
+    base: Path | str | None = None,
+    device: str = "cpu",
+    precision: str = "auto",
 ) -> Saved:
     """The classifier that `save` wrote to `folder`, or to `model` in a run's folder.
 
     It is in evaluation mode, on `device`. `base` is where the model beside which its
-    trained part is used lies now, if that was moved. Raises SpamftError for a folder
-    that holds no such model, one of whose files has changed since, whose base is
+    trained part is used lies now, if that was moved. `precision` is by default that of
+    the training, as the card says, or float32 with a note where the device has no
+    instructions for it; any other one holds for all blocks. Raises SpamftError for a
+    folder that holds no such model, one of whose files has changed since, whose base is
     missing or another one, or whose model does not repeat its canary.
     """
-    folder = Path(folder)
+    folder, where = Path(folder), pick_device(device)
+    precision_named(precision, where)  # a wrong one is refused before any work
     if not (folder / CARD).is_file() and (folder / "model" / CARD).is_file():
         folder = folder / "model"
     if (
@@ -165,11 +185,20 @@ def load(
         _repeat_canary(model, tokenizer, card["canary"], folder)
         columns = _text_columns(card["text_columns"])
         rule = rule_from(card["rule"], model.label_names)
+        trained = _precision(card, model)
     except (DownloadError, MissingBaseError) as error:  # with what to do, uncut
         raise type(error)(f"{folder}: {error}") from error
     except Exception as error:  # a sealed card may still hold anything
         raise _refusal(error, folder) from error
-    return Saved(model.eval().to(pick_device(device)), tokenizer, columns, rule)
+    notes = ()
+    if precision != "auto":
+        trained = Precision(precision, len(model.gpt.blocks))
+    elif missing := missing_for(trained.name, where):
+        notes = (f"trained with {trained.name}, but {missing}: it uses float32",)
+        trained = Precision()
+    model = model.eval().to(where)
+    lower_precision(model.gpt, *trained)
+    return Saved(model, tokenizer, columns, rule, notes)
 
 
 def _refusal(error: Exception, folder: Path) -> SpamftError:
@@ -207,6 +236,16 @@ def _fill(card: dict, weights: dict[str, Tensor], path: Path) -> nn.Module:
     check_tensors(weights, model.state_dict(), path)
     model.load_state_dict(weights, assign=True)
     return model
+
+
+def _precision(card: dict, model: nn.Module) -> Precision:
+    """The precision of the training; an older card does not say that it was float32."""
+    found = Precision(**card.get("precision", {}))
+    least = 0 if found == Precision() else 1
+    counts = range(least, len(model.gpt.blocks) + 1)
+    if found.name not in PRECISIONS[1:] or found.blocks not in counts:
+        raise SpamftError(f"{CARD} has a precision that cannot be: {found!r}")
+    return found
 
 
 def _text_columns(names: object) -> tuple[str, ...]:

@@ -1,0 +1,147 @@
+"""How precise frozen matrix products are: float32, or faster and coarser.
+
+Only products with frozen weights change. What trains and all sums - the residual
+stream, norms, softmax, the head - stay float32, and so does what is saved: a coarse
+layer keeps its float32 weight beside its own.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spamft.models.attention import mask_of, run_blocks
+from spamft.models.backbone import Backbone
+from spamft.models.coarse import BF16Linear, CoarseLinear, Int8Linear
+from spamft.plumbing.device import has_bf16, has_int8
+from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.modes import evaluation_mode
+
+__all__ = [
+    "OUTLIERS",
+    "PRECISIONS",
+    "Precision",
+    "count_frozen",
+    "lower_precision",
+    "missing_for",
+    "precision_named",
+    "precision_of",
+]
+
+PRECISIONS = ("auto", "float32", "bf16", "int8")
+OUTLIERS = 16  # input channels of a layer that int8 leaves in float32
+DRAWN = (4, 32)  # messages and tokens, drawn at random, that show which ones
+
+
+class Precision(NamedTuple):
+    """How precise a model's frozen products are, and in how many blocks from below."""
+
+    name: str = "float32"
+    blocks: int = 0
+
+    def __str__(self) -> str:
+        if not self.blocks:
+            return self.name
+        return f"{self.name} in {self.blocks} blocks, float32 elsewhere"
+
+
+def precision_named(name: str, device: torch.device) -> str:
+    """The precision to finetune with: "auto" is float32.
+
+    Fewer bits change verdicts a little (benchmarks/precision.py), and not every machine
+    has them, so whoever wants them says so. Raises SpamftError for a name that is not
+    in PRECISIONS, or that this device has no instructions for.
+    """
+    if name not in PRECISIONS:
+        raise SpamftError(f"precision={name!r} must be one of {', '.join(PRECISIONS)}")
+    if reason := missing_for(name, device):
+        raise SpamftError(f"{reason}: leave precision={name!r} out")
+    return "float32" if name == "auto" else name
+
+
+def missing_for(precision: str, device: torch.device) -> str | None:
+    """What the device lacks to compute in this precision; None if nothing."""
+    if precision == "bf16" and not has_bf16(device):
+        return f"this {device.type} has no instructions for bfloat16"
+    if precision == "int8" and not has_int8(device):
+        return f"this {device.type} has no instructions for int8 (AVX-512 VNNI)"
+    return None
+
+
+def precision_of(gpt: Backbone) -> Precision:
+    """That of its frozen products."""
+    inside = [
+        {m.precision for m in block.modules() if isinstance(m, CoarseLinear)}
+        for block in gpt.blocks
+    ]
+    names = set().union(*inside)
+    return Precision(*names, sum(map(bool, inside))) if names else Precision()
+
+
+def count_frozen(gpt: Backbone) -> int:
+    """How many blocks, from below, have no linear layer whose own weight trains."""
+    for number, block in enumerate(gpt.blocks):
+        if any(x.weight.requires_grad for _, _, x in _linears([block])):
+            return number
+    return len(gpt.blocks)
+
+
+def lower_precision(gpt: Backbone, precision: str, blocks: int | None = None) -> None:
+    """Change `gpt`: the linear layers of its first `blocks` multiply in this precision.
+
+    By default those are its frozen ones. Weights are shared with the layers that were
+    there. Raises SpamftError if there are none.
+    """
+    if precision == "float32":
+        return
+    lower = gpt.blocks[: count_frozen(gpt) if blocks is None else blocks]
+    if not (places := list(_linears(lower))):
+        raise SpamftError(
+            f"precision={precision!r} is for frozen matrices in float32, and here are "
+            "none: leave it out"
+        )
+    outliers = _find_outliers(gpt, lower) if precision == "int8" else {}
+    for parent, name, linear in places:
+        if precision == "int8":
+            setattr(parent, name, Int8Linear(linear, outliers[linear]))
+        else:
+            setattr(parent, name, BF16Linear(linear))
+
+
+def _linears(blocks: Iterable[nn.Module]) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
+    """Plain linear layers: the module that has each, its name there, and itself."""
+    for block in blocks:
+        for parent in block.modules():
+            for name, layer in parent.named_children():
+                if type(layer) is nn.Linear:
+                    yield parent, name, layer
+
+
+@torch.no_grad()
+def _find_outliers(
+    gpt: Backbone, blocks: Iterable[nn.Module]
+) -> dict[nn.Linear, Tensor]:
+    """For each linear layer the input channels (k,) that become largest.
+
+    They are nearly the same for all texts, so random tokens show them.
+    """
+    found: dict[nn.Linear, Tensor] = {}
+
+    def note(layer: nn.Linear, inputs: tuple[Tensor], output: Tensor) -> None:
+        largest = inputs[0].abs().flatten(0, -2).amax(0)  # (in,)
+        found[layer] = largest.topk(min(OUTLIERS, len(largest))).indices
+
+    hooks = [x.register_forward_hook(note) for _, _, x in _linears(blocks)]
+    generator = torch.Generator().manual_seed(123)
+    size = DRAWN[0], min(DRAWN[1], gpt.config.context_length)
+    ids = torch.randint(gpt.config.vocab_size, size, generator=generator)
+    x = gpt.embed(ids.to(next(gpt.parameters()).device))
+    lengths = torch.full((len(x),), x.shape[1], device=x.device)
+    try:
+        with evaluation_mode(gpt):
+            run_blocks(blocks, x, mask_of(gpt, lengths, x.shape[1]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
