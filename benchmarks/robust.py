@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--method", help="default the model's usual one")
     parser.add_argument("--pooling", help="default the method's own")
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--keep", type=Path, required=True, metavar="FILE")
     args = parser.parse_args()
@@ -42,6 +43,7 @@ def main() -> None:
                 run = finetune(
                     *(data, pretrained, args.method),
                     pooling=args.pooling,
+                    precision=args.precision,
                     robust=robust,
                     seed=seed,
                 )
@@ -53,7 +55,7 @@ def main() -> None:
 
 
 def _setting(args: argparse.Namespace) -> list:
-    return [args.data, args.model, args.method, args.pooling]
+    return [args.data, args.model, args.method, args.pooling, args.precision]
 
 
 def _measure(run) -> dict:
