@@ -37,14 +37,15 @@ GPT2 = GPTConfig()  # 124M parameters
 
 
 class Clock:
-    """Seconds of a `with` block."""
+    """Seconds of a `with` block, and those of its threads at work."""
 
     def __enter__(self) -> "Clock":
-        self.began = time.perf_counter()
+        self.began, self.cpu_began = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *error) -> None:
         self.seconds = time.perf_counter() - self.began
+        self.cpu_seconds = time.process_time() - self.cpu_began
 
 
 def parser(description: str) -> argparse.ArgumentParser:
