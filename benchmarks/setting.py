@@ -8,6 +8,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ __all__ = [
     "GPT2",
     "Clock",
     "finish",
+    "gpt2_parser",
     "lecture_datasets",
     "machine",
     "matrix_rate",
@@ -55,6 +57,15 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
+def gpt2_parser(description: str) -> argparse.ArgumentParser:
+    """With `--layers`, for a trial on a network that is not as deep as GPT-2."""
+    made = parser(description)
+    made.add_argument(
+        "--layers", type=int, default=GPT2.n_layers, help="blocks, by default GPT-2's"
+    )
+    return made
+
+
 def lecture_datasets(data: str, *, fixed_width: bool) -> Splits:
     """The lecture's 1045 / 149 / 300 messages; as wide as the longest, or ragged."""
     splits, tokenizer = open_splits(data, lecture=True).splits, load_tokenizer("gpt2")
@@ -63,10 +74,11 @@ def lecture_datasets(data: str, *, fixed_width: bool) -> Splits:
     )
 
 
-def model(pooling: str = "last_real") -> GPTClassifier:
+def model(layers: int, pooling: str = "last_real") -> GPTClassifier:
     """Fresh, the same each time, with last block, norm and head to train."""
     task = Task(("ham", "spam"), GPT2.context_length, pooling)
-    return METHODS["last_block"].attach(GPT(GPT2, seed=1), task, 1)
+    gpt = GPT(replace(GPT2, n_layers=layers), seed=1)
+    return METHODS["last_block"].attach(gpt, task, 1)
 
 
 def matrix_rate(seconds: float = 1.0) -> float:
