@@ -63,8 +63,9 @@ class SimilarLengths(Sampler[list[int]]):
 
     Each example comes once per epoch, at any step and in a batch of any size as likely
     as another, so a step's expected gradient is that of batches drawn without regard to
-    length. Its variance is not: a batch tells of one length only. Sorting no more than
-    SPAN batches at a time leaves the rest of their members to chance.
+    length, if each has as many labels as another. Its variance is not: a batch tells of
+    one length only. Sorting no more than SPAN batches at a time leaves the rest of
+    their members to chance.
     """
 
     def __init__(self, lengths: Sequence[int], size: int, generator: torch.Generator):
