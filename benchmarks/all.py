@@ -61,15 +61,15 @@ class Row(NamedTuple):
     shown: str = "{:.1f} x"
 
 
-TRIAL = ("--layers", "2", "--steps", "4")
+FEW = ("--layers", "2", "--messages", "40")
 PARTS = {
-    "finetune": Part("finetune.py", quick=TRIAL),
-    "finetune-int8": Part("finetune.py", quick=TRIAL, precision="int8"),
-    "classify": Part("classify.py", quick=("--layers", "2", "--messages", "40")),
-    "classify-int8": Part(
-        "classify.py", quick=("--layers", "2", "--messages", "40"), precision="int8"
+    "finetune": Part("finetune.py", quick=(*FEW, "--steps", "2")),
+    "finetune-int8": Part(
+        "finetune.py", quick=(*FEW, "--steps", "2"), precision="int8"
     ),
-    "lora": Part("lora.py", quick=TRIAL),
+    "classify": Part("classify.py", quick=FEW),
+    "classify-int8": Part("classify.py", quick=FEW, precision="int8"),
+    "lora": Part("lora.py", quick=("--layers", "2", "--steps", "2")),
     "scale": Part(
         "scale.py", ("--sizes", "4", "64"), ("--sizes", "1", "2", "--layers", "2")
     ),

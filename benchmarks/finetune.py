@@ -43,9 +43,12 @@ from spamft.data import Splits
 
 
 def main() -> None:
-    args = timed(gpt2_parser(__doc__.split("\n")[0]), "(a) and (b)")
+    made = gpt2_parser(__doc__.split("\n")[0])
+    made.add_argument("--messages", type=int, help="of each part, for a trial")
+    args = timed(made, "(a) and (b)")
     padded, ragged = (
-        lecture_datasets(args.data, fixed_width=fixed) for fixed in (True, False)
+        lecture_datasets(args.data, fixed_width=fixed, most=args.messages)
+        for fixed in (True, False)
     )
     rates = [matrix_rate()]
     ours = spamft_job(model(args.layers), ragged)

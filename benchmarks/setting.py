@@ -66,9 +66,15 @@ def gpt2_parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def lecture_datasets(data: str, *, fixed_width: bool) -> Splits:
-    """The lecture's 1045 / 149 / 300 messages; as wide as the longest, or ragged."""
+def lecture_datasets(
+    data: str, *, fixed_width: bool, most: int | None = None
+) -> Splits:
+    """The lecture's 1045 / 149 / 300 messages; as wide as the longest, or ragged.
+
+    For a trial, at `most` so many of each part.
+    """
     splits, tokenizer = open_splits(data, lecture=True).splits, load_tokenizer("gpt2")
+    splits = Splits(*(part[:most] for part in splits))
     return encode_splits(
         splits, tokenizer, GPT2.context_length, fixed_width=fixed_width
     )
