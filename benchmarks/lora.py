@@ -14,7 +14,6 @@ OMP_NUM_THREADS=1, for a thread that waits for another one counts.
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from spamft.tokenizer import load_tokenizer
 from spamft.trunk import TrainablePart
 from spamft.use.export import export_hf
 
-METHOD = "lora-16"
+METHOD, LR = "lora-16", 2e-4
 # class, config, and a tokenizer whose ids it has
 SHAPES = {"gpt2": (GPT, GPT2, "gpt2"), "smollm2": (Llama, LlamaConfig(), "tiny")}
 WANTED_RATIO, WANTED_DIFFERENCE = 2.5, 1e-4
@@ -45,19 +44,18 @@ WANTED_RATIO, WANTED_DIFFERENCE = 2.5, 1e-4
 class Contender:
     """A classifier, the batches of its epoch, and what its steps took and gave."""
 
-    def __init__(self, name: str, logits_of: nn.Module | Callable, model, batches):
-        self.name, self.logits_of, self.batches = name, logits_of, batches
+    def __init__(self, name: str, model: nn.Module, batches: list[Batch]):
+        self.name, self.model, self.batches = name, model.train(), batches
         trained = [p for p in model.parameters() if p.requires_grad]
         self.parameters = sum(p.numel() for p in trained)
-        lr = METHODS[METHOD].recipe(model).lr
-        self.optimizer = torch.optim.AdamW(trained, lr, weight_decay=0.1, fused=True)
+        self.optimizer = torch.optim.AdamW(trained, LR, weight_decay=0.1, fused=True)
         self.seconds = self.cpu_seconds = 0.0
         self.losses: list[float] = []
         self._gradient(batches[0])  # the first one sets things up
 
     def _gradient(self, batch: Batch) -> Tensor:
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.logits_of(batch.ids, batch.lengths), batch.labels)
+        loss = F.cross_entropy(self.model(batch.ids, batch.lengths), batch.labels)
         loss.backward()
         return loss
 
@@ -85,6 +83,28 @@ class Contender:
         }
 
 
+class Theirs(nn.Module):
+    """Their classifier with PEFT's LoRA, both from our files; called as ours is."""
+
+    def __init__(self, folder: Path):
+        from peft import PeftModel
+        from transformers import AutoModelForSequenceClassification as Classifier
+
+        super().__init__()
+        self.model = PeftModel.from_pretrained(
+            Classifier.from_pretrained(folder / "backbone"),
+            folder / "adapter",
+            is_trainable=True,
+        )
+        for name, parameter in self.named_parameters():
+            # the files also let the final norm train, to stand in for a head's bias
+            parameter.requires_grad_(".lora_" in name or "score.modules" in name)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        return self.model(input_ids=ids, attention_mask=mask.long()).logits
+
+
 def main() -> None:
     args = _arguments()
     pretrained = _open(args)
@@ -103,12 +123,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         _export(pretrained, ragged, Path(folder))
         for name, some in batches.items():
-            theirs = _theirs(Path(folder))
-            logits = _logits_of(theirs)
-            contenders.append(Contender(f"PEFT, {name}", logits, theirs, some))
+            contenders.append(Contender(f"PEFT, {name}", Theirs(Path(folder)), some))
     for name, some in list(batches.items())[1:]:
-        model = TrainablePart(_attach(METHOD, pretrained, ragged)).train()
-        contenders.append(Contender(f"spamft, {name}", model, model.model, some))
+        ours = TrainablePart(_attach(METHOD, pretrained, ragged))
+        contenders.append(Contender(f"spamft, {name}", ours, some))
     for number in range(args.steps):
         for contender in contenders:
             contender.step(number)
@@ -168,27 +186,6 @@ def _export(pretrained: Pretrained, dataset: TokenDataset, folder: Path) -> None
     plain, updated = (_attach(x, pretrained, dataset) for x in ("head", METHOD))
     export_hf(plain, folder / "backbone", pad_id=dataset.pad_id)
     save_adapter(updated, folder / "adapter")
-
-
-def _theirs(folder: Path) -> nn.Module:
-    """Their classifier with PEFT's LoRA, both from our files."""
-    from peft import PeftModel
-    from transformers import AutoModelForSequenceClassification
-
-    backbone = AutoModelForSequenceClassification.from_pretrained(folder / "backbone")
-    model = PeftModel.from_pretrained(backbone, folder / "adapter", is_trainable=True)
-    for name, parameter in model.named_parameters():
-        # the files' final norm stands in for the bias of a head: none of ours has one
-        parameter.requires_grad_(".lora_" in name or ".score." in name)
-    return model.train()
-
-
-def _logits_of(theirs: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
-    def logits_of(ids: Tensor, lengths: Tensor) -> Tensor:
-        mask = torch.arange(ids.shape[1]) < lengths[:, None]
-        return theirs(input_ids=ids, attention_mask=mask.long()).logits
-
-    return logits_of
 
 
 def _largest_difference(rows: list[dict]) -> float:
