@@ -9,7 +9,7 @@ INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 # Threads that wait for each other sleep, in notebooks, too: spamft/plumbing/threads.py
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo page test lint notebooks notebooks-own diagrams lab browser browser-page faults
+.PHONY: demo page test lint notebooks notebooks-own diagrams lab browser browser-page faults bench
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --model "$(MODEL)" --output runs/demo --overwrite
@@ -40,6 +40,9 @@ browser: .venv/browser # open every notebook in a headless Chromium, as a new us
 
 browser-page: .venv/browser # try the page of `spamft page` there, too, and take its pictures
 	$(RUN) tests/browser/page.py $(RUN_FOLDER)
+
+bench: .venv/dev # all the ratios that we promise, in one run; OPTIONS=--quick to try it
+	$(RUN) benchmarks/all.py --data "$(DATA)" $(OPTIONS)
 
 faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 	$(RUN) tests/faults/trial.py --kills $(or $(KILLS),200)

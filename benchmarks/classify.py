@@ -4,7 +4,7 @@ python benchmarks/classify.py --data sms+spam+collection.zip
 """
 
 import torch
-from setting import GPT2, Clock, finish, model, parser, table
+from setting import GPT2, Clock, finish, gpt2_parser, model, table
 
 from spamft.sources import open_messages
 from spamft.tokenizer import GPT2_FILES, cached_file, load_tokenizer
@@ -15,16 +15,16 @@ WIDTH = 120  # the lecture's longest training message
 
 
 def main() -> None:
-    made = parser(__doc__.split("\n")[0])
+    made = gpt2_parser(__doc__.split("\n")[0])
     made.add_argument("--messages", type=int, default=400, help="to classify")
     args = made.parse_args()
     df, _ = open_messages(args.data)
     texts = df["Text"].drop_duplicates().sample(args.messages, random_state=1).tolist()
     tokenizer = load_tokenizer("gpt2")
-    classifier = model()
+    classifier = model(args.layers)
     ours = _rate(texts, lambda some: classify(classifier, tokenizer, some))
-    lecture = _lecture(texts[:: max(1, len(texts) // 40)], tokenizer)
-    theirs = _transformers(texts, tokenizer)
+    lecture = _lecture(texts[:: max(1, len(texts) // 40)], tokenizer, args.layers)
+    theirs = _transformers(texts, tokenizer, args.layers)
     numbers = {
         "messages": len(texts),
         "lecture": lecture,
@@ -42,9 +42,9 @@ def _rate(texts: list[str], run) -> float:
     return len(texts) / clock.seconds
 
 
-def _lecture(texts: list[str], tokenizer) -> float:
+def _lecture(texts: list[str], tokenizer, layers: int) -> float:
     """classify_review: one message at a time, padded to the training width."""
-    classifier = model("last")
+    classifier = model(layers, "last")
     classifier.eval()
 
     def run(some: list[str]) -> None:
@@ -57,7 +57,7 @@ def _lecture(texts: list[str], tokenizer) -> float:
     return _rate(texts, run)
 
 
-def _transformers(texts: list[str], tokenizer) -> dict[int, float]:
+def _transformers(texts: list[str], tokenizer, layers: int) -> dict[int, float]:
     """Their text-classification pipeline, at several batch sizes."""
     from tokenizers import ByteLevelBPETokenizer
     from transformers import (
@@ -75,7 +75,7 @@ def _transformers(texts: list[str], tokenizer) -> dict[int, float]:
         padding_side="right",
     )
     assert fast(texts[0])["input_ids"] == tokenizer.encode_ordinary(texts[0])
-    config = GPT2Config(pad_token_id=GPT2.vocab_size - 1, num_labels=2)
+    config = GPT2Config(n_layer=layers, pad_token_id=GPT2.vocab_size - 1, num_labels=2)
     pipe = pipeline(
         "text-classification",
         model=GPT2ForSequenceClassification(config).eval(),

@@ -29,9 +29,9 @@ from job import (
 from setting import (
     GPT2,
     finish,
+    gpt2_parser,
     lecture_datasets,
     model,
-    parser,
     table,
 )
 from torch import Tensor
@@ -43,24 +43,29 @@ from spamft.plumbing.machine import matrix_rate
 
 
 def main() -> None:
-    args = timed(parser(__doc__.split("\n")[0]), "(a) and (b)")
+    made = gpt2_parser(__doc__.split("\n")[0])
+    made.add_argument("--messages", type=int, help="of each part, for a trial")
+    args = timed(made, "(a) and (b)")
     padded, ragged = (
-        lecture_datasets(args.data, fixed_width=fixed) for fixed in (True, False)
+        lecture_datasets(args.data, fixed_width=fixed, most=args.messages)
+        for fixed in (True, False)
     )
     rates = [matrix_rate()]
-    ours = spamft_job(model(), ragged)
+    ours = spamft_job(model(args.layers), ragged)
     rates.append(matrix_rate())
-    lecture_mode = spamft_job(model("last"), padded)
+    lecture_mode = spamft_job(model(args.layers, "last"), padded)
     rates.append(matrix_rate())
     plain = _lecture(padded, args)
     theirs = _transformers(ragged, args)
     rates.append(matrix_rate())
     steps = args.steps
     differences = {
-        "a_d": largest(plain["losses"], first_losses(model("last"), padded, steps)),
+        "a_d": largest(
+            plain["losses"], first_losses(model(args.layers, "last"), padded, steps)
+        ),
         "c_uncached": largest(
-            first_losses(model(), ragged, steps),
-            first_losses(model(), ragged, steps, cached=False),
+            first_losses(model(args.layers), ragged, steps),
+            first_losses(model(args.layers), ragged, steps, cached=False),
         ),
     }
     finish(
@@ -81,7 +86,7 @@ def main() -> None:
 
 def _lecture(encoded: Splits, args: argparse.Namespace) -> dict:
     """Every message padded, every block at every step, the last column read."""
-    classifier = model("last")
+    classifier = model(args.layers, "last")
     training = all_epochs(make_loader(encoded.train, 8, shuffle=True, drop_last=True))
     batches = training[: len(training) // EPOCHS]
     validation, test = (list(make_loader(part, 8)) for part in encoded[1:])
@@ -100,7 +105,12 @@ def _transformers(encoded: Splits, args: argparse.Namespace) -> dict:
     from transformers import GPT2Config, GPT2ForSequenceClassification
 
     dropouts = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
-    config = GPT2Config(pad_token_id=GPT2.vocab_size - 1, num_labels=2, **dropouts)
+    config = GPT2Config(
+        n_layer=args.layers,
+        pad_token_id=GPT2.vocab_size - 1,
+        num_labels=2,
+        **dropouts,
+    )
     classifier = GPT2ForSequenceClassification(config)
     gpt = classifier.transformer
     train_only(classifier, gpt.h[-1], gpt.ln_f, classifier.score)

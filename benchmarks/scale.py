@@ -7,11 +7,12 @@ as the tokens, memory as the budget. Each size runs in a process of its own. Lin
     python benchmarks/scale.py --data sms+spam+collection.zip
 """
 
+import argparse
 import json
 import subprocess
 import sys
 
-from setting import Clock, finish, model, parser, table
+from setting import Clock, finish, gpt2_parser, model, table
 
 from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.data import encode_labels
@@ -26,18 +27,19 @@ BUDGET = 32 * 2**20  # bytes of hidden states in memory: below all sizes
 
 
 def main() -> None:
-    made = parser(__doc__.split("\n")[0])
+    made = gpt2_parser(__doc__.split("\n")[0])
     made.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     made.add_argument("--epochs", type=int, default=1)
     made.add_argument("--one", type=int, metavar="N", help="this size only, as JSON")
     args = made.parse_args()
     if args.one:
-        print(json.dumps(_job(args.data, args.one, args.epochs)))
+        print(json.dumps(_job(args)))
         return
     runs = []
     for thousands in args.sizes:
         command = [sys.executable, __file__, "--data", args.data]
         command += ["--one", str(1000 * thousands), "--epochs", str(args.epochs)]
+        command += ["--layers", str(args.layers)]
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
         runs.append(json.loads(shown.stdout.splitlines()[-1]))
     finish(args, {"budget": BUDGET, "epochs": args.epochs, "runs": runs}, _show)
@@ -51,16 +53,16 @@ def _messages(data: str, count: int) -> SpamDataset:
     return SpamDataset(df.assign(Text=numbered), load_tokenizer("gpt2"))
 
 
-def _job(data: str, count: int, epochs: int) -> dict:
-    dataset, classifier = _messages(data, count), model()
+def _job(args: argparse.Namespace) -> dict:
+    dataset, classifier = _messages(args.data, args.one), model(args.layers)
     with Clock() as clock, PeakMemory() as memory:
         learner, [hidden] = cache_trunk(classifier, [dataset], memory_budget=BUDGET)
         whole = make_bucketed_loader(hidden)
         train = make_loader(hidden, 8, shuffle=True)
-        fit(learner, train, whole, TrainConfig(epochs=epochs))
+        fit(learner, train, whole, TrainConfig(epochs=args.epochs))
         evaluate(learner, whole)
     return {
-        "messages": count,
+        "messages": args.one,
         "tokens": learner.plan.tokens,
         "hidden_bytes": learner.plan.bytes,
         "seconds": clock.seconds,

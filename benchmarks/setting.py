@@ -7,6 +7,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ __all__ = [
     "GPT2",
     "Clock",
     "finish",
+    "gpt2_parser",
     "lecture_datasets",
     "machine",
     "model",
@@ -37,14 +39,15 @@ GPT2 = GPTConfig()  # 124M parameters
 
 
 class Clock:
-    """Seconds of a `with` block."""
+    """Seconds of a `with` block, and those of its threads at work."""
 
     def __enter__(self) -> "Clock":
-        self.began = time.perf_counter()
+        self.began, self.cpu_began = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *error) -> None:
         self.seconds = time.perf_counter() - self.began
+        self.cpu_seconds = time.process_time() - self.cpu_began
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -54,18 +57,34 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def lecture_datasets(data: str, *, fixed_width: bool) -> Splits:
-    """The lecture's 1045 / 149 / 300 messages; as wide as the longest, or ragged."""
+def gpt2_parser(description: str) -> argparse.ArgumentParser:
+    """With `--layers`, for a trial on a network that is not as deep as GPT-2."""
+    made = parser(description)
+    made.add_argument(
+        "--layers", type=int, default=GPT2.n_layers, help="blocks, by default GPT-2's"
+    )
+    return made
+
+
+def lecture_datasets(
+    data: str, *, fixed_width: bool, most: int | None = None
+) -> Splits:
+    """The lecture's 1045 / 149 / 300 messages; as wide as the longest, or ragged.
+
+    For a trial, at `most` so many of each part.
+    """
     splits, tokenizer = open_splits(data, lecture=True).splits, load_tokenizer("gpt2")
+    splits = Splits(*(part[:most] for part in splits))
     return encode_splits(
         splits, tokenizer, GPT2.context_length, fixed_width=fixed_width
     )
 
 
-def model(pooling: str = "last_real") -> GPTClassifier:
+def model(layers: int, pooling: str = "last_real") -> GPTClassifier:
     """Fresh, the same each time, with last block, norm and head to train."""
     task = Task(("ham", "spam"), GPT2.context_length, pooling)
-    return METHODS["last_block"].attach(GPT(GPT2, seed=1), task, 1)
+    gpt = GPT(replace(GPT2, n_layers=layers), seed=1)
+    return METHODS["last_block"].attach(gpt, task, 1)
 
 
 def machine() -> str:

@@ -40,7 +40,8 @@ class TrainConfig:
     )
     clip_norm: float | None = option(None, "maximum norm of the gradient")
     accumulate: int = option(1, "batches per optimizer step")
-    class_weights: tuple[float, ...] | None = None  # of the loss, by class id
+    # of the loss, by class id; 1 on average over the messages keeps its size
+    class_weights: tuple[float, ...] | None = None
     eval_every: int | None = option(
         None, "optimizer steps between evaluations; without it, once per epoch"
     )
@@ -179,16 +180,15 @@ def _backward(
 ) -> dict[str, Tensor | int]:
     """Add up the gradients of a window as if it were one big batch.
 
-    Each batch contributes its sum, divided by the weight of the whole window: a mean of
-    the batches' means would overrate a smaller last one. Returns what `Tally.add`
-    takes; all tensors stay on the device, and nothing is asked of them.
+    Each batch contributes its sum, divided by the number of labels in the window: a
+    mean of the batches' means would overrate a smaller last one. Class weights do not
+    change what is divided by: PyTorch divides by those of the batch, and in a batch of
+    one class, as messages of similar length often are, they then cancel out. Returns
+    what `Tally.add` takes; all tensors stay on the device, and nothing is asked of them.
     """
     labels = torch.cat([batch[-1].flatten() for batch in window])
-    counts = labels != IGNORED
     weights = _class_weights(config.class_weights, labels.device)
-    count = total = counts.sum()
-    if weights is not None:  # a wrong number of weights is count_sums's to report
-        total = (weights[labels.clamp(0, len(weights) - 1)] * counts).sum()
+    total = (labels != IGNORED).sum()
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), dtype=torch.long, device=labels.device)
     for *inputs, targets in window:
@@ -203,7 +203,7 @@ def _backward(
     return {
         "loss": loss,
         "correct": correct,
-        "count": count,
+        "count": total,
         "examples": examples,
     }
 

@@ -55,6 +55,17 @@ def test_the_update_is_alpha_over_r_times_B_A():
     assert torch.linalg.matrix_rank(layer.B @ layer.A) == 2
 
 
+@pytest.mark.parametrize("shape", [(6,), (5, 6), (2, 3, 6)])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_it_takes_what_a_linear_layer_takes(shape, bf16):
+    layer, x = LoRALinear(nn.Linear(6, 10), LoRAConfig(rank=2)), torch.randn(shape)
+    layer.B.data.normal_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        y, plain = layer(x), F.linear(x, layer.weight, layer.bias)
+    assert y.shape == plain.shape and y.dtype == plain.dtype
+    torch.testing.assert_close(y, plain, atol=0.1 if bf16 else 1e-6, rtol=1e-2)
+
+
 def test_only_the_updates_and_the_head_train(model):
     before = {name: p.clone() for name, p in model.named_parameters()}
     add_lora(model, LoRAConfig(rank=4))

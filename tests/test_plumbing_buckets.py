@@ -47,11 +47,26 @@ def test_similar_lengths_need_little_padding():
     assert padded < 1.15 * sum(lengths)
 
 
-def test_no_example_is_more_likely_in_the_first_batch_than_another():
-    """So the expected gradient is the mean over all examples, whatever their length."""
-    lengths, counts = list(range(1, 41)), torch.zeros(40)
-    sampler = SimilarLengths(lengths, 4, torch.Generator().manual_seed(1))
-    for _ in range(4000):
-        counts[next(iter(sampler))] += 1
-    # each count is binomial: 400 expected, with a standard deviation of 19
-    assert (counts - 400).abs().max() < 5 * 19
+def test_each_example_weighs_the_same_in_a_step_whatever_its_length():
+    """So the expected gradient of a step is the mean over all examples."""
+    lengths, size, draws = list(range(1, 43)), 4, 6000  # 10 batches, and one of 2
+    sampler = SimilarLengths(lengths, size, torch.Generator().manual_seed(1))
+    first = torch.zeros(draws, len(lengths))  # an example's share of the first batch
+    for share in first:
+        batch = next(iter(sampler))
+        share[batch] = 1 / len(batch)
+    # 42 means: none may be far from 1 / 42, by its own standard error
+    error = first.std(0) / draws**0.5
+    assert ((first.mean(0) - 1 / len(lengths)).abs() < 4.5 * error).all()
+
+
+def test_a_batch_is_as_likely_to_have_any_two_of_one_length():
+    """Chance still decides who meets whom, as far as lengths leave it a choice."""
+    sampler = SimilarLengths([7] * 12, 3, torch.Generator().manual_seed(1))
+    met = torch.zeros(12, 12)
+    for _ in range(3000):
+        for batch in sampler:
+            met[torch.tensor(batch)[:, None], torch.tensor(batch)] += 1
+    pairs = met[~torch.eye(12, dtype=bool)]
+    # each count is binomial: 3000 x 2 / 11 expected, with a standard deviation of 21
+    assert (pairs - 3000 * 2 / 11).abs().max() < 5 * 21

@@ -137,13 +137,27 @@ def test_accumulated_batches_equal_the_big_one(tiny_gpt, dataset, class_weights)
     assert models[0][1] == pytest.approx(models[1][1], abs=1e-6)
 
 
-def test_class_weights_are_pytorchs():
-    x, labels = torch.randn(8, 3), torch.tensor([0, 0, 0, 0, 0, 1, 1, 0])
-    loader = DataLoader(TensorDataset(x, labels), 8)
+def test_a_class_weighs_the_same_whatever_else_is_in_its_batch():
+    """Batches of one class each and mixed ones have the same gradient on average, that
+    of PyTorch's weighted loss over all examples."""
+    x, labels = torch.randn(8, 3), torch.tensor([0, 0, 0, 0, 0, 0, 1, 1])
+    class_weights = (2 / 3, 2.0)  # 1 on average over these
     model = nn.Linear(3, 2)
-    weighted = nn.CrossEntropyLoss(torch.tensor([0.3, 3.0]))(model(x), labels).item()
-    config = TrainConfig(epochs=1, class_weights=(0.3, 3.0))
-    assert fit(model, loader, loader, config)[0].train_loss == pytest.approx(weighted)
+    loss = nn.CrossEntropyLoss(torch.tensor(class_weights))(model(x), labels)
+    loss.backward()
+    expected = model.weight.grad.clone()
+    for order in ([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 6, 2, 7, 3, 4, 5]):
+        loader = DataLoader(TensorDataset(x[order], labels[order]), 2)
+        # the rate is so small that the model does not move
+        config = TrainConfig(
+            epochs=1, lr=1e-12, eval_every=1, class_weights=class_weights
+        )
+        gradients, losses = [], []
+        for record in train(model, loader, loader, config):
+            gradients.append(model.weight.grad.clone())
+            losses.append(record.train_loss)
+        torch.testing.assert_close(torch.stack(gradients).mean(0), expected)
+        assert sum(losses) / len(losses) == pytest.approx(loss.item())
 
 
 def test_the_rate_warms_up_and_falls_as_a_cosine(loader):

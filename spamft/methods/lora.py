@@ -84,8 +84,11 @@ class LoRALinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        thin = F.linear(self.dropout(x), self.A)  # (..., r)
-        return self.base(x) + self.scale * F.linear(thin, self.B)
+        rows = x.reshape(-1, x.shape[-1])  # (N, in): what addmm takes
+        thin = F.linear(self.dropout(rows), self.A)  # (N, r)
+        # scaled and added by the product itself, not in passes over (N, out) of its own
+        y = torch.addmm(self.base(rows), thin, self.B.T, alpha=self.scale)
+        return y.view(*x.shape[:-1], -1)
 
 
 def updated_weight(weight: Tensor, A: Tensor, B: Tensor, scale: float) -> Tensor:

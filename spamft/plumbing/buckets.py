@@ -61,9 +61,11 @@ class BucketSampler(Sampler[list[int]]):
 class SimilarLengths(Sampler[list[int]]):
     """Shuffled batches of `size` examples of similar length.
 
-    Each example comes once per epoch, and each batch may come at any step, so the
-    expected gradient is that of batches drawn without regard to length. Sorting no more
-    than SPAN batches at a time leaves the members of a batch to chance.
+    Each example comes once per epoch, at any step and in a batch of any size as likely
+    as another, so a step's expected gradient is that of batches drawn without regard to
+    length, if each has as many labels as another. Its variance is not: a batch tells of
+    one length only. Sorting no more than SPAN batches at a time leaves the rest of
+    their members to chance.
     """
 
     def __init__(self, lengths: Sequence[int], size: int, generator: torch.Generator):
@@ -75,10 +77,11 @@ class SimilarLengths(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         order = torch.randperm(len(self.lengths), generator=self.generator)
-        batches = [
-            batch
-            for some in order.split(SPAN * self.size)
-            for batch in some[self.lengths[some].argsort(stable=True)].split(self.size)
-        ]
+        # in a smaller batch each example weighs more: who is in it is for chance alone
+        rest = len(order) % self.size
+        batches = [order[:rest]] if rest else []
+        for some in order[rest:].split(SPAN * self.size):
+            by_length = some[self.lengths[some].argsort(stable=True)]
+            batches += by_length.view(-1, self.size)
         for place in torch.randperm(len(batches), generator=self.generator).tolist():
             yield batches[place].tolist()
