@@ -17,16 +17,18 @@ WIDTH = 120  # the lecture's longest training message
 def main() -> None:
     made = gpt2_parser(__doc__.split("\n")[0])
     made.add_argument("--messages", type=int, default=400, help="to classify")
+    made.add_argument("--precision", default="float32", help="of spamft's products")
     args = made.parse_args()
     df, _ = open_messages(args.data)
     texts = df["Text"].drop_duplicates().sample(args.messages, random_state=1).tolist()
     tokenizer = load_tokenizer("gpt2")
-    classifier = model(args.layers)
+    classifier = model(args.layers, trains="head", precision=args.precision)
     ours = _rate(texts, lambda some: classify(classifier, tokenizer, some))
     lecture = _lecture(texts[:: max(1, len(texts) // 40)], tokenizer, args.layers)
     theirs = _transformers(texts, tokenizer, args.layers)
     numbers = {
         "messages": len(texts),
+        "precision": args.precision,
         "lecture": lecture,
         "transformers": theirs,
         "spamft": ours,

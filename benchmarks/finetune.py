@@ -45,13 +45,14 @@ from spamft.plumbing.machine import matrix_rate
 def main() -> None:
     made = gpt2_parser(__doc__.split("\n")[0])
     made.add_argument("--messages", type=int, help="of each part, for a trial")
+    made.add_argument("--precision", default="float32", help="of what (c) has frozen")
     args = timed(made, "(a) and (b)")
     padded, ragged = (
         lecture_datasets(args.data, fixed_width=fixed, most=args.messages)
         for fixed in (True, False)
     )
     rates = [matrix_rate()]
-    ours = spamft_job(model(args.layers), ragged)
+    ours = spamft_job(model(args.layers, precision=args.precision), ragged)
     rates.append(matrix_rate())
     lecture_mode = spamft_job(model(args.layers, "last"), padded)
     rates.append(matrix_rate())
@@ -71,6 +72,7 @@ def main() -> None:
     finish(
         args,
         {
+            "precision": args.precision,
             "matrix_rate": sum(rates) / len(rates),
             "matrix_rates": rates,
             "a_lecture": plain,

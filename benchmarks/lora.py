@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from spamft.batches import Batch, TokenDataset, encode_splits, make_loader
 from spamft.classifier import GPTClassifier
+from spamft.export.hf_classifier import write_hf
 from spamft.gpt import GPT
 from spamft.methods.lora_files import save_adapter
 from spamft.methods.method import METHODS
@@ -33,7 +34,6 @@ from spamft.sources import open_model, open_splits
 from spamft.sources.models import Pretrained
 from spamft.tokenizer import load_tokenizer
 from spamft.trunk import TrainablePart
-from spamft.use.export import export_hf
 
 METHOD, LR = "lora-16", 2e-4
 # class, config, and a tokenizer whose ids it has
@@ -184,7 +184,8 @@ def _attach(
 def _export(pretrained: Pretrained, dataset: TokenDataset, folder: Path) -> None:
     """The two folders that theirs are opened from."""
     plain, updated = (_attach(x, pretrained, dataset) for x in ("head", METHOD))
-    export_hf(plain, folder / "backbone", pad_id=dataset.pad_id)
+    (folder / "backbone").mkdir()
+    write_hf(plain, folder / "backbone", pad_id=dataset.pad_id)
     save_adapter(updated, folder / "adapter")
 
 

@@ -18,6 +18,7 @@ from spamft.data import Splits
 from spamft.gpt import GPT, GPTConfig
 from spamft.methods.method import METHODS
 from spamft.methods.task import Task
+from spamft.models.precision import lower_precision
 from spamft.plumbing.machine import processor
 from spamft.plumbing.threads import describe_threads
 from spamft.sources import open_splits
@@ -80,11 +81,22 @@ def lecture_datasets(
     )
 
 
-def model(layers: int, pooling: str = "last_real") -> GPTClassifier:
-    """Fresh, the same each time, with last block, norm and head to train."""
+def model(
+    layers: int,
+    pooling: str = "last_real",
+    *,
+    trains: str = "last_block",
+    precision: str = "float32",
+) -> GPTClassifier:
+    """Fresh, the same each time, with last block, norm and head to train.
+
+    What is frozen multiplies in `precision`.
+    """
     task = Task(("ham", "spam"), GPT2.context_length, pooling)
     gpt = GPT(replace(GPT2, n_layers=layers), seed=1)
-    return METHODS["last_block"].attach(gpt, task, 1)
+    classifier = METHODS[trains].attach(gpt, task, 1)
+    lower_precision(classifier.gpt, precision)
+    return classifier
 
 
 def machine() -> str:

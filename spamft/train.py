@@ -184,7 +184,7 @@ def _backward(
     mean of the batches' means would overrate a smaller last one. Class weights do not
     change what is divided by: PyTorch divides by those of the batch, and in a batch of
     one class, as messages of similar length often are, they then cancel out. Returns
-    what `Tally.add` takes; all tensors stay on the device, and nothing is asked of them.
+    what `Tally.add` takes; all tensors stay on the device, none is asked of a value.
     """
     labels = torch.cat([batch[-1].flatten() for batch in window])
     weights = _class_weights(config.class_weights, labels.device)
