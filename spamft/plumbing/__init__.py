@@ -2,6 +2,7 @@
 
     errors.py       SpamftError, the one error that a user can correct
     files.py        files and folders that appear whole or not at all
+    growing.py      a file written for hours, that resumes where it was killed
     locks.py        locks that end with the process that holds them
     jsonfile.py     JSON files, also with a seal that tells every change
     tensors.py      files of tensors, every failure a clear error
