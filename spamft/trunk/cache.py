@@ -166,8 +166,8 @@ def _fill(
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     with evaluation_mode(model), bar, autocast:
         for group in messages.groups:
-            rows = [torch.tensor(messages.sequences[i][0]) for i in group]
-            lengths = torch.tensor([messages.sequences[i][1] for i in group]).to(device)
+            rows = [torch.tensor(messages.ids[i]) for i in group]
+            lengths = torch.tensor([messages.lengths[i] for i in group]).to(device)
             x = model.gpt.embed(pad_sequence(rows, True).to(device))  # (B, T, C)
             if messages.for_head:
                 store[group] = read(model, x, lengths).to(store)

@@ -1,5 +1,6 @@
 """The distinct messages of some datasets, each to be run once, and what that gives."""
 
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from spamft.plumbing.buckets import bucket
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import token_budget
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.ragged import Ragged
 from spamft.trunk.part import find_cut
 from spamft.trunk.plan import TrunkPlan
 
@@ -80,13 +82,10 @@ class DistinctMessages:
         self.model, self.datasets, self.dtype = model, datasets, dtype
         self.cut = find_cut(model)
         self.for_head = self.cut == len(model.gpt.blocks)  # then one vector per message
-        number_of: dict[tuple, int] = {}
-        self.sequences: list[tuple[list[int], int]] = []  # (ids with padding, length)
-        self.numbers = [
-            [self._number(dataset, ids, number_of) for ids in dataset.ids]
-            for dataset in datasets
-        ]
-        self.widths = [len(ids) for ids, _ in self.sequences]
+        self.ids, self.lengths = Ragged(), array("i")  # ids with padding; without
+        number_of: dict[bytes, int] = {}
+        self.numbers = [self._numbers(dataset, number_of) for dataset in datasets]
+        self.widths = self.ids.lengths
         self.groups = bucket(self.widths, token_budget(self.device))
         self.plan = self._plan()
 
@@ -95,15 +94,19 @@ class DistinctMessages:
         """The model's."""
         return self.model.head.weight.device
 
-    def _number(
-        self, dataset: TokenDataset, ids: list[int], number_of: dict[tuple, int]
-    ) -> int:
-        width = dataset.width or len(ids)
-        if (key := (*ids, width)) not in number_of:
-            number_of[key] = len(self.sequences)
-            padding = [dataset.pad_id] * (width - len(ids))
-            self.sequences.append((ids + padding, len(ids)))
-        return number_of[key]
+    def _numbers(self, dataset: TokenDataset, number_of: dict[bytes, int]) -> array:
+        """Which sequence each message of the dataset has; new ones are added."""
+        numbers = array("i")
+        for place, width in enumerate(dataset.lengths):
+            ids = dataset.ids.array(place)
+            # the padding is a token that may end a message, too
+            key = ids.tobytes() + width.to_bytes(4, "big")
+            if key not in number_of:
+                number_of[key] = len(self.ids)
+                self.lengths.append(len(ids))
+                self.ids.append(ids + array("i", [dataset.pad_id]) * (width - len(ids)))
+            numbers.append(number_of[key])
+        return numbers
 
     def _plan(self) -> TrunkPlan:
         tokens, channels = sum(self.widths), self.model.gpt.config.emb_dim
@@ -134,8 +137,7 @@ class DistinctMessages:
 
     def identity(self, bf16: bool) -> str:
         """What decides the hidden states, as a SHA-256."""
-        ids = torch.tensor([i for sequence, _ in self.sequences for i in sequence])
-        lengths = torch.tensor([length for _, length in self.sequences])
+        ids, lengths = torch.tensor(self.ids.numbers), torch.tensor(self.lengths)
         settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
         settings.append(attention_of(self.model.gpt))
         weights = self.model.state_dict()
@@ -143,16 +145,35 @@ class DistinctMessages:
 
     def hidden_datasets(self, store: Tensor) -> list[HiddenDataset]:
         """Each dataset again, with its messages' hidden states from `store`."""
-        if self.for_head:
-            rows = list(store)
-        else:
-            ends = zip(self.starts(), self.widths, strict=True)
-            rows = [store[start : start + width] for start, width in ends]
+        starts = array("q", self.starts())
+        widths = None if self.for_head else array("i", self.widths)
         return [
             HiddenDataset(
-                [rows[i] for i in numbers],
-                [self.sequences[i][1] for i in numbers],
+                _Rows(store, starts, widths, numbers),
+                array("i", [self.lengths[i] for i in numbers]),
                 dataset.labels,
             )
             for dataset, numbers in zip(self.datasets, self.numbers, strict=True)
         ]
+
+
+class _Rows(Sequence[Tensor]):
+    """Hidden states of each message of a dataset, cut from `store` when asked for: a
+    tensor for each, all the time, would take 500 bytes."""
+
+    def __init__(
+        self, store: Tensor, starts: array, widths: array | None, numbers: array
+    ):
+        self.store, self.starts, self.widths = store, starts, widths
+        self.numbers = numbers  # message -> sequence
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, place: int) -> Tensor:
+        """(T, C); (C,) for the head alone."""
+        number = self.numbers[place]
+        start = self.starts[number]
+        if self.widths is None:
+            return self.store[start]
+        return self.store[start : start + self.widths[number]]

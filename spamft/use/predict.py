@@ -134,14 +134,14 @@ def predict_in_order(
     if not isinstance(dataset, Dataset):  # padding is never read by these models
         dataset = TokenDataset(dataset, [0] * len(dataset), pad_id=0)
     device = next(model.parameters()).device
-    logits: list[Tensor | None] = [None] * len(dataset)
     # the same logits, without what of the last block nobody reads
     reader = TrainablePart(model) if isinstance(model, GPTClassifier) else model
-    budget = token_budget or default_token_budget(device)
+    groups = bucket(dataset.lengths, token_budget or default_token_budget(device))
+    batches = []
     with evaluation_mode(reader):
-        for places in bucket(dataset.lengths, budget):
+        for places in groups:
             *inputs, _ = dataset.collate([dataset[i] for i in places])
-            rows = reader(*(tensor.to(device) for tensor in inputs)).float().cpu()
-            for place, row in zip(places, rows, strict=True):
-                logits[place] = row
-    return torch.stack(logits)
+            batches.append(reader(*(x.to(device) for x in inputs)).float().cpu())
+    order = torch.tensor([place for places in groups for place in places])
+    logits = torch.cat(batches)
+    return torch.empty_like(logits).index_copy_(0, order, logits)
