@@ -6,7 +6,7 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo page test lint notebooks notebooks-own lab browser browser-page faults
+.PHONY: demo page test lint notebooks notebooks-own lab browser browser-page faults ray
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --model "$(MODEL)" --output runs/demo --overwrite
@@ -35,6 +35,9 @@ browser: .venv/browser # open every notebook in a headless Chromium, as a new us
 browser-page: .venv/browser # try the page of `spamft page` there, too, and take its pictures
 	$(RUN) tests/browser/page.py $(RUN_FOLDER)
 
+ray: .venv/ray # score on a local cluster of two workers, one of which is killed
+	$(RUN) -m pytest tests/test_examples_ray.py
+
 faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 	$(RUN) tests/faults/trial.py --kills $(or $(KILLS),200)
 	SPAMFT_FAULTS=$(or $(FAULTS),2000) $(RUN) -m pytest tests/faults
@@ -47,6 +50,9 @@ faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 
 .venv/dev: .venv/ready
 	$(INSTALL) --editable ".[dev,notebooks]" && touch $@
+
+.venv/ray: .venv/dev
+	$(INSTALL) --editable ".[ray]" && touch $@
 
 .venv/browser: .venv/dev
 	$(INSTALL) --editable ".[browser]" && touch $@

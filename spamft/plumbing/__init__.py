@@ -11,6 +11,7 @@
     bookkeeping.py  what a training remembers from step to step
     device.py       cuda, mps or cpu, and what each of them can do
     ragged.py       many short lists of numbers in one array
+    distinct.py     which of many things are the same
     scratch.py      room for tensors on the disk
     options.py      a field that is an option of the command line, too
     scores.py       metrics that many classes cost no more than few

@@ -1,9 +1,10 @@
 """The distinct messages of some datasets, each to be run once, and what that gives."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -15,6 +16,7 @@ from spamft.models.attention import attention_of
 from spamft.plumbing.buckets import bucket
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import token_budget
+from spamft.plumbing.distinct import number_same
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.ragged import Ragged
 from spamft.trunk.part import find_cut
@@ -82,9 +84,13 @@ class DistinctMessages:
         self.model, self.datasets, self.dtype = model, datasets, dtype
         self.cut = find_cut(model)
         self.for_head = self.cut == len(model.gpt.blocks)  # then one vector per message
+        contents = (each for d in datasets for each in _contents(d))
+        numbers = number_same(contents)
+        ends = np.cumsum([len(dataset) for dataset in datasets])
+        self.numbers = np.split(numbers, ends[:-1])  # dataset -> message -> sequence
         self.ids, self.lengths = Ragged(), array("i")  # ids with padding; without
-        number_of: dict[bytes, int] = {}
-        self.numbers = [self._numbers(dataset, number_of) for dataset in datasets]
+        for dataset, own in zip(datasets, self.numbers, strict=True):
+            self._add_new(dataset, own)
         self.widths = self.ids.lengths
         self.groups = bucket(self.widths, token_budget(self.device))
         self.plan = self._plan()
@@ -94,19 +100,13 @@ class DistinctMessages:
         """The model's."""
         return self.model.head.weight.device
 
-    def _numbers(self, dataset: TokenDataset, number_of: dict[bytes, int]) -> array:
-        """Which sequence each message of the dataset has; new ones are added."""
-        numbers = array("i")
+    def _add_new(self, dataset: TokenDataset, numbers: np.ndarray) -> None:
+        """Add the sequences of `dataset` that are not there yet."""
         for place, width in enumerate(dataset.lengths):
-            ids = dataset.ids.array(place)
-            # the padding is a token that may end a message, too
-            key = ids.tobytes() + width.to_bytes(4, "big")
-            if key not in number_of:
-                number_of[key] = len(self.ids)
+            if numbers[place] == len(self.ids):
+                ids = dataset.ids.array(place)
                 self.lengths.append(len(ids))
                 self.ids.append(ids + array("i", [dataset.pad_id]) * (width - len(ids)))
-            numbers.append(number_of[key])
-        return numbers
 
     def _plan(self) -> TrunkPlan:
         tokens, channels = sum(self.widths), self.model.gpt.config.emb_dim
@@ -157,12 +157,19 @@ class DistinctMessages:
         ]
 
 
+def _contents(dataset: TokenDataset) -> Iterator[bytes]:
+    """What tells each sequence from others: the padding is a token that may end a
+    message, too, so the width counts."""
+    for place, width in enumerate(dataset.lengths):
+        yield width.to_bytes(4, "big") + dataset.ids.array(place).tobytes()
+
+
 class _Rows(Sequence[Tensor]):
     """Hidden states of each message of a dataset, cut from `store` when asked for: a
     tensor for each, all the time, would take 500 bytes."""
 
     def __init__(
-        self, store: Tensor, starts: array, widths: array | None, numbers: array
+        self, store: Tensor, starts: array, widths: array | None, numbers: np.ndarray
     ):
         self.store, self.starts, self.widths = store, starts, widths
         self.numbers = numbers  # message -> sequence

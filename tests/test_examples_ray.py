@@ -1,0 +1,86 @@
+"""Scoring on a local cluster of two workers, one of which is killed: `make ray`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spamft.use.saved import load
+
+pytest.importorskip("ray", reason="needs ray: `make ray` installs it and runs this")
+pytest.importorskip("pyarrow")
+ROOT = Path(__file__).parent.parent
+
+# In a process of its own: a cluster has sockets, which a test may not open. The first
+# worker that gets rows kills itself before it has scored them
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+
+import ray
+from score_with_ray import Scorer, score
+
+PLACE = Path(os.environ["PLACE"])
+
+class Mortal(Scorer):
+    def __call__(self, rows):
+        (PLACE / f"worker-{os.getpid()}").touch()
+        try:
+            (PLACE / "killed").touch(exist_ok=False)
+        except FileExistsError:
+            return super().__call__(rows)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ray.init(num_cpus=3, include_dashboard=False)
+score(*sys.argv[1:], text="body", window=5, scorer=Mortal)
+"""
+
+
+def run(place: Path, script: str, *arguments: object) -> subprocess.CompletedProcess:
+    paths = os.pathsep.join([str(ROOT / "examples"), str(ROOT)])
+    own = {
+        "PYTHONPATH": paths,
+        "PLACE": str(place),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",  # else it leaves a token in the home folder
+        "RAY_raylet_start_wait_time_s": "300",  # beside other busy programs
+    }
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
+
+
+def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path):
+    texts = [
+        f"{'WIN' if n % 3 else 'see you at'} {chr(97 + n % 26)}" for n in range(60)
+    ]
+    texts[7] = None
+    rows = pd.DataFrame({"id": range(60), "body": texts})
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for start in range(0, 60, 10):
+        part = rows[start : start + 10]
+        part.to_parquet(source / f"{start}.parquet", index=False)
+    shown = run(tmp_path, SCRIPT, run_folder, source, target)
+    assert shown.returncode == 0, shown.stderr[-2000:]
+    assert (tmp_path / "killed").exists()
+    assert len(list(tmp_path.glob("worker-*"))) > 1
+    scored = pd.read_parquet(target).sort_values("id", ignore_index=True)
+    assert scored["id"].tolist() == list(range(60))  # none is lost, none comes twice
+    verdicts = load(run_folder).classify([text or "" for text in texts])
+    assert scored["predicted"].tolist() == [each.shown for each in verdicts]
+    for name in ("ham", "spam"):
+        shares = [each.probabilities[name] for each in verdicts]
+        assert scored[f"probability_{name}"].tolist() == pytest.approx(shares, abs=1e-5)
+
+
+def test_what_cannot_be_scored_is_refused_before_any_work(run_folder, tmp_path):
+    (tmp_path / "in.csv").write_text("id,body\n1,see you\n")
+    script = "import sys; from score_with_ray import score; score(*sys.argv[1:])"
+    shown = run(tmp_path, script, run_folder, tmp_path / "in.csv", tmp_path / "out")
+    assert "has no column 'Text', only id, body" in shown.stderr
+    shown = run(tmp_path, script, run_folder, tmp_path / "in.csv", run_folder)
+    assert "exists: choose another name" in shown.stderr
+    assert not (tmp_path / "out").exists()
