@@ -137,7 +137,10 @@ class DistinctMessages:
 
     def identity(self, bf16: bool) -> str:
         """What decides the hidden states, as a SHA-256."""
-        ids, lengths = torch.tensor(self.ids.numbers), torch.tensor(self.lengths)
+        ids, lengths = (
+            torch.frombuffer(each, dtype=torch.int32)
+            for each in (self.ids.numbers, self.lengths)
+        )
         settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
         settings.append(attention_of(self.model.gpt))
         weights = self.model.state_dict()
