@@ -40,10 +40,12 @@ class Scorer:
         """
         texts = ["" if text is None else text for text in rows[self.text].to_pylist()]
         verdicts = self.saved.classify(texts)
-        rows = rows.append_column("predicted", [[each.shown for each in verdicts]])
+        # with their types, for a table may be empty
+        shown = pa.array([each.shown for each in verdicts], pa.string())
+        rows = rows.append_column("predicted", shown)
         for name in self.saved.model.label_names:
-            shares = [each.probabilities[name] for each in verdicts]
-            rows = rows.append_column(f"probability_{name}", [shares])
+            shares = pa.array([v.probabilities[name] for v in verdicts], pa.float64())
+            rows = rows.append_column(f"probability_{name}", shares)
         return rows
 
 

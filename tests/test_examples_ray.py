@@ -11,7 +11,7 @@ import pytest
 from spamft.use.saved import load
 
 pytest.importorskip("ray", reason="needs ray: `make ray` installs it and runs this")
-pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow")
 ROOT = Path(__file__).parent.parent
 
 # In a process of its own: a cluster has sockets, which a test may not open. The first
@@ -47,6 +47,7 @@ def run(place: Path, script: str, *arguments: object) -> subprocess.CompletedPro
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "disabled",  # else it leaves a token in the home folder
         "RAY_raylet_start_wait_time_s": "300",  # beside other busy programs
+        "RAY_agent_register_timeout_ms": "300000",
     }
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
@@ -74,6 +75,19 @@ def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path):
     for name in ("ham", "spam"):
         shares = [each.probabilities[name] for each in verdicts]
         assert scored[f"probability_{name}"].tolist() == pytest.approx(shares, abs=1e-5)
+
+
+def test_a_worker_scores_as_the_classifier_does(run_folder, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    from score_with_ray import Scorer
+
+    scorer = Scorer(str(run_folder), "body", "cpu")
+    rows = pa.table({"n": [1, 2, 3], "body": ["WIN Z NOW", None, "see you at x"]})
+    scored = scorer(rows)
+    assert scored.column_names[:3] == ["n", "body", "predicted"]
+    verdicts = load(run_folder).classify(["WIN Z NOW", "", "see you at x"])
+    assert scored["predicted"].to_pylist() == [each.shown for each in verdicts]
+    assert scorer(rows[:0]).schema == scored.schema
 
 
 def test_what_cannot_be_scored_is_refused_before_any_work(run_folder, tmp_path):
