@@ -45,7 +45,7 @@ def main() -> None:
             digests = {sha256(place / f"{name}.csv") for name in ("straight", "killed")}
             same = "the same" if len(digests) == 1 else "DIFFERENT"
             numbers = [f"{count:,}", f"{peak:,.0f} MB", f"{count / seconds:,.0f}"]
-            rows.append([*numbers, killed, same])
+            rows.append([*numbers, str(killed), same])
             for name in ("straight", "killed"):
                 (place / f"{name}.csv").unlink()
     header = ["messages", "peak memory", "messages a second", "kills", "bytes then"]

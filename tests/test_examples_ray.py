@@ -1,13 +1,16 @@
 """Scoring on a local cluster of two workers, one of which is killed: `make ray`."""
 
 import os
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from spamft.plumbing.errors import SpamftError
 from spamft.use.saved import load
 
 pytest.importorskip("ray", reason="needs ray: `make ray` installs it and runs this")
@@ -34,26 +37,56 @@ class Mortal(Scorer):
             return super().__call__(rows)
         os.kill(os.getpid(), signal.SIGKILL)
 
-ray.init(num_cpus=3, include_dashboard=False)
+ray.init()
 score(*sys.argv[1:], text="body", window=5, scorer=Mortal)
 """
 
 
-def run(place: Path, script: str, *arguments: object) -> subprocess.CompletedProcess:
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",  # else it leaves a token in the home folder
+    "RAY_raylet_start_wait_time_s": "300",  # beside other busy programs
+}
+
+
+@pytest.fixture
+def cluster():
+    """The address of a Ray of this machine, with three cores."""
+    with ExitStack() as stack:  # all at once, so that no port is given out twice
+        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(5)]
+        port, *ports = [each.getsockname()[1] for each in sockets]
+    # with ports that are given, it need not wait for agents that tell theirs: on a busy
+    # machine they take longer than it waits
+    names = ("dashboard-agent-grpc", "dashboard-agent-listen", "runtime-env-agent")
+    named = zip([*names, "metrics-export"], ports, strict=True)
+    options = ["--head", "--block", "--num-cpus=3", "--include-dashboard=false"]
+    options += [f"--port={port}", *(f"--{name}-port={own}" for name, own in named)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", "start", *options],
+        env=os.environ | SETTINGS,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    shown = [line := process.stdout.readline()]
+    while line and "Ray runtime started" not in line:
+        shown.append(line := process.stdout.readline())
+    assert line, "".join(shown)
+    yield f"127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+def run(
+    place: Path, address: str, script: str, *arguments: object
+) -> subprocess.CompletedProcess:
     paths = os.pathsep.join([str(ROOT / "examples"), str(ROOT)])
-    own = {
-        "PYTHONPATH": paths,
-        "PLACE": str(place),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "disabled",  # else it leaves a token in the home folder
-        "RAY_raylet_start_wait_time_s": "300",  # beside other busy programs
-        "RAY_agent_register_timeout_ms": "300000",
-    }
+    own = {"PYTHONPATH": paths, "PLACE": str(place), "RAY_ADDRESS": address}
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
+    env = os.environ | SETTINGS | own
+    return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
-def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path):
+def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path, cluster):
     texts = [
         f"{'WIN' if n % 3 else 'see you at'} {chr(97 + n % 26)}" for n in range(60)
     ]
@@ -64,7 +97,7 @@ def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path):
     for start in range(0, 60, 10):
         part = rows[start : start + 10]
         part.to_parquet(source / f"{start}.parquet", index=False)
-    shown = run(tmp_path, SCRIPT, run_folder, source, target)
+    shown = run(tmp_path, cluster, SCRIPT, run_folder, source, target)
     assert shown.returncode == 0, shown.stderr[-2000:]
     assert (tmp_path / "killed").exists()
     assert len(list(tmp_path.glob("worker-*"))) > 1
@@ -90,11 +123,12 @@ def test_a_worker_scores_as_the_classifier_does(run_folder, monkeypatch):
     assert scorer(rows[:0]).schema == scored.schema
 
 
-def test_what_cannot_be_scored_is_refused_before_any_work(run_folder, tmp_path):
-    (tmp_path / "in.csv").write_text("id,body\n1,see you\n")
-    script = "import sys; from score_with_ray import score; score(*sys.argv[1:])"
-    shown = run(tmp_path, script, run_folder, tmp_path / "in.csv", tmp_path / "out")
-    assert "has no column 'Text', only id, body" in shown.stderr
-    shown = run(tmp_path, script, run_folder, tmp_path / "in.csv", run_folder)
-    assert "exists: choose another name" in shown.stderr
-    assert not (tmp_path / "out").exists()
+def test_what_cannot_be_scored_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    from score_with_ray import score
+
+    (tmp_path / "in.txt").write_text("see you\n")
+    with pytest.raises(SpamftError, match="in.txt must be .parquet or .csv"):
+        score("runs/1", tmp_path / "in.txt", tmp_path / "out")
+    with pytest.raises(SpamftError, match="in.txt exists: choose another name"):
+        score("runs/1", tmp_path, tmp_path / "in.txt")
