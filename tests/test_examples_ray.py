@@ -43,6 +43,7 @@ score(*sys.argv[1:], text="body", window=5, scorer=Mortal)
 
 
 SETTINGS = {
+    "PYTHONPATH": os.pathsep.join([str(ROOT / "examples"), str(ROOT)]),
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",  # else it leaves a token in the home folder
     "RAY_raylet_start_wait_time_s": "300",  # beside other busy programs
@@ -50,7 +51,7 @@ SETTINGS = {
 
 
 @pytest.fixture
-def cluster():
+def cluster(tmp_path):
     """The address of a Ray of this machine, with three cores."""
     with ExitStack() as stack:  # all at once, so that no port is given out twice
         sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(5)]
@@ -63,7 +64,7 @@ def cluster():
     options += [f"--port={port}", *(f"--{name}-port={own}" for name, own in named)]
     process = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", "start", *options],
-        env=os.environ | SETTINGS,
+        env=os.environ | SETTINGS | {"PLACE": str(tmp_path)},  # also the workers'
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -74,16 +75,6 @@ def cluster():
     yield f"127.0.0.1:{port}"
     process.terminate()
     process.wait()
-
-
-def run(
-    place: Path, address: str, script: str, *arguments: object
-) -> subprocess.CompletedProcess:
-    paths = os.pathsep.join([str(ROOT / "examples"), str(ROOT)])
-    own = {"PYTHONPATH": paths, "PLACE": str(place), "RAY_ADDRESS": address}
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    env = os.environ | SETTINGS | own
-    return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
 def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path, cluster):
@@ -97,7 +88,9 @@ def test_a_lost_workers_blocks_are_scored_again(run_folder, tmp_path, cluster):
     for start in range(0, 60, 10):
         part = rows[start : start + 10]
         part.to_parquet(source / f"{start}.parquet", index=False)
-    shown = run(tmp_path, cluster, SCRIPT, run_folder, source, target)
+    command = [sys.executable, "-c", SCRIPT, run_folder, source, target]
+    env = os.environ | SETTINGS | {"PLACE": str(tmp_path), "RAY_ADDRESS": cluster}
+    shown = subprocess.run(command, env=env, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr[-2000:]
     assert (tmp_path / "killed").exists()
     assert len(list(tmp_path.glob("worker-*"))) > 1
