@@ -38,7 +38,7 @@ class Mortal(Scorer):
             return super().__call__(rows)
         os.kill(os.getpid(), signal.SIGKILL)
 
-ray.init(num_cpus=3, include_dashboard=False)
+ray.init("local", num_cpus=3, include_dashboard=False)
 score(*sys.argv[1:], text="body", window=5, scorer=Mortal)
 """
 
