@@ -9,7 +9,7 @@ INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 # Threads that wait for each other sleep, in notebooks, too: spamft/plumbing/threads.py
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo page test lint notebooks notebooks-own diagrams lab browser browser-page faults bench
+.PHONY: demo page test lint notebooks notebooks-own diagrams lab browser browser-page faults ray bench
 
 demo: .venv/ready # the main job: messages in, a finetuned classifier and its figures out
 	$(RUN) -m spamft finetune --data "$(DATA)" --model "$(MODEL)" --output runs/demo --overwrite
@@ -44,6 +44,9 @@ browser-page: .venv/browser # try the page of `spamft page` there, too, and take
 bench: .venv/dev # all the ratios that we promise, in one run; OPTIONS=--quick to try it
 	$(RUN) benchmarks/all.py --data "$(DATA)" $(OPTIONS)
 
+ray: .venv/ray # score on a local cluster of two workers, one of which is killed
+	$(RUN) -m pytest tests/test_examples_ray.py
+
 faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 	$(RUN) tests/faults/trial.py --kills $(or $(KILLS),200)
 	SPAMFT_FAULTS=$(or $(FAULTS),2000) $(RUN) -m pytest tests/faults
@@ -56,6 +59,9 @@ faults: .venv/dev # kill, fuzz and disturb it for an hour, and count what it did
 
 .venv/dev: .venv/ready
 	$(INSTALL) --editable ".[dev,notebooks]" && touch $@
+
+.venv/ray: .venv/dev
+	$(INSTALL) --editable ".[ray]" && touch $@
 
 .venv/browser: .venv/dev
 	$(INSTALL) --editable ".[browser]" && touch $@

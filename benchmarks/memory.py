@@ -1,13 +1,16 @@
 """Peak memory and seconds of `spamft finetune` by rows, classes and longest text.
 
     python benchmarks/memory.py
+    python benchmarks/memory.py --rows 4000 64000 --model tiny --method last_block
 
-Each line is one process: the head of a small GPT with random weights, trained for one
-epoch on made messages. The first line, with the fewest of all, is what everything else
-stands on: Python, torch and the model.
+Each line is one process: by default the head of a small GPT with random weights,
+trained for one epoch on made messages. The first line, with the fewest of all, is what
+everything else stands on: Python, torch and the model. Memory is anonymous memory:
+pages of mapped files, which the system drops when it needs room, do not count. Linux
+only.
 """
 
-import os
+import argparse
 import random
 import subprocess
 import sys
@@ -15,10 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMAND = (
-    *(sys.executable, "-m", "spamft", "finetune", "--model", "scratch"),
-    *("--method", "head", "--epochs", "1"),
-)
+from setting import watch
+
+COMMAND = (sys.executable, "-m", "spamft", "finetune", "--epochs", "1")
 WORDS = [
     "please",
     "invoice",
@@ -47,27 +49,39 @@ TRIALS = [
 
 
 def main() -> None:
-    print("| rows | classes | longest text | peak memory | seconds |")
-    print("|---|---|---|---|---|")
-    for trial in TRIALS:
+    made = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    made.add_argument("--rows", type=int, nargs="+", help="only these, of two classes")
+    made.add_argument("--model", default="scratch")
+    made.add_argument("--method", default="head")
+    args = made.parse_args()
+    trials = [(rows, 2, 60) for rows in args.rows] if args.rows else TRIALS
+    print("| rows | classes | longest text | peak memory | over the first | seconds |")
+    print("|---|---|---|---|---|---|")
+    first = None
+    for trial in trials:
         with tempfile.TemporaryDirectory() as folder:
-            peak, seconds = _measure(Path(folder), *trial)
+            options = ["--model", args.model, "--method", args.method]
+            peak, seconds = _measure(Path(folder), options, *trial)
+        first = first or peak
         shown = " | ".join(f"{number:,}" for number in trial)
-        print(f"| {shown} | {peak / 2**20:,.0f} MiB | {seconds:.0f} |", flush=True)
+        over = f"{peak / first:.2f}"
+        print(f"| {shown} | {peak:,.0f} MiB | {over} | {seconds:.0f} |", flush=True)
 
 
-def _measure(folder: Path, rows: int, classes: int, longest: int) -> tuple[int, float]:
+def _measure(
+    folder: Path, options: list[str], rows: int, classes: int, longest: int
+) -> tuple[float, float]:
     data = folder / "messages.csv"
     _write(data, rows, classes, longest)
     began = time.perf_counter()
     process = subprocess.Popen(
-        [*COMMAND, "--data", str(data), "--output", str(folder / "run")],
+        [*COMMAND, *options, "--data", str(data), "--output", str(folder / "run")],
         stdout=subprocess.DEVNULL,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{rows} rows, {classes} classes, {longest} characters: {status=}")
-    return usage.ru_maxrss * 1024, time.perf_counter() - began
+    peak = watch(process)
+    if process.returncode:
+        sys.exit(f"{rows} rows, {classes} classes, {longest} characters: it failed")
+    return peak, time.perf_counter() - began
 
 
 def _write(path: Path, rows: int, classes: int, longest: int) -> None:

@@ -20,6 +20,7 @@ from spamft.data import Splits
 from spamft.plumbing.buckets import BucketSampler, SimilarLengths
 from spamft.plumbing.device import token_budget as default_token_budget
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.ragged import Ragged
 from spamft.reading.frame import check_frame
 
 __all__ = [
@@ -50,9 +51,10 @@ def encode_texts(
     The end token is the tokenizer's <|endoftext|>; the same words inside a message
     are plain text.
     """
+    # one after the other: tiktoken's threads cost three times what they tokenize
     return [
-        ids[:max_length] or [tokenizer.eot_token]
-        for ids in tokenizer.encode_ordinary_batch(list(texts))
+        tokenizer.encode_ordinary(text)[:max_length] or [tokenizer.eot_token]
+        for text in texts
     ]
 
 
@@ -72,9 +74,9 @@ class TokenDataset(Dataset):
         *,
         fixed_width: bool = False,
     ):
-        self.ids, self.labels = list(ids), list(labels)
-        self.pad_id = pad_id
-        self.max_length = max_length or max(map(len, self.ids))
+        self.ids = ids if isinstance(ids, Ragged) else Ragged(ids)
+        self.labels, self.pad_id = list(labels), pad_id
+        self.max_length = max_length or max(self.ids.lengths)
         self.width = self.max_length if fixed_width else None
         self.cut = 0  # messages that were longer
 
@@ -87,7 +89,7 @@ class TokenDataset(Dataset):
     @property
     def lengths(self) -> list[int]:
         """How many tokens of a batch each message takes."""
-        return [self.width or len(ids) for ids in self.ids]
+        return [self.width or length for length in self.ids.lengths]
 
     def collate(self, examples: Sequence[tuple[list[int], int]]) -> Batch:
         """Examples of this dataset -> a batch."""
@@ -116,12 +118,15 @@ class SpamDataset(TokenDataset):
             raise SpamftError("labels must be numbers: call encode_labels first")
         if max_length is not None and max_length < 1:
             raise SpamftError(f"{max_length=} must be at least 1 token")
-        whole = encode_texts(df["Text"].tolist(), tokenizer)
-        ids = [each[:max_length] for each in whole]
+        ids, cut = Ragged(), 0
+        for text in df["Text"]:
+            [whole] = encode_texts([text], tokenizer)
+            ids.append(whole[:max_length])
+            cut += len(whole) > len(whole[:max_length])
         pad_id = tokenizer.eot_token  # GPT-2 has no padding token of its own
         labels = df["Label"].tolist()
         super().__init__(ids, labels, pad_id, max_length, fixed_width=fixed_width)
-        self.cut = sum(len(each) > self.max_length for each in whole)
+        self.cut = cut
 
 
 def encode_splits(

@@ -196,14 +196,16 @@ def random_split(
     validation_end = train_end + int(len(df) * validation_fraction)
     if groups is None:  # then every row is a group of its own
         groups = pd.Series(range(len(df)), index=df.index)
-    df = df.assign(_group=groups)
-    if df["_group"].isna().any():
+    # the places of rows are shuffled, so that texts are copied once
+    rows = df[["Label"]].assign(_group=groups, _place=range(len(df)))
+    if rows["_group"].isna().any():
         raise SpamftError("groups must give a value for every row of the frame")
-    shuffled = df.sample(frac=1, random_state=seed).reset_index(drop=True)
+    rows = rows.sample(frac=1, random_state=seed).reset_index(drop=True)
     if stratified:
-        shuffled = _interleave(shuffled)
-    part_of = _part_of_group(shuffled.pop("_group"), train_end, validation_end)
-    parts = [shuffled[part_of == i].reset_index(drop=True) for i in range(3)]
+        rows = _interleave(rows)
+    part_of = _part_of_group(rows["_group"], train_end, validation_end)
+    places = [rows.loc[part_of == i, "_place"] for i in range(3)]
+    parts = [df.iloc[each].reset_index(drop=True) for each in places]
     if not all(map(len, parts)):
         raise SpamftError(
             f"{len(df)} rows give parts of {', '.join(str(len(p)) for p in parts)}: "

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import tiktoken
 import torch
+from hypothesis import HealthCheck, settings
 from torch import nn
 
 from spamft.gpt import GPT, GPTConfig
@@ -25,6 +26,11 @@ if "SPAMFT_SMOLLM2" in os.environ:  # for its own tests alone: "auto" would take
 os.environ["PIP_NO_INDEX"] = "1"  # "auto" would ask for a model there
 os.environ["SPAMFT_CACHE"] = os.devnull  # or find one here
 torch.set_num_threads(1)  # the models are tiny: a second thread would only wait
+# beside other programs an example may take long, and that is no failure
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy")
 
 
 @pytest.hookimpl(optionalhook=True)

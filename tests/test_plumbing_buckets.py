@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spamft.plumbing.buckets import BucketSampler, SimilarLengths, bucket
+from spamft.plumbing.buckets import BucketSampler, SimilarLengths, bucket, windows
 
 
 @given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 500))
@@ -70,3 +70,24 @@ def test_a_batch_is_as_likely_to_have_any_two_of_one_length():
     pairs = met[~torch.eye(12, dtype=bool)]
     # each count is binomial: 3000 x 2 / 11 expected, with a standard deviation of 21
     assert (pairs - 3000 * 2 / 11).abs().max() < 5 * 21
+
+
+@given(st.lists(st.integers(0, 9), max_size=40), st.integers(1, 6), st.integers(1, 20))
+def test_windows_keep_the_order_and_both_limits(sizes, count, size):
+    cut = list(windows(enumerate(sizes), count, size))
+    assert [place for window in cut for place in window] == list(range(len(sizes)))
+    for window in cut:
+        total = sum(sizes[place] for place in window)
+        assert 0 < len(window) <= count and (total <= size or len(window) == 1)
+
+
+def test_a_full_window_does_not_wait_for_what_comes_after_it():
+    read = []
+    items = ((read.append(i) or i, 1) for i in range(9))
+    assert next(windows(items, 3, 100)) == [0, 1, 2] and read == [0, 1, 2]
+
+
+def test_windows_that_begin_where_one_ended_are_the_same(sizes=(3, 1, 4, 1, 5, 9, 2)):
+    whole = list(windows(enumerate(sizes), 3, 8))
+    later = enumerate(sizes[len(whole[0]) :], start=len(whole[0]))
+    assert list(windows(later, 3, 8)) == whole[1:]

@@ -3,6 +3,9 @@
 Each line has the label, its probability and the text. With a threshold, the label is
 `unsure` where the class of the threshold is most probable, but not probable enough.
 
+With --output, a run that was killed resumes when the same command is given again, and
+ends with the same bytes.
+
 A text that begins with a dash goes behind two: spamft classify --model run -- "-50 %".
 """
 
@@ -12,7 +15,7 @@ from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 
-from spamft.cli.console import emit, is_typed, lines_of_input, warn
+from spamft.cli.console import emit, is_typed, lines_of_input, on_terminal, warn
 from spamft.cli.options import (
     AlarmOptions,
     add_classifier_options,
@@ -67,20 +70,22 @@ def run(args: argparse.Namespace) -> None:
     from spamft.use.tables import classify_table
 
     _check(args)
-    saved, cut = load_saved(args, args.model), []
+    saved = load_saved(args, args.model)
     if args.threshold is not None:
         saved = _with_threshold(saved, args.threshold, args.alarm)
     if args.file:
-        classify_table(
+        cut = classify_table(
             saved,
             args.file,
             args.output,
             layout=layout_of(args),
             mark_formulas=not args.exact,
-            on_cut=cut.append,
+            progress=on_terminal() and args.output is not None,
+            log=warn,
         )
-        _tell_of(sum(cut), saved)
+        _tell_of(cut, saved)
         return
+    cut: list[int] = []
     typed = not args.texts and is_typed()  # then each line is answered at once
     texts, kept = tee(args.texts or lines_of_input())
     verdicts = classify_stream(

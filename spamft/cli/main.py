@@ -112,6 +112,8 @@ def _what_is_left(arguments: Sequence[str]) -> str:
             "last checkpoint, if any"
         )
     one_task = {"--unlabelled", "--merge"} & set(arguments)
+    if arguments[:1] == ["classify"] and "--output" in arguments:
+        return "the same command continues, if any of it was done"
     if arguments[:1] == ["labels"] and "--output" in arguments and not one_task:
         return "the same command continues"
     if arguments[:1] in (["compare"], ["pretrain"]):

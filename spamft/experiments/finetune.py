@@ -228,7 +228,8 @@ def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Reco
 
 def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]:
     """What decides how the training goes, for `Checkpoints`."""
-    parts = [part[["Label", "Text"]].to_csv(index=False) for part in task.splits]
+    # one after the other, since each is as long as the data
+    parts = [digest(x[["Label", "Text"]].to_csv(index=False)) for x in task.splits]
     return {
         "data": digest([setup.data.names, parts]),
         "method": digest(describe(setup.method)),

@@ -2,6 +2,7 @@
 
     errors.py       SpamftError, the one error that a user can correct
     files.py        files and folders that appear whole or not at all
+    growing.py      a file written for hours, that resumes where it was killed
     locks.py        locks that end with the process that holds them
     jsonfile.py     JSON files, also with a seal that tells every change
     tensors.py      files of tensors, every failure a clear error
@@ -12,6 +13,8 @@
     threads.py      how many threads compute, and how they wait
     cgroup.py       what a container grants: processors and memory
     machine.py      what a machine is, and how fast it multiplies
+    ragged.py       many short lists of numbers in one array
+    distinct.py     which of many things are the same
     scratch.py      room for tensors on the disk
     extras.py       libraries that only some users need
     options.py      a field that is an option of the command line, too

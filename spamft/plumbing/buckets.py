@@ -1,13 +1,16 @@
-"""Group lengths so that padding them costs little."""
+"""Group lengths so that padding them costs little, and a stream so that it fits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from torch.utils.data import Sampler
 
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["BucketSampler", "SimilarLengths", "bucket"]
+__all__ = ["BucketSampler", "SimilarLengths", "bucket", "windows"]
+
+T = TypeVar("T")
 
 SPAN = 16  # batches that are sorted together: 7 % padding remains, where it was 70
 
@@ -30,6 +33,27 @@ def bucket(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
         else:
             groups.append([place])
     return groups
+
+
+def windows(items: Iterable[tuple[T, int]], count: int, size: int) -> Iterator[list[T]]:
+    """Cut a stream of (item, its size) into lists of at most `count` items, which
+    together stay within `size`; an item larger than that is alone in its list.
+
+    >>> list(windows(zip("abcdef", [1, 1, 1, 9, 2, 2], strict=True), 2, 4))
+    [['a', 'b'], ['c'], ['d'], ['e', 'f']]
+    """
+    window, total = [], 0
+    for item, own in items:
+        if window and total + own > size:
+            yield window
+            window, total = [], 0
+        window.append(item)
+        total += own
+        if len(window) == count:  # at once: the next item may be long in coming
+            yield window
+            window, total = [], 0
+    if window:
+        yield window
 
 
 class BucketSampler(Sampler[list[int]]):

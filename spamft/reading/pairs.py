@@ -1,5 +1,6 @@
 """A file of labelled messages -> (label, text) pairs, none lost and none swallowed."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def read_pairs(
     with open_table(path, layout) as table:
         header = _folded(table.names)
         for row in table.rows:
-            label, text = table.label(row), table.text(row)
+            # of the few labels each is kept once
+            label, text = sys.intern(table.label(row)), table.text(row)
             pairs.append((label, text))
             if (
                 label.strip(BLANKS).casefold() in header

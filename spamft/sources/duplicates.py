@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 
 from spamft.data import Splits
+from spamft.plumbing.distinct import number_same
 from spamft.reading.frame import check_frame
 
 __all__ = [
@@ -29,8 +31,8 @@ def duplicate_groups(df: pd.DataFrame) -> pd.Series:
     Duplicates are the messages with the same `duplicate_key`.
     """
     check_frame(df, "Text")
-    folded = df["Text"].map(duplicate_key)
-    return pd.Series(pd.factorize(folded)[0], index=df.index, name="group")
+    numbers = number_same(_bytes_of(duplicate_key(text)) for text in df["Text"])
+    return pd.Series(numbers, index=df.index, name="group")
 
 
 def duplicate_key(text: str) -> str:
@@ -63,14 +65,23 @@ def count_leaks(splits: Splits) -> dict[str, dict[str, int]]:
     For example `{"validation": {"exact": 13, "folded": 16}, "test": ...}`; folded as
     in `duplicate_groups`, which includes the exact ones.
     """
-    everything = pd.concat(splits, keys=Splits._fields)
-    groups = duplicate_groups(everything)
-    leaks = {}
-    for name in ("validation", "test"):
-        exact = everything.loc[name, "Text"].isin(everything.loc["train", "Text"])
-        folded = groups.loc[name].isin(groups.loc["train"])
-        leaks[name] = {"exact": int(exact.sum()), "folded": int(folded.sum())}
-    return leaks
+    for part in splits:
+        check_frame(part, "Text")
+    exact, folded = _count_in_train(splits, str), _count_in_train(splits, duplicate_key)
+    pairs = zip(("validation", "test"), exact, folded, strict=True)
+    return {name: {"exact": same, "folded": alike} for name, same, alike in pairs}
+
+
+def _count_in_train(splits: Splits, key: Callable[[str], str]) -> list[int]:
+    """How many validation and test messages have the key of a training message."""
+    ends = np.cumsum([len(part) for part in splits])
+    numbers = number_same(_bytes_of(key(t)) for part in splits for t in part["Text"])
+    train, *others, _ = np.split(numbers, ends)
+    return [int(np.isin(other, train).sum()) for other in others]
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def count_shared(df: pd.DataFrame, other: pd.DataFrame) -> int:

@@ -166,8 +166,8 @@ def _fill(
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     with evaluation_mode(model), bar, autocast:
         for group in messages.groups:
-            rows = [torch.tensor(messages.sequences[i][0]) for i in group]
-            lengths = torch.tensor([messages.sequences[i][1] for i in group])
+            rows = [torch.tensor(messages.ids[i]) for i in group]
+            lengths = torch.tensor([messages.lengths[i] for i in group])
             ids, lengths = to_device((pad_sequence(rows, True), lengths), device)
             x = model.gpt.embed(ids)  # (B, T, C)
             if messages.for_head:

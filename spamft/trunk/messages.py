@@ -1,8 +1,10 @@
 """The distinct messages of some datasets, each to be run once, and what that gives."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -15,7 +17,9 @@ from spamft.models.precision import precision_of
 from spamft.plumbing.buckets import bucket
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import token_budget
+from spamft.plumbing.distinct import number_same
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.ragged import Ragged
 from spamft.trunk.part import find_cut
 from spamft.trunk.plan import TrunkPlan
 
@@ -78,13 +82,14 @@ class DistinctMessages:
         self.model, self.datasets, self.dtype = model, datasets, dtype
         self.cut = find_cut(model)
         self.for_head = self.cut == len(model.gpt.blocks)  # then one vector per message
-        number_of: dict[tuple, int] = {}
-        self.sequences: list[tuple[list[int], int]] = []  # (ids with padding, length)
-        self.numbers = [
-            [self._number(dataset, ids, number_of) for ids in dataset.ids]
-            for dataset in datasets
-        ]
-        self.widths = [len(ids) for ids, _ in self.sequences]
+        contents = (each for d in datasets for each in _contents(d))
+        numbers = number_same(contents)
+        ends = np.cumsum([len(dataset) for dataset in datasets])
+        self.numbers = np.split(numbers, ends[:-1])  # dataset -> message -> sequence
+        self.ids, self.lengths = Ragged(), array("i")  # ids with padding; without
+        for dataset, own in zip(datasets, self.numbers, strict=True):
+            self._add_new(dataset, own)
+        self.widths = self.ids.lengths
         self.groups = bucket(self.widths, token_budget(self.device))
         self.plan = self._plan()
 
@@ -93,15 +98,13 @@ class DistinctMessages:
         """The model's."""
         return self.model.head.weight.device
 
-    def _number(
-        self, dataset: TokenDataset, ids: list[int], number_of: dict[tuple, int]
-    ) -> int:
-        width = dataset.width or len(ids)
-        if (key := (*ids, width)) not in number_of:
-            number_of[key] = len(self.sequences)
-            padding = [dataset.pad_id] * (width - len(ids))
-            self.sequences.append((ids + padding, len(ids)))
-        return number_of[key]
+    def _add_new(self, dataset: TokenDataset, numbers: np.ndarray) -> None:
+        """Add the sequences of `dataset` that are not there yet."""
+        for place, width in enumerate(dataset.lengths):
+            if numbers[place] == len(self.ids):
+                ids = dataset.ids.array(place)
+                self.lengths.append(len(ids))
+                self.ids.append(ids + array("i", [dataset.pad_id]) * (width - len(ids)))
 
     def _plan(self) -> TrunkPlan:
         tokens, channels = sum(self.widths), self.model.gpt.config.emb_dim
@@ -132,8 +135,10 @@ class DistinctMessages:
 
     def identity(self, bf16: bool) -> str:
         """What decides the hidden states, as a SHA-256."""
-        ids = torch.tensor([i for sequence, _ in self.sequences for i in sequence])
-        lengths = torch.tensor([length for _, length in self.sequences])
+        ids, lengths = (
+            torch.frombuffer(each, dtype=torch.int32)
+            for each in (self.ids.numbers, self.lengths)
+        )
         settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
         settings += [attention_of(self.model.gpt), *precision_of(self.model.gpt)]
         weights = self.model.state_dict()
@@ -141,16 +146,42 @@ class DistinctMessages:
 
     def hidden_datasets(self, store: Tensor) -> list[HiddenDataset]:
         """Each dataset again, with its messages' hidden states from `store`."""
-        if self.for_head:
-            rows = list(store)
-        else:
-            ends = zip(self.starts(), self.widths, strict=True)
-            rows = [store[start : start + width] for start, width in ends]
+        starts = array("q", self.starts())
+        widths = None if self.for_head else array("i", self.widths)
         return [
             HiddenDataset(
-                [rows[i] for i in numbers],
-                [self.sequences[i][1] for i in numbers],
+                _Rows(store, starts, widths, numbers),
+                array("i", [self.lengths[i] for i in numbers]),
                 dataset.labels,
             )
             for dataset, numbers in zip(self.datasets, self.numbers, strict=True)
         ]
+
+
+def _contents(dataset: TokenDataset) -> Iterator[bytes]:
+    """What tells each sequence from others: the padding is a token that may end a
+    message, too, so the width counts."""
+    for place, width in enumerate(dataset.lengths):
+        yield width.to_bytes(4, "big") + dataset.ids.array(place).tobytes()
+
+
+class _Rows(Sequence[Tensor]):
+    """Hidden states of each message of a dataset, cut from `store` when asked for: a
+    tensor for each, all the time, would take 500 bytes."""
+
+    def __init__(
+        self, store: Tensor, starts: array, widths: array | None, numbers: np.ndarray
+    ):
+        self.store, self.starts, self.widths = store, starts, widths
+        self.numbers = numbers  # message -> sequence
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, place: int) -> Tensor:
+        """(T, C); (C,) for the head alone."""
+        number = self.numbers[place]
+        start = self.starts[number]
+        if self.widths is None:
+            return self.store[start]
+        return self.store[start : start + self.widths[number]]

@@ -1,7 +1,6 @@
 """A classifier + texts -> a Verdict for each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 
 import pandas as pd
 import tiktoken
@@ -11,7 +10,7 @@ from torch.utils.data import Dataset
 
 from spamft.batches import TokenDataset, encode_texts
 from spamft.classifier import GPTClassifier
-from spamft.plumbing.buckets import bucket
+from spamft.plumbing.buckets import bucket, windows
 from spamft.plumbing.device import token_budget as default_token_budget
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
@@ -19,12 +18,18 @@ from spamft.trunk import TrainablePart
 from spamft.use.verdict import DecisionRule, Verdict
 
 __all__ = [
+    "CHARACTERS",
+    "MESSAGES",
     "classify",
     "classify_stream",
     "count_cut",
     "dataset_for",
     "predict_in_order",
 ]
+
+# What is held at a time: messages, enough of them for batches of similar length, and
+# characters, since messages may be long
+MESSAGES, CHARACTERS = 8192, 2**22
 
 
 def classify(
@@ -52,11 +57,12 @@ def classify_stream(
     texts: Iterable[str],
     rule: DecisionRule = DecisionRule(),  # noqa: B008, it is frozen
     *,
-    chunk_size: int = 8192,
+    chunk_size: int = MESSAGES,
     token_budget: int | None = None,
     on_cut: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Verdict]:
-    """Classify texts as they come, holding no more than `chunk_size` of them at a time.
+    """Classify texts as they come, holding no more than `chunk_size` of them at a time,
+    nor more than CHARACTERS.
 
     Within a chunk the same text is classified once, in batches of similar length of at
     most `token_budget` tokens, by default what suits the device. Texts are cut after
@@ -64,12 +70,7 @@ def classify_stream(
     """
     if chunk_size < 1:
         raise SpamftError(f"{chunk_size=} must be at least 1 message")
-    texts, read = iter(texts), 0
-    while chunk := list(islice(texts, chunk_size)):
-        for place, text in enumerate(chunk, start=read):
-            if not isinstance(text, str):
-                raise SpamftError(f"message {place} is {text!r}: expected a text")
-        read += len(chunk)
+    for chunk in windows(_with_sizes(texts), chunk_size, CHARACTERS):
         distinct = list(dict.fromkeys(chunk))
         ids = model.encode(distinct, tokenizer)
         on_cut(count_cut(model, chunk, tokenizer))
@@ -79,6 +80,13 @@ def classify_stream(
         verdict_of = dict(zip(distinct, verdicts, strict=True))
         for text in chunk:
             yield verdict_of[text]
+
+
+def _with_sizes(texts: Iterable[str]) -> Iterator[tuple[str, int]]:
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise SpamftError(f"message {place} is {text!r}: expected a text")
+        yield text, len(text)
 
 
 def count_cut(
@@ -126,14 +134,14 @@ def predict_in_order(
     if not isinstance(dataset, Dataset):  # padding is never read by these models
         dataset = TokenDataset(dataset, [0] * len(dataset), pad_id=0)
     device = next(model.parameters()).device
-    logits: list[Tensor | None] = [None] * len(dataset)
     # the same logits, without what of the last block nobody reads
     reader = TrainablePart(model) if isinstance(model, GPTClassifier) else model
-    budget = token_budget or default_token_budget(device)
+    groups = bucket(dataset.lengths, token_budget or default_token_budget(device))
+    batches = []
     with evaluation_mode(reader):
-        for places in bucket(dataset.lengths, budget):
+        for places in groups:
             *inputs, _ = dataset.collate([dataset[i] for i in places])
-            rows = reader(*(tensor.to(device) for tensor in inputs)).float().cpu()
-            for place, row in zip(places, rows, strict=True):
-                logits[place] = row
-    return torch.stack(logits)
+            batches.append(reader(*(x.to(device) for x in inputs)).float().cpu())
+    order = torch.tensor([place for places in groups for place in places])
+    logits = torch.cat(batches)
+    return torch.empty_like(logits).index_copy_(0, order, logits)

@@ -34,6 +34,7 @@ from spamft.models.precision import (
 from spamft.models.prompted import PromptClassifier
 from spamft.models.smollm2 import SMOLLM2
 from spamft.models.vocabulary import BoundedEncoding, Vocabulary
+from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import pick_device
 from spamft.plumbing.display import SHORT, brief
 from spamft.plumbing.errors import SpamftError
@@ -72,6 +73,15 @@ class Saved:
     def classify(self, texts: str | Iterable[str]) -> Verdict | list[Verdict]:
         """A Verdict for one text, or one for each of many, in their order."""
         return classify(self.model, self.tokenizer, texts, self.rule)
+
+    def identity(self) -> str:
+        """What decides its logits, as a SHA-256."""
+        normalizer = normalizer_of(self.tokenizer)
+        ranks = plain_of(self.tokenizer)._mergeable_ranks
+        reading = [[rank, token.hex()] for token, rank in ranks.items()]
+        reading.append(normalizer.to_dict() if normalizer else {})
+        gpt, weights = asdict(self.model.gpt.config), self.model.state_dict()
+        return digest([gpt, _card(self.model), reading, weights])
 
 
 def save(

@@ -80,14 +80,16 @@ def scenes(tmp_path, monkeypatch, small_scratch, message_file, tokenizer):
     base = open_model(tmp_path / "base")
     heads = [GPTClassifier(base.gpt, seed=seed) for seed in (1, 2)]
     table = tmp_path / "texts.csv"
-    table.write_text("Text\nhello\nWIN NOW\n")
+    table.write_text("Text\nhello\nWIN NOW\nsee you\n")
     return {
         "run.save": lambda i, at: runs[i].save(at, overwrite=True),
         "save": lambda i, at: save(models[i], at, tokenizer),
         "part": lambda i, at: save(heads[i], at, tokenizer, base=base),
         "adapter": lambda i, at: save_adapter(learners[i], at),
         "weights": lambda i, at: save_gpt2(models[i].gpt, at),
-        "table": lambda i, at: classify_table(Saved(models[i], tokenizer), table, at),
+        "table": lambda i, at: classify_table(
+            Saved(models[i], tokenizer), table, at, window=1
+        ),
         "checkpoint": lambda i, at: save_checkpoint(at, {"a": torch.full((9,), i)}),
         "cell": lambda i, at: write_sealed(at, {"seed": i}),
     }
