@@ -1,6 +1,6 @@
 # %% [markdown]
-# Solutions to 2 · Balance, number, split and save. `wrong-N` is an answer that many
-# give first: the check of exercise N must refuse it.
+# Solutions to 2 · Balance, encode, split and save. `wrong-N` is an answer that many
+# give first: the check of exercise N names what it confuses.
 #
 # **1.** 1494 * 0.8 = 1195.2 and 149.4 are rounded down; the test part takes the rest.
 

@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 3 · Batches. `wrong-N` is an answer that many give first: the check of
-# exercise N must refuse it.
+# exercise N names what it confuses.
 #
 # **1.** Round up: `-(-a // b)` is the shortest way to say so.
 
