@@ -25,7 +25,7 @@ share_kept = 0.7
 
 # %% [markdown]
 # **3.** All ham stands before all spam, so the last fifth is spam alone: a model that
-# says spam to everything would look perfect.
+# calls everything spam would look perfect.
 
 # %% tags=["exercise-3"]
 unshuffled = Splits(
