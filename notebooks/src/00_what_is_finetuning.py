@@ -232,8 +232,8 @@ for scope in ("all", "last_two_blocks", "last_block", "head"):
 #
 # *"Two smaller matrices that approximate a larger matrix are fine-tuned."* Take one
 # matrix of GPT-2, 768 by 768. It is frozen. Beside it stand two thin ones, A and B,
-# whose product has its shape. What they approximate is the *change* of the large
-# matrix, not the matrix itself:
+# whose product has its shape. The product stands for a *change* of the large matrix,
+# not for the matrix itself:
 
 # %%
 rank = 16
@@ -266,7 +266,7 @@ extra[["LoRA", "QLoRA"]] += 4 * pairs
 extra["QLoRA"] -= 3.484 * sum(m.weight.numel() for m in linears)
 bill["megabytes"] = (4 * total + extra + 12 * bill["trained"]) / 1e6
 bill["trained (%)"] = 100 * bill["trained"] / total
-bill.round({"megabytes": 0, "trained (%)": 3})
+bill.round(3).astype({"megabytes": int})
 
 # %% [markdown]
 # By hand: a head of two classes has 768 weights and a bias, twice. Training everything

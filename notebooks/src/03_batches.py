@@ -21,7 +21,6 @@ import math
 import matplotlib
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
 
 from spamft import diagrams
 from spamft.batches import SpamDataset, collate, encode_splits, encode_texts
@@ -193,7 +192,6 @@ pd.DataFrame(
 # %%
 for row, length in zip(first.ids, first.lengths, strict=True):
     assert (row[length:] == pad_id).all()
-assert isinstance(loader, DataLoader)
 
 # %% [markdown]
 # The book's loaders pad *everything* to the longest training message, and in training
@@ -262,10 +260,10 @@ def tokens_in(loader):
 
 
 work = {
-    "padded to the longest of all": tokens_in(make_loader(wide.train, BATCH_SIZE)),
-    "padded to the longest of the batch": tokens_in(make_loader(dataset, BATCH_SIZE)),
-    "bucketed": tokens_in(make_bucketed_loader(dataset)),
-    "real tokens": lengths.sum(),
+    "tokens, padded to the longest": tokens_in(make_loader(wide.train, BATCH_SIZE)),
+    "tokens, to the batch's longest": tokens_in(make_loader(dataset, BATCH_SIZE)),
+    "tokens, bucketed": tokens_in(make_bucketed_loader(dataset)),
+    "tokens that are real": lengths.sum(),
 }
 
 # %%

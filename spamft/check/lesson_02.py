@@ -46,8 +46,10 @@ def share_kept(answer, splits, encoded) -> Law:
     )
 
 
-def unshuffled(answer, encoded, train_end, validation_end, splits) -> Law:
+def unshuffled(answer, encoded, splits) -> Law:
     """Without the shuffle, which share of the test part is spam, from 0 to 1?"""
+    train_end = len(splits.train)
+    validation_end = train_end + len(splits.validation)
     cuts = ((0, train_end), (train_end, validation_end), (validation_end, None))
     right = [encoded["Text"].iloc[a:b].tolist() for a, b in cuts]
     return Law(
