@@ -199,9 +199,9 @@ diagrams.finetuning_kinds()
 #
 # ## How much trains: count it
 #
-# A [parameter](../docs/glossary.md#parameter) is a number that training can change. One
-# that stays as it is is [frozen](../docs/glossary.md#frozen), and costs less. Beside
-# the number itself (4 bytes) training keeps its
+# A [parameter](../docs/glossary.md#parameter) is a number that training can change. A
+# [frozen](../docs/glossary.md#frozen) one does not change, and costs less. Beside the
+# number itself (4 bytes) training keeps its
 # [gradient](../docs/glossary.md#gradient) (4), which says in which direction to change
 # it, and two running averages (8) for the [optimizer](../docs/glossary.md#optimizer),
 # which makes the change. Count them on a model of GPT-2's size. PyTorch's `meta` device
