@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from solving import try_out
 
@@ -15,6 +17,7 @@ TRIALS = {
 def test_the_exercises_tell_right_from_usual_and_from_other(name, messages, tmp_path):
     tokenizer = load_tokenizer("tiny")
     at_hand = {
+        "math": math,
         "dataset": SpamDataset(messages.assign(Label=0), tokenizer),
         "tokenizer": tokenizer,
         "pad_id": tokenizer.eot_token,

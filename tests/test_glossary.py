@@ -48,6 +48,13 @@ def test_every_word_leads_to_its_notebook(word):
     assert int(number) == int(file)
 
 
+def test_every_word_that_a_notebook_links_is_there():
+    places = {re.sub(r"[^\w-]", "", word.lower().replace(" ", "-")) for word in ENTRIES}
+    for source in sorted((DOCS.parent / "notebooks" / "src").glob("*.py")):
+        linked = re.findall(r"glossary\.md#([^)]+)", source.read_text(encoding="utf-8"))
+        assert set(linked) <= places, source.name
+
+
 def test_every_link_goes_somewhere():
     for link in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (DOCS / link).exists(), link

@@ -4,30 +4,28 @@
 # - **You will** cut text into tokens, make messages equally long with padding, stack
 #   them into batches, and see how much of the work is then done on padding.
 # - **You need** the three parts of notebook 2; one call makes them again.
-# - **It takes** 15 minutes to read and a few seconds to run. The first run with a
-#   network downloads GPT-2 once, 548 MB; `MODEL = "tiny"` avoids that.
+# - **It takes** 15 minutes to read, 10 for the questions and exercises, and a few
+#   seconds to run. The first run with a network downloads GPT-2 (548 MB);
+#   `MODEL = "tiny"` avoids that.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
 #
-# The lecture announces this for the next one at 25:54: *we are going to first create
-# data loaders*.
+# The lecture ends before this step, and announces it: *we are going to first create
+# data loaders*. From here on we follow the book, whose chapter 6 is the lecture's
+# source.
 
 # %%
+import math
+
 import matplotlib
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
 
-from spamft.batches import (
-    SpamDataset,
-    collate,
-    encode_splits,
-    encode_texts,
-    make_bucketed_loader,
-    make_loader,
-)
-from spamft.plots import BLUE, GREY, ORANGE, paper
+from spamft import diagrams
+from spamft.batches import SpamDataset, collate, encode_splits, encode_texts
+from spamft.check import ask, check, guess
+from spamft.plots import BLUE, paper
 from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
@@ -40,13 +38,13 @@ BATCH_SIZE = 8
 SEED = 123
 
 # %% [markdown]
-# The messages in the lecture's three parts, and the tokenizer of the model that shall
+# The messages in the lecture's three parts, and the tokenizer of the model that will
 # read them:
 
 # %%
 layout = Layout(text=TEXT, label=LABEL)
 data = open_splits(DATA, lecture=True, layout=layout, cache_dir="../data", seed=SEED)
-lesson_names(data.df, most=None)  # are there enough messages?
+names = lesson_names(data.df, most=None)
 train, validation, test = data.splits
 opened = open_model(MODEL)
 tokenizer, context = opened.tokenizer, opened.gpt.config.context_length
@@ -55,10 +53,10 @@ print(data, tokenizer, sep="\n")
 # %% [markdown]
 # ## Text becomes tokens
 #
-# A GPT reads numbers. Its tokenizer cuts text into pieces that are frequent in what
-# it was made from, whole words or parts of words, and numbers them. GPT-2's knows
-# 50,257 pieces, the small one of this package 4,096, so it needs more pieces for a
-# text:
+# A GPT reads numbers. Its [tokenizer](../docs/glossary.md#tokenizer) splits text into
+# numbered pieces, words or parts of words that were frequent in the text it was built
+# on. GPT-2's has 50,257 pieces, that of the small GPT 4,096, so it needs more of them
+# for a text:
 
 # %%
 ids = tokenizer.encode_ordinary("Congratulations! Text WIN to 80085 now.")
@@ -67,21 +65,19 @@ print(ids)
 
 # %% [markdown]
 # A piece that starts a new word carries the space before it, as ` now` does; a rare
-# word falls into several pieces. Nothing is lost: the pieces put together are the
-# text, with any spelling, emoji or language, for every single byte is a piece, too:
+# word becomes several pieces. Nothing is lost, whatever the spelling or language,
+# because every single byte is a piece, too:
 
 # %%
 odd = "c u @ 8?? ¯\\_(ツ)_/¯ naïve <|endoftext|>"
 assert tokenizer.decode(tokenizer.encode_ordinary(odd)) == odd
 
 # %% [markdown]
-# That odd text ends with `<|endoftext|>`, the words for the one special token. In a
-# message they are only words, and `encode_ordinary` treats them so. tiktoken's plain
-# `encode` would raise an error, and a stranger could stop your program with one
-# message.
+# That text ends with `<|endoftext|>`, the name of the one special token. In a message
+# it is only text, and `encode_ordinary` treats it so. tiktoken's plain `encode` would
+# raise an error, and a stranger could stop your program with one message.
 #
-# How long are the messages in tokens? The longest sets the lecture's width: 120 in
-# its training part with GPT-2's tokens.
+# How long are the messages in tokens?
 
 # %%
 train_ids = encode_texts(train["Text"].tolist(), tokenizer)
@@ -91,10 +87,19 @@ lengths.describe().round(1)
 # %% [markdown]
 # ## Padding: one rectangle of numbers
 #
-# A batch is a rectangle, one message a row. Rows must be equally long, messages are
-# not, so the short ones are filled up on the right. GPT-2 has no token for "nothing".
-# The lecture takes the end token, the last one of the vocabulary: 50256 in GPT-2,
-# 4095 in the bundled GPT. By hand, for two messages; look for it at the end of a row:
+# A [batch](../docs/glossary.md#batch) is a rectangle, one message per row. Rows must be
+# equally long, and messages are not, so short ones are filled up on the right:
+# [padding](../docs/glossary.md#padding). What is real is written down beside it, as the
+# length of each row or as a [mask](../docs/glossary.md#mask) of ones and zeros, Hugging
+# Face's `attention_mask`:
+
+# %%
+diagrams.padding()
+
+# %% [markdown]
+# GPT-2 has no token for "nothing". The book takes the end token, the last one of the
+# vocabulary: 50256 in GPT-2, 4095 in the small GPT. By hand, for two messages; look for
+# it at the end of a row:
 
 # %%
 pad_id = tokenizer.eot_token
@@ -104,9 +109,8 @@ padded = torch.tensor([tokens + [pad_id] * (width - len(tokens)) for tokens in t
 padded
 
 # %% [markdown]
-# The library's `collate` does the same and brings the true lengths along. It must,
-# because the padding cannot be told from a real end token once it is there; in
-# notebook 5 a lot depends on where the message ends.
+# The library's `collate` does the same and returns the true lengths as well. It must:
+# padding has the same id as a real end token, so afterwards nobody can tell them apart.
 
 # %%
 labels = train["Label"].tolist()
@@ -118,7 +122,7 @@ batch.lengths, batch.labels
 # ## A dataset: tokenize once
 #
 # PyTorch calls anything a *dataset* that has a length and gives its i-th example. The
-# lecture's `SpamDataset` reads a CSV file, tokenizes it and pads everything to the
+# book's `SpamDataset` reads a CSV file, tokenizes it and pads everything to the
 # longest. By hand without the padding, which can wait:
 
 
@@ -142,11 +146,10 @@ assert len(dataset) == len(by_hand)
 assert all(dataset[i] == by_hand[i] for i in range(len(dataset)))
 
 # %% [markdown]
-# Messages are tokenized once, when the dataset is made, not once an epoch.
-# `max_length` cuts longer ones. The lecture cuts validation and test to the longest
-# training message, so that every part has the same width. Here it is only a
-# precaution: on the SMS collection, with GPT-2's tokens, no message is longer than
-# the 120 of training.
+# Messages are tokenized once, when the dataset is made, not once per
+# [epoch](../docs/glossary.md#epoch), which is one pass through all of them.
+# `max_length` cuts longer ones. The book cuts validation and test to the longest
+# training message, so that every part has the same width:
 
 # %%
 max_length = dataset.max_length
@@ -156,52 +159,72 @@ print(f"longest training message: {max_length} tokens; {cut} test messages are c
 # %% [markdown]
 # ## A loader: eight at a time
 #
-# The model trains on 8 messages at once, in another order every epoch. `make_loader`
-# is PyTorch's `DataLoader` with two habits added. It collates as above, and it
-# shuffles with a random generator of its own, so that using *another* loader, to
-# evaluate for example, never changes the order in which training sees its batches.
-# (Looking into this very loader does use up one shuffle; make it anew before you
-# train.)
+# The model trains on 8 messages at once, in another order every epoch. `make_loader` is
+# PyTorch's `DataLoader` with two habits added. It collates as above, and it shuffles
+# with a random generator of its own, so that using *another* loader, to evaluate for
+# example, never changes the order in which training sees its batches. (Iterating over
+# this loader uses up one shuffle. Create a new one before you train.)
 
 # %%
+from spamft.batches import make_bucketed_loader, make_loader
+
 loader = make_loader(dataset, BATCH_SIZE, shuffle=True, seed=SEED)
 first = next(iter(loader))
-print(first.ids.shape, first.lengths.tolist(), first.labels.tolist())
+print(first.ids.shape, type(loader).__name__)
 
 # %% [markdown]
-# The lecture's loaders pad *everything* to the longest training message and leave out
-# the last batch in training if it is not full. Ours do so if asked. `encode_splits`
-# makes the three datasets in one call and cuts them to the longest training message;
-# the last argument is the most that the model can read:
+# This is what the model gets to learn from: the ids, and for each row the label that it
+# should predict. Turned back into text:
+
+# %%
+rows = zip(first.ids, first.lengths, first.labels, strict=True)
+pd.DataFrame(
+    [
+        (names[label], int(length), tokenizer.decode(ids[:length].tolist())[:40])
+        for ids, length, label in rows
+    ],
+    columns=["label", "tokens", "text"],
+)
+
+# %% [markdown]
+# Behind a row's length there is only the end token:
+
+# %%
+for row, length in zip(first.ids, first.lengths, strict=True):
+    assert (row[length:] == pad_id).all()
+
+# %% [markdown]
+# The book's loaders pad *everything* to the longest training message, and in training
+# leave out the last batch if it is not full. Ours do so if asked. `encode_splits` makes
+# the three datasets in one call; the last number is the most that the model can read,
+# its [context](../docs/glossary.md#context):
 
 # %%
 wide = encode_splits(data.splits, tokenizer, context, fixed_width=True)
-lecture_loaders = [
+book_loaders = [
     make_loader(wide.train, BATCH_SIZE, shuffle=True, drop_last=True, seed=SEED),
     make_loader(wide.validation, BATCH_SIZE),
     make_loader(wide.test, BATCH_SIZE),
 ]
-print([len(each) for each in lecture_loaders], next(iter(lecture_loaders[0])).ids.shape)
+print([len(each) for each in book_loaders], next(iter(book_loaders[0])).ids.shape)
 
 # %% [markdown]
-# > **You should see** `[130, 19, 38]` on the SMS collection, the lecture's numbers of
-# > batches, from 1045, 149 and 300 messages. The sample has 772, 110 and 222, which
-# > makes `[96, 14, 28]`. 1045 messages are 130 batches of 8 and a rest of 5, which
-# > `drop_last` leaves out.
+# > **You should see** the book's `[130, 19, 38]` batches with the SMS collection, and
+# > `[96, 14, 28]` with the sample.
 #
 # The arithmetic by hand, rounded down for training and up for the others:
 
 # %%
-rounded_up = [-(-len(part) // BATCH_SIZE) for part in (validation, test)]
+rounded_up = [math.ceil(len(part) / BATCH_SIZE) for part in (validation, test)]
 batches = [len(train) // BATCH_SIZE, *rounded_up]
-assert [len(each) for each in lecture_loaders] == batches
+assert [len(each) for each in book_loaders] == batches
 
 # %% [markdown]
 # ## How much of it is padding?
 #
-# Look at the rectangle that one epoch consists of: a row a message, blue where a
-# token is real. In the lecture's way it is as wide as the longest message; beside it,
-# the same messages sorted by length:
+# Look at the rectangle of one epoch: one row per message, blue where a token is real.
+# The book's is as wide as the longest message. Beside it stand the same messages sorted
+# by length:
 
 # %%
 real = torch.arange(max_length) < torch.tensor(lengths.tolist())[:, None]
@@ -210,23 +233,25 @@ waste = 1 - real.float().mean().item()
 figure, axes = paper(
     f"Two rectangles of all training messages; {waste:.0%} of the area is padding.", 7
 )
-both = torch.cat([real, torch.zeros(len(real), 6).bool(), real[in_order]], dim=1)
+gap = torch.zeros(len(real), 6).bool()
+side_by_side = torch.cat([real, gap, real[in_order]], dim=1)
 colors = matplotlib.colors.ListedColormap(["#e4e4de", BLUE])
-axes.imshow(both, cmap=colors, aspect="auto", interpolation="nearest")
+axes.imshow(side_by_side, cmap=colors, aspect="auto", interpolation="nearest")
 axes.set_xlabel("position (tokens); left: as they come, right: sorted by length")
 axes.set_ylabel("message (number)")
 axes.grid(visible=False)
 figure
 
 # %% [markdown]
-# On the SMS collection three quarters of the rectangle is padding, 125,400 tokens for
-# 31,779 real ones. The model computes them all: for a matrix product a padding token
-# is as much work as any.
+# The grey is padding. The model computes all of it: for a matrix product a padding
+# token is as much work as any.
 #
-# Two remedies. Pad only to the longest *of the batch*, which is what you get without
-# `fixed_width`. Or put messages of like length together first, called *bucketing*;
-# then a batch has as many messages as fit into 1,024 tokens, not always 8. On the SMS
-# collection the three ways cost 125,400, 56,814 and 33,267 tokens. On your messages:
+# There are two remedies. Pad only to the longest *of the batch*, as we do without
+# `fixed_width` (Hugging Face: *dynamic padding*, `DataCollatorWithPadding`). Or put
+# messages of similar length together first, called *bucketing*; then a batch has as
+# many messages as fit into 1,024 tokens, not always 8. Count the tokens that the model
+# computes per epoch, beside what this page counts on the SMS collection with GPT-2's
+# tokens:
 
 
 # %%
@@ -235,93 +260,121 @@ def tokens_in(loader):
 
 
 work = {
-    "all to the longest": tokens_in(make_loader(wide.train, BATCH_SIZE)),
-    "longest of its batch": tokens_in(make_loader(dataset, BATCH_SIZE)),
-    "bucketed": tokens_in(make_bucketed_loader(dataset)),
-    "real tokens": int(lengths.sum()),
+    "tokens, padded to the longest": tokens_in(make_loader(wide.train, BATCH_SIZE)),
+    "tokens, to the batch's longest": tokens_in(make_loader(dataset, BATCH_SIZE)),
+    "tokens, bucketed": tokens_in(make_bucketed_loader(dataset)),
+    "tokens that are real": lengths.sum(),
 }
 
 # %%
-words = ", ".join(f"{name} {count:,}" for name, count in work.items())
-figure, axes = paper(f"Bars of tokens per epoch: {words}.", height=2.6)
-colors = [GREY, BLUE, BLUE, ORANGE]
-axes.barh(list(work)[::-1], list(work.values())[::-1], color=colors[::-1])
-axes.set_xlabel("tokens an epoch (number)")
-axes.set_ylabel("padded to")
-figure
+both = pd.DataFrame(index=["longest training message", *work])
+both["SMS collection"] = [120, 125_400, 56_814, 33_267, 31_779]
+both["your data"] = [max_length, *work.values()]
+both.loc["training batches"] = [130, batches[0]]
+both.loc["validation batches"] = [19, batches[1]]
+both.loc["test batches"] = [38, batches[2]]
+both
 
 # %% [markdown]
-# Bucketing costs a little freedom: messages of a batch are alike, so it is used where
-# the order does not matter, to evaluate, to classify, and to run frozen blocks once
-# (notebook 7). Training keeps its shuffled batches of 8.
+# > **You should see** that bucketing computes hardly more than the real tokens. On the
+# > SMS collection three quarters of the book's rectangle is padding.
 #
-# Is it allowed, though? Does a model that reads a message with less padding beside it
-# give the same answer? If it attends only to the left, and is read at the last real
-# token, yes, to the last digit or nearly. Notebook 5 shows it.
+# Bucketing is used to evaluate, to classify, and to run frozen blocks once (notebook
+# 7). Training keeps its shuffled batches of 8; a question below asks why.
 #
-# Two last checks on the first batch: behind a row's length there is only the end
-# token, and `make_loader` gave an ordinary PyTorch `DataLoader`.
-
-# %%
-for row, length in zip(first.ids, first.lengths, strict=True):
-    assert (row[length:] == pad_id).all()
-assert isinstance(loader, DataLoader)
-
-# %% [markdown]
+# Is it allowed, though? Does a message with less padding beside it get the same answer?
+# Yes, nearly to the last digit, if tokens look only to the left and the last real token
+# is read. Notebook 5 shows that.
+#
 # ## What just happened
 #
 # - Messages became token ids, and the ids rectangles, filled up on the right.
-# - The lecture's loaders give 130, 19 and 38 batches of 8, each as wide as the
-#   longest training message.
+# - The book's loaders give batches of 8, each as wide as the longest training message.
 # - Most of that is padding. Padding to the batch's longest, or bucketing, removes it.
 #
+# ## What if?
+#
+# Three questions that the page does not answer word for word. Answer in the cell below
+# each: a letter in place of the first `...`, and in place of the second how sure you
+# are, from 0.33 (no idea) to 1 (certain).
+
+# %%
+ask("3.q1")
+
+# %% tags=["guess-q1"]
+guess("3.q1", ..., sure=...)
+
+# %% [markdown]
+# The second one:
+
+# %%
+ask("3.q2")
+
+# %% tags=["guess-q2"]
+guess("3.q2", ..., sure=...)
+
+# %% [markdown]
+# And the third:
+
+# %%
+ask("3.q3")
+
+# %% tags=["guess-q3"]
+guess("3.q3", ..., sure=...)
+
+# %% [markdown]
 # ## Exercises
 #
-# Predict first, then compute. Replace the `...`; the cell below says nothing if you
-# are right, and gives a hint if not. Solutions: `src/solutions/03_batches.py`.
+# Guess, then compute. A number that you guess counts as right within a tenth. The cell
+# with `check` says whether you are right, and why. Solutions:
+# `src/solutions/03_batches.py`.
 #
-# **1.** *Predict:* how many batches of 32 does the training part give if the rest is
-# kept?
+# **1.** *Guess:* how many batches of 32 does your training part give, if the last one
+# is kept although it is not full?
+
+# %% tags=["guess-1"]
+guess("3.1", ..., sure=...)
+
+# %% [markdown]
+# Compute it from `dataset`:
 
 # %% tags=["exercise-1"]
 batches_of_32 = ...
 
 # %% tags=["check-1"]
-if batches_of_32 is not ...:
-    assert batches_of_32 == len(make_loader(dataset, 32)), (
-        "Hint: divide and round up; the rest is a batch, too."
-    )
+check("3.1", batches_of_32, dataset=dataset)
 
 # %% [markdown]
-# **2.** *Predict:* are capitals expensive? Put into `more` how many times as many
-# tokens "CALL NOW TO CLAIM YOUR PRIZE" has as the same text in lower case.
+# **2.** *Guess:* does "CALL NOW TO CLAIM YOUR PRIZE" have more tokens than the same
+# text in lower case, `"yes"` or `"no"`?
+
+# %% tags=["guess-2"]
+guess("3.2", ..., sure=...)
+
+# %% [markdown]
+# Compute how many times as many:
 
 # %% tags=["exercise-2"]
 more = ...
 
 # %% tags=["check-2"]
-if more is not ...:
-    shout = "CALL NOW TO CLAIM YOUR PRIZE"
-    loud, calm = map(len, encode_texts([shout, shout.lower()], tokenizer))
-    assert abs(more - loud / calm) < 1e-9, (
-        "Hint: count with len(tokenizer.encode_ordinary(...)), divide, do not round."
-    )
+check("3.2", more, tokenizer=tokenizer)
 
 # %% [markdown]
-# **3.** *Predict:* which share of a batch's rectangle is real, if all of its messages
-# are equally long? Write `fill(batch)`, the share of real tokens from 0 to 1, for any
-# batch.
+# **3.** *Guess:* which share of a batch's rectangle is real, from 0 to 1, if all of its
+# messages are equally long?
+
+# %% tags=["guess-3"]
+guess("3.3", ..., sure=...)
+
+# %% [markdown]
+# Write `fill(batch)`, the share of real tokens from 0 to 1, for any batch:
 
 # %% tags=["exercise-3"]
 fill = ...
 
 # %% tags=["check-3"]
-if fill is not ...:
-    full = collate([([1, pad_id, 3], 0), ([4, 5, 6], 1)], pad_id)
-    half = collate([([1], 0), ([4, 5, 6], 1)], pad_id)
-    assert fill(full) == 1 and abs(fill(half) - 4 / 6) < 1e-6, (
-        "Hint: use batch.lengths, for a real token may have the padding's id."
-    )
+check("3.3", fill, pad_id=pad_id)
 
 # %% [markdown]
 # **Next:** [4 · GPT and its weights](04_gpt_and_its_weights.ipynb), the model that

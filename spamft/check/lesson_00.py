@@ -35,7 +35,7 @@ def rank_without_gain(answer) -> Law:
             (
                 768,
                 "At rank 768 each of the two is as large as the matrix; together they "
-                "are twice as large.",
+                "are twice that.",
             )
         ],
     )
@@ -50,7 +50,7 @@ def share_of_last_block(answer) -> Law:
         ".total. Do not round.",
         [
             (1 / 12, "One of 12 blocks is the small GPT-2; the largest has 48."),
-            (1 / 48, "The blocks are not all of it: there are the token vectors, too."),
+            (1 / 48, "The blocks are not all of it: there are the embeddings, too."),
         ],
         guess="smaller",
     )
@@ -99,7 +99,7 @@ QUESTIONS = {
             stays.""",
         ),
         b=(
-            "A row in the table of token vectors, too.",
+            "A row in the table of embeddings, too.",
             """That table has a row for each token of the vocabulary. A class is no
             token.""",
         ),

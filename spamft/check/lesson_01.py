@@ -81,23 +81,22 @@ QUESTIONS = {
         ),
     ),
     "q2": Question(
-        """You read the file so that no message is lost, two ham more than the lecture
-        has, and balance with the lecture's seed. Are the 747 ham that are drawn the
-        lecture's?""",
-        right="c",
+        """Suppose the stray quotation mark had swallowed two spam instead of two ham.
+        How many messages would be left when the classes are made equal, instead of the
+        lecture's 1,494?""",
+        right="a",
         a=(
-            "Yes: the seed is the same.",
-            "A seed repeats a draw only from the same list. This one is longer.",
+            "1,490.",
+            """745 spam are left, and only as many ham are kept. A lost message of the
+            rarer class costs two.""",
         ),
         b=(
-            "All but two of them.",
-            """The two new messages are not put in the place of two others: the draw
-            from a longer list begins differently.""",
+            "1,492.",
+            "Two spam are lost, but then two ham more have to be left out as well.",
         ),
         c=(
-            "No, many are others.",
-            """The seed chooses places in a list, and the list is another. That is why
-            two rows of 5,574 change the whole split.""",
+            "1,494: there is ham enough to fill up.",
+            "More ham than spam would not be equal. The rarer class sets the number.",
         ),
     ),
     "q3": Question(
@@ -106,11 +105,11 @@ QUESTIONS = {
         right="c",
         a=(
             "The number of lines.",
-            "A changed letter, unless it is a line end, leaves as many lines.",
+            "A letter in place of a letter leaves the same number of lines.",
         ),
         b=(
             "The size.",
-            "A letter in place of a letter leaves as many bytes.",
+            "A letter in place of a letter leaves the same number of bytes.",
         ),
         c=(
             "The SHA-256.",

@@ -46,8 +46,10 @@ def share_kept(answer, splits, encoded) -> Law:
     )
 
 
-def unshuffled(answer, encoded, train_end, validation_end, splits) -> Law:
+def unshuffled(answer, encoded, splits) -> Law:
     """Without the shuffle, which share of the test part is spam, from 0 to 1?"""
+    train_end = len(splits.train)
+    validation_end = train_end + len(splits.validation)
     cuts = ((0, train_end), (train_end, validation_end), (validation_end, None))
     right = [encoded["Text"].iloc[a:b].tolist() for a, b in cuts]
     return Law(
@@ -77,35 +79,34 @@ QUESTIONS = {
         right="a",
         a=(
             "Spam that is predicted ham.",
-            "With so much ham, ham is the safe guess, and doubt goes its way.",
+            "With so much ham, ham is the safe guess, and doubtful messages go there.",
         ),
         b=(
             "Ham that is predicted spam.",
-            """That is what equal classes bring more of: there spam is as safe a guess
-            as ham.""",
+            "Equal classes bring more of that: there spam is as safe a guess as ham.",
         ),
         c=(
             "Both alike: the loss treats messages alike.",
-            """It does, and just therefore the class with more messages has more
-            weight.""",
+            "It does, and that is why the class with more messages counts more.",
         ),
     ),
     "q2": Question(
-        """Your file has a third label, "promo", which the table {"ham": 0, "spam": 1}
-        lacks. What does `df["Label"].map(table)` do with it?""",
+        """You write the table the other way round, {"spam": 0, "ham": 1}, and train a
+        new model with it. What do you expect of the new model?""",
         right="b",
         a=(
-            "It raises an error.",
-            "A dictionary's [] would. `map` of pandas does not.",
+            "It is worse: spam should have the larger number.",
+            "The numbers are names. No computation asks which of them is larger.",
         ),
         b=(
-            "It puts NaN there, without a word.",
-            """What the table lacks becomes NaN. `encode_labels` raises an error and
-            names the label.""",
+            "It is as good, if the same table names its answers.",
+            """The two outputs of the head have changed places, and nothing else. With
+            the old table its answers would all be the wrong way round.""",
         ),
         c=(
-            "It takes the next number, 2.",
-            "`map` looks up and invents nothing.",
+            "It predicts the opposite, so its accuracy is 1 minus the old one's.",
+            """That happens to the old model if its answers are named by the new table.
+            The new one is trained with it.""",
         ),
     ),
     "q3": Question(

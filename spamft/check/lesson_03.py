@@ -33,7 +33,7 @@ def more(answer, tokenizer) -> Law:
     )
     return Law(
         loud / calm,
-        "Capitals were rare in what the tokenizer was made from: more, smaller pieces.",
+        "Capitals were rare in the text it was built on: more and smaller pieces.",
         "Count with len(tokenizer.encode_ordinary(...)), divide, and do not round.",
         [
             (1, "As many letters are not as many tokens. Count the tokens."),
@@ -75,7 +75,7 @@ QUESTIONS = {
         number of batches of 8, and to the work of the model?""",
         right="a",
         a=(
-            "As many batches, each at least twice the work.",
+            "The same number of batches, each at least twice the work.",
             "The rectangles are twice as wide, and the model computes all of them.",
         ),
         b=(
@@ -83,7 +83,7 @@ QUESTIONS = {
             "A batch holds 8 messages, however wide they are.",
         ),
         c=(
-            "As many batches, and no more work: padding means nothing.",
+            "The same number of batches, and no more work: padding means nothing.",
             """It means nothing to us. To a matrix product a padding token is as much
             work as any.""",
         ),
@@ -121,8 +121,7 @@ QUESTIONS = {
         ),
         c=(
             "When somebody writes <|endoftext|> in a message.",
-            """`encode_ordinary` takes that as ordinary words, so no end token comes of
-            it.""",
+            "`encode_ordinary` takes that as ordinary text, so it gives no end token.",
         ),
     ),
 }

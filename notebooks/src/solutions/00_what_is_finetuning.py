@@ -1,8 +1,8 @@
 # %% [markdown]
 # Solutions to 0 · What is finetuning. `wrong-N` is an answer that many give first:
-# the check of exercise N must refuse it.
+# the check of exercise N names what it confuses.
 #
-# **1.** 768 weights and one bias a class.
+# **1.** 768 weights and one bias per class.
 
 # %% tags=["exercise-1"]
 head_of_five = 5 * 768 + 5
@@ -21,8 +21,8 @@ rank_without_gain = 768 // 2
 rank_without_gain = 768
 
 # %% [markdown]
-# **3.** Smaller: one of 48 blocks instead of one of 12, though the token vectors,
-# which are a third of the small model, weigh less in the large one.
+# **3.** Smaller: one of 48 blocks instead of one of 12, though the embeddings, which
+# are a third of the small model, are a smaller share of the large one.
 
 # %% tags=["exercise-3"]
 with torch.device("meta"):

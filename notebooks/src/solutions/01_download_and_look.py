@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 1 · Download and look. `wrong-N` is an answer that many give first: the
-# check of exercise N must refuse it.
+# check of exercise N names what it confuses.
 #
 # **1.** What "always ham" gets wrong, "always spam" gets right.
 

@@ -1,6 +1,6 @@
 # %% [markdown]
-# Solutions to 2 · Balance, number, split and save. `wrong-N` is an answer that many
-# give first: the check of exercise N must refuse it.
+# Solutions to 2 · Balance, encode, split and save. `wrong-N` is an answer that many
+# give first: the check of exercise N names what it confuses.
 #
 # **1.** 1494 * 0.8 = 1195.2 and 149.4 are rounded down; the test part takes the rest.
 
@@ -25,7 +25,7 @@ share_kept = 0.7
 
 # %% [markdown]
 # **3.** All ham stands before all spam, so the last fifth is spam alone: a model that
-# says spam to everything would look perfect.
+# calls everything spam would look perfect.
 
 # %% tags=["exercise-3"]
 unshuffled = Splits(

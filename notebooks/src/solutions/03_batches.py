@@ -1,17 +1,17 @@
 # %% [markdown]
 # Solutions to 3 · Batches. `wrong-N` is an answer that many give first: the check of
-# exercise N must refuse it.
+# exercise N names what it confuses.
 #
-# **1.** Round up: `-(-a // b)` is the shortest way to say so.
+# **1.** The full batches, and one more for the rest: round up.
 
 # %% tags=["exercise-1"]
-batches_of_32 = -(-len(dataset) // 32)
+batches_of_32 = math.ceil(len(dataset) / 32)
 
 # %% tags=["wrong-1"]
 batches_of_32 = len(dataset) // 32
 
 # %% [markdown]
-# **2.** Capitals are rare in what tokenizers are made from, so they fall into more
+# **2.** Capitals are rare in the text that tokenizers are built on, so they become more
 # and smaller pieces.
 
 # %% tags=["exercise-2"]
