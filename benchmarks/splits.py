@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, help="the first split seed")
     parser.add_argument("--epochs", type=int, help="default the method's")
     parser.add_argument("--lr", type=float, help="default the method's")
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--keep", type=Path, required=True, metavar="FILE")
     args = parser.parse_args()
     settings = {"epochs": args.epochs, "lr": args.lr}
@@ -47,9 +48,11 @@ def main() -> None:
     for seed in range(args.first, args.first + args.seeds):
         data = open_splits(args.data, seed=seed)
         for name in names:
-            key = json.dumps([args.data, pretrained.source, name, settings, seed])
+            key = _key(args, pretrained.source, name, settings, seed)
             if key not in cells:
-                cells[key] = _cell(data, pretrained, name, settings, seed)
+                cells[key] = _cell(
+                    *(data, pretrained, name, settings, seed, args.precision)
+                )
                 with whole_file(args.keep) as part:
                     part.write_text(json.dumps(cells))
             cell = cells[key]
@@ -57,7 +60,21 @@ def main() -> None:
     print(_summary(cells, args, pretrained.source, names, settings))
 
 
-def _cell(data: PreparedData, pretrained, name: str, settings: dict, seed: int) -> dict:
+def _key(
+    args: argparse.Namespace, source: str, name: str, settings: dict, seed: int
+) -> str:
+    coarse = [] if args.precision == "float32" else [args.precision]
+    return json.dumps([args.data, source, name, settings, seed, *coarse])
+
+
+def _cell(
+    data: PreparedData,
+    pretrained,
+    name: str,
+    settings: dict,
+    seed: int,
+    precision: str,
+) -> dict:
     """Whether each test message was predicted right, and what it took."""
     train, validation, test = data.splits
     with Clock() as clock:
@@ -66,7 +83,11 @@ def _cell(data: PreparedData, pretrained, name: str, settings: dict, seed: int) 
             right, history = fitted.predict(test["Text"]) == test["Label"], []
         else:
             run = finetune(
-                data, pretrained, name, seed=seed, config=settings, log=print
+                *(data, pretrained, name),
+                seed=seed,
+                config=settings,
+                precision=precision,
+                log=print,
             )
             labels = test["Label"].to_numpy()
             right = run.logits["test"].argmax(-1).numpy() == labels
@@ -83,10 +104,7 @@ def _summary(
 ) -> str:
     seeds, rows = range(args.first, args.first + args.seeds), []
     per_name = {
-        name: [
-            cells[json.dumps([args.data, source, name, settings, seed])]
-            for seed in seeds
-        ]
+        name: [cells[_key(args, source, name, settings, seed)] for seed in seeds]
         for name in names
     }
     words = np.concatenate([cell["right"] for cell in per_name[WORDS]])
