@@ -281,7 +281,7 @@ for (pooling, values), color in zip(chances.items(), (BLUE, ORANGE), strict=True
     axes.plot(paddings, values, marker="o", color=color, label=f'pooling="{pooling}"')
 axes.set_xlabel("padding behind the message (tokens)")
 axes.set_ylabel(f"probability of {literal(names[1])} (%)")
-axes.set_ylim(0, 100)
+axes.set_ylim(-3, 103)
 axes.legend(frameon=False)
 figure
 
