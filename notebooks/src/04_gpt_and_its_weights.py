@@ -37,10 +37,11 @@ SEED = 123
 # %% [markdown]
 # ## From ids to vectors
 #
-# A model cannot compute with token ids, which are only numbers of rows. So each id is
-# replaced by a vector, its [embedding](../docs/glossary.md#embedding): a row of a table
-# of C numbers, the [channels](../docs/glossary.md#channel). A second table has a vector
-# for each position. It is added, so that the model knows the order. By hand:
+# A token id says which token it is, and nothing about it. So each id is replaced by a
+# vector of C numbers, its [embedding](../docs/glossary.md#embedding), which is a row of
+# a table. The C numbers are its [channels](../docs/glossary.md#channel). A second table
+# has a vector for each position. It is added, so that the model knows the order. Open
+# the model, and do so by hand:
 
 # %%
 device = pick_device(DEVICE)
@@ -85,8 +86,9 @@ block
 # %% [markdown]
 # A `Linear` multiplies a vector by a matrix and adds a second vector, the bias.
 # [Dropout](../docs/glossary.md#dropout) sets random numbers to zero while training, so
-# that the model does not learn its examples by heart. `p=0.0` means off, as in the
-# book's chapter on classification.
+# that the model does not learn its examples by heart
+# ([overfitting](../docs/glossary.md#overfitting)). `p=0.0` means off, as in the book's
+# chapter on classification.
 #
 # ## Where are the parameters?
 #
@@ -150,7 +152,7 @@ with torch.no_grad():
     torch.testing.assert_close(normal, norm(x), atol=1e-4, rtol=1e-4)
 
 # %% [markdown]
-# ## Attention: what each token gathers, and where
+# ## Attention: what each token gathers, and from where
 #
 # The layer `qkv` makes three vectors of each token: a [query, a key and a
 # value](../docs/glossary.md#query-key-value), which are what it looks for, what it
@@ -167,8 +169,9 @@ print(tuple(q.shape), "is (1, heads, tokens, D)")
 # %% [markdown]
 # A query times a key is a score: how well the two fit. Dividing by the root of D keeps
 # scores moderate. The [causal mask](../docs/glossary.md#causal-mask) hides later tokens
-# by setting their scores to minus infinity. Softmax makes shares of each row. Here they
-# are for the first head, in percent, one row per token:
+# by setting their scores to minus infinity. [Softmax](../docs/glossary.md#softmax)
+# turns each row into shares that add up to 1. Here they are for the first head, in
+# percent, one row per token:
 
 # %%
 with torch.no_grad():
@@ -178,10 +181,10 @@ with torch.no_grad():
 pd.DataFrame((shares[0, 0] * 100).round().int().cpu(), index=words, columns=words)
 
 # %% [markdown]
-# Everything above the diagonal is 0. The first column is large, because trained GPTs
-# leave on the first token the attention that nothing else calls for. Few heads can be
-# read by people. One of the bundled GPT's found out whom "his" means, in another
-# sentence:
+# Everything above the diagonal is 0. The first column is large: trained GPTs often
+# leave on the first token the attention that nothing else calls for. Few heads are as
+# easy to read as this one of the bundled GPT, which has found out whom "his" means in
+# another sentence (the picture counts blocks from 1, the code from 0):
 
 # %%
 diagrams.attention()
