@@ -204,8 +204,8 @@ assert knows.equal(torch.ones_like(knows).tril())
 # %% [markdown]
 # Row by row, ■ is a token that this vector depends on. The first token's vector knows
 # nothing but itself: attention is causal. Only the last one depends on the whole
-# message. So **read the last token**. Two messages that begin alike show the same: at
-# their first token they cannot be told apart, whatever follows.
+# message. So **read the last token**. Two messages that begin alike show it, too: their
+# first tokens have the same vector, whatever follows.
 
 # %%
 one, two = (
