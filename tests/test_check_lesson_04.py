@@ -5,8 +5,8 @@ from solving import try_out
 from spamft.gpt import GPT, GPTConfig
 
 TRIALS = {
-    "4.1": ("share_of_token_vectors", "share_of_token_vectors = 0.5"),
-    "4.2": ("(listens_to, adds_up_to)", "listens_to = 5"),
+    "4.1": ("share_of_embedding", "share_of_embedding = 0.5"),
+    "4.2": ("(attends_to, adds_up_to)", "attends_to = 5"),
     "4.3": ("jumbled", "jumbled = 'c b'"),
 }
 

@@ -3,14 +3,16 @@
 #
 # - **You will** find, by hand and then in one call, what a file of labelled messages
 #   hides: lost lines, repeats, leaks, shortcuts, and labels that may be wrong.
-# - **You need** notebooks 1, 2 and 7.
-# - **It takes** 15 minutes to read and less than a minute to run.
+# - **You need** notebooks 1 and 2. Read this one before you train on data of your own.
+# - **It takes** 20 minutes to read and less than a minute to run.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 #
-# The lecture's data has all of these faults, and many other files have some. A model
-# trained on them gets a good score for bad reasons.
+# It comes late in the course, because it uses words of earlier notebooks; in a project
+# it comes first. The lecture and the book count the classes of the SMS collection,
+# balance them, and go on. But the collection has all of the faults below, and many
+# other files have some. A model trained on them gets a good score for bad reasons.
 
 # %%
 import re
@@ -21,10 +23,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 
+from spamft import diagrams
+from spamft.check import ask, check, guess
 from spamft.data import encode_labels, random_split
+from spamft.diagrams.examples import SplitCounts
 from spamft.insight.audit import audit
-from spamft.insight.shortcuts import PATTERNS
-from spamft.plots import BLUE, ORANGE, paper
+from spamft.insight.patterns import PATTERNS, PLACES
+from spamft.insight.shortcuts import place_table
+from spamft.plots import BLUE, GREY, paper
 from spamft.plots.style import literal
 from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_splits
@@ -39,8 +45,8 @@ SEED = 123
 # All messages, read so that none is lost:
 
 # %%
-options = {"layout": Layout(text=TEXT, label=LABEL), "cache_dir": "../data"}
-messages, source = open_messages(DATA, **options)
+reading = {"layout": Layout(text=TEXT, label=LABEL), "cache_dir": "../data"}
+messages, source = open_messages(DATA, **reading)
 names = lesson_names(messages)
 messages = messages.reset_index(drop=True)
 print(source)
@@ -48,44 +54,63 @@ print(source)
 # %% [markdown]
 # ## All in one call
 #
-# `audit` looks at a DataFrame and, if you also give it the three parts, at what leaks
-# between them. From the command line: `python -m spamft audit FILE`.
+# `audit` looks at a DataFrame and, given the three parts, at what leaks between them.
+# From the command line: `spamft audit FILE`.
 
 # %% tags=["slow"]
-data = open_splits(DATA, lecture=True, seed=SEED, **options)
+data = open_splits(DATA, lecture=True, seed=SEED, **reading)
 found = audit(messages, data.splits)
 found
 
 # %% [markdown]
-# > **You should see** on the SMS collection 403 exact duplicates, 37 of 300 test
-# > messages that stand in train (49 but for case, digits and punctuation), and HTML
-# > entities in 309 ham and no spam. Each count of duplicates includes the one before.
-# > `audit_file`, which reads the file itself, also names line 5082, whose quotation
-# > mark swallows two messages. The sample was written without such faults, so below
-# > we plant them and see whether they are found.
+# The bundled sample was written without repeats and broken letters, so many lines say
+# 0. The SMS collection was not. Side by side:
+
+# %%
+collection = pd.read_csv("results/audit.csv", index_col="finding")
+leaks, entity = found.leaks["test"], re.compile(PATTERNS["HTML entity"])
+yours = [found.rows, found.exact_duplicates, found.folded_duplicates]
+yours += [found.near_duplicates, leaks["exact"], leaks["folded"]]
+yours += [sum(bool(entity.search(text)) for text in messages["Text"])]
+yours += [len(found.mojibake), round(found.length_rule * 100)]
+collection.assign(**{"your data": yours})
+
+# %% [markdown]
+# Each count of duplicates includes the one before it. `audit_file`, which reads the
+# file itself, also names the line whose quotation mark swallows two messages: line
+# 5082. (In pandas, which counts from 0, it is row 5081.)
 #
-# ## Repeats and leaks, by hand
+# Below we plant faults, to see whether they are found.
 #
-# Take a copy, repeat some messages as spammers do, and shuffle and cut it as the
-# lecture does (without balancing):
+# ## Repeats and leaks
+#
+# Repeat some messages, as spammers do, then shuffle and split everything as the lecture
+# does (without balancing). A repeat that lands in another part is a
+# [leak](../docs/glossary.md#leak):
 
 # %%
 spam = messages[messages["Label"] == names[1]]
 repeated = pd.concat([messages, spam.head(60), spam.head(60)], ignore_index=True)
-by_hand = repeated["Text"].duplicated().sum()
+repeats = int(repeated["Text"].duplicated().sum())
 splits = random_split(encode_labels(repeated, names), seed=SEED)
 leaked = splits.test["Text"].isin(splits.train["Text"])
-print(f"{by_hand} repeats; {leaked.sum()} of {len(leaked)} test messages are in train")
+print(f"{repeats} repeats; {leaked.sum()} of {len(leaked)} test messages are in train")
+
+# %%
+diagrams.split(SplitCounts(*map(len, splits), leaked=int(leaked.sum())))
+
+# %% [markdown]
+# The audit must count the same:
 
 # %% tags=["slow"]
 planted = audit(repeated, splits)
-assert planted.exact_duplicates == by_hand
+assert planted.exact_duplicates == repeats
 assert planted.leaks["test"]["exact"] == leaked.sum()
 
 # %% [markdown]
-# How much does a leak flatter? Among the spam, score the same model on the leaked
-# test messages and on the others (TF-IDF counts words, and rare ones count more). For
-# a leaked one it is enough to remember:
+# How much does a leak flatter? Train a model that counts words (TF-IDF, which counts
+# rare ones more, and logistic regression), and compare how much of the leaked and of
+# the other spam it gets right. For a leaked message it is enough to remember:
 
 # %%
 words = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000))
@@ -93,31 +118,87 @@ words.fit(splits.train["Text"], splits.train["Label"])
 right = words.predict(splits.test["Text"]) == splits.test["Label"]
 is_spam = splits.test["Label"] == 1
 for what, rows in (("leaked", leaked & is_spam), ("not leaked", ~leaked & is_spam)):
-    print(f"{names[1]}, {what}: {right[rows].mean():.1%} right")
+    print(f"{names[1]}, {what}: {right[rows].mean():.1%} of {rows.sum()} right")
 
 # %% [markdown]
 # ## Shortcuts
 #
-# A shortcut is something simple that tells the label here, and perhaps only here. In
-# the SMS collection 309 ham and no spam have an HTML entity. Most are `&lt;#&gt;`,
-# probably put in place of numbers to hide them. So a model may learn "entity means
-# ham", which is nothing about spam. For any pattern, count on whose side it stands:
+# A [shortcut](../docs/glossary.md#shortcut) is something simple that predicts the label
+# here, and perhaps only here. In the SMS collection 309 ham and no spam have an HTML
+# entity. Most are `&lt;#&gt;`, probably put in place of numbers to hide them. So a
+# model may learn "entity means ham", which has nothing to do with spam. For any
+# pattern, count the messages of each class that have it:
 
 
 # %%
+def has(pattern):
+    return messages["Text"].map(lambda text: re.search(pattern, text) is not None)
+
+
 def sides(pattern):
-    has = messages["Text"].str.contains(pattern, regex=True)
-    return messages[has]["Label"].value_counts().to_dict()
+    return messages[has(pattern)]["Label"].value_counts().to_dict()
 
 
 for what in ("web address", "currency sign", "exclamation mark", "HTML entity"):
     print(f"{what:18s}{sides(PATTERNS[what])}")
 
 # %% [markdown]
-# Plant one: mark a tenth of the ham as an anonymiser would, and ask the audit. It
-# tries patterns, words and punctuation marks. It keeps those that are in at least 20
-# messages, cannot be chance, and either stand almost only with one label or tell it
-# for 70 %.
+# It matters not only *what* a message contains, but also *where*. `PLACES` are
+# beginnings and endings. For each pattern and each place, compute the share of each
+# class that has it. A feature that is unrelated to the label has equal shares:
+
+# %%
+features = {what: has(pattern) for what, pattern in PATTERNS.items()}
+features |= {what: messages["Text"].map(p.holds) for what, p in PLACES.items()}
+share = pd.DataFrame(
+    {
+        what: 100 * rows.groupby(messages["Label"]).mean()
+        for what, rows in features.items()
+    }
+).T[list(names)]
+gap = (share[names[1]] - share[names[0]]).abs()
+farthest = gap.nlargest(3).index
+
+# %%
+x, y = share.loc[farthest[0]]
+figure, axes = paper(
+    f"{len(share)} dots; the farthest from the diagonal is {farthest[0]}, in {x:.0f} % "
+    f"of {names[0]} and {y:.0f} % of {names[1]}.",
+    height=4.2,
+)
+axes.plot([0, 100], [0, 100], color=GREY, label="as frequent in both: no shortcut")
+axes.plot(share[names[0]], share[names[1]], "o", color=BLUE)
+for what in farthest:
+    axes.annotate(what, share.loc[what], (6, -3), textcoords="offset points")
+axes.set_xlabel(f"messages of {literal(names[0])} that have it (%)")
+axes.set_ylabel(f"messages of {literal(names[1])} that have it (%)")
+axes.legend(frameon=False, loc="lower right")
+figure
+
+# %% [markdown]
+# The distance from the line, up or down, is what a feature is good for: alone it is
+# right for 50 % plus half of that distance, if both classes count alike (*balanced
+# accuracy*). The library's table agrees:
+
+# %%
+for each in place_table(messages):
+    assert abs((100 + gap[each.what]) / 200 - each.accuracy) < 1e-9
+    if each.what.startswith("ends with"):
+        print(f"{each.what:28s}{each.accuracy:.1%}  {each}")
+
+# %% [markdown]
+# > **You should see**, on the sample, a web address at the end farthest from the line:
+# > about half of the spam ends in one. Write down a guess: what will a finetuned GPT,
+# > whose head reads the last token, make of such a spam if you put a full stop behind
+# > it? Notebook 15 tries it.
+#
+# Not every shortcut is a fault: spam *does* have addresses. Ask of each whether it will
+# hold where the model is used.
+#
+# Now plant one: mark a tenth of the ham, as an anonymiser would, and ask the audit. It
+# tries patterns, places, words and punctuation marks. It keeps those that are in at
+# least 20 messages, cannot be chance, and either occur almost only with one label or
+# have a balanced accuracy of 70 %.
 
 # %% tags=["slow"]
 marked = messages.copy()
@@ -125,38 +206,17 @@ ham = marked[marked["Label"] == names[0]].sample(frac=0.1, random_state=SEED).in
 marked.loc[ham, "Text"] += " &lt;#&gt;"
 new = [s for s in audit(marked).shortcuts if s.what == "HTML entity"]
 print(*new or [f"in {len(ham)} messages: the audit does not keep it"])
-there = sides(PATTERNS["HTML entity"]).get(names[1], 0)
-assert all(each.counts[names[1]] == there for each in new)
+before = sides(PATTERNS["HTML entity"]).get(names[1], 0)
+assert all(each.counts[names[1]] == before for each in new)
 
 # %% [markdown]
-# The strongest shortcuts of your data, by how well each alone tells the label when
-# both classes weigh alike (50 % is a coin):
-
-# %%
-top = found.shortcuts[:10][::-1]
-bars = [literal(f"{each.what} ({each.label})", 40) for each in top]
-best = found.shortcuts[0] if found.shortcuts else None
-figure, axes = paper(
-    f"Bars of single features; the strongest is {best.what if best else 'none'} with "
-    f"{best.accuracy if best else 0:.0%}."
-)
-axes.barh(bars, [each.accuracy * 100 for each in top], color=BLUE)
-axes.axvline(found.length_rule * 100, color=ORANGE, label="length alone")
-axes.set_xlim(50, 100)
-axes.set_xlabel("balanced accuracy of this alone (%)")
-axes.set_ylabel("feature (and the label it means)")
-axes.legend(frameon=False)
-figure
-
-# %% [markdown]
-# Not every shortcut is a fault: spam *does* have addresses. The question to each is
-# whether it will hold where the model is used.
-#
 # ## Labels that may be wrong
 #
-# Whoever labels thousands of messages errs. To find candidates: train a model on four
-# fifths, ask it about the last fifth, and so on round. The model has not seen these
-# messages. Where it does not believe the label, look again. By hand:
+# People who label thousands of messages make mistakes. To find candidates, train a
+# model on four fifths of the messages, let it predict the last fifth, and repeat until
+# each fifth had its turn (*cross-validation*). So no message is judged by a model that
+# was trained on it. Where the model gives the label a low probability, look again. By
+# hand:
 
 # %%
 judge = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000))
@@ -164,106 +224,141 @@ truth = encode_labels(messages, names)["Label"]
 chances = cross_val_predict(
     judge, messages["Text"], truth, cv=5, method="predict_proba"
 )
-belief = chances[range(len(messages)), truth]
-doubted = messages.assign(belief=belief).nsmallest(5, "belief")
-doubted[["Label", "belief"]].round(3)
+of_label = chances[range(len(messages)), truth]
+doubted = messages.assign(probability=of_label).nsmallest(5, "probability")
+doubted[["Label", "probability"]].round(3)
 
 # %% [markdown]
-# The audit does the same with pieces of words, 2 to 4 characters long, and keeps
-# equal messages in one fold. Otherwise each repeat would vouch for its own label. Is
-# it any good? Swap eight labels, and see how many of them come back among the first
-# forty:
+# The audit does the same with pieces of words, 2 to 4 characters long, and keeps equal
+# messages in the same fifth. Otherwise each repeat would confirm its own label. Does it
+# work? Swap eight labels, and see how many of these rows are among its first forty:
 
 # %% tags=["slow"]
-flipped = messages.copy()
-rows = flipped.sample(8, random_state=SEED).index
+swapped = messages.copy()
+rows = swapped.sample(8, random_state=SEED).index
 other = {names[0]: names[1], names[1]: names[0]}
-flipped.loc[rows, "Label"] = flipped.loc[rows, "Label"].map(other)
-suspects = [suspect.row for suspect in audit(flipped).suspects[:40]]
+swapped.loc[rows, "Label"] = swapped.loc[rows, "Label"].map(other)
+suspects = [suspect.row for suspect in audit(swapped).suspects[:40]]
 print(f"{len(set(rows) & set(suspects))} of 8 planted errors are among {len(suspects)}")
+print(f"drawn by lot: {8 * len(suspects) / len(swapped):.1f} on average")
 
 # %% [markdown]
-# > **You should see** most of them, and also messages that are labelled correctly but
-# > hard. A suspect is a question to a person, not a verdict. On the SMS collection
-# > the list has jokes labelled spam and adverts labelled ham.
+# > **You should see** far more of them than by lot. Most of the forty are labelled
+# > correctly, but hard to tell. So a suspect is a question to a person, not a verdict.
+# > On the SMS collection the list has jokes labelled spam and adverts labelled ham.
 #
 # The first suspects of your own data:
 
 # %%
-for suspect in found.suspects[:5]:
-    print(
-        f"labelled {suspect.label}, predicted {suspect.predicted}: {suspect.text[:60]}"
-    )
+for each in found.suspects[:5]:
+    print(f"labelled {each.label}, predicted {each.predicted}: {each.text[:60]}")
 
 # %% [markdown]
 # ## Broken letters
 #
-# Text that was written in one encoding and read in another is a trace of where it
-# came from, so it can be a shortcut as well. Write as UTF-8, read as cp1252 (an old
-# Windows encoding), and see:
+# Text that was written in one encoding and read in another shows where it came from, so
+# it can be a shortcut as well. Write as UTF-8, read as cp1252 (an old Windows
+# encoding):
 
 # %%
 broken = bytes("costs £5, don’t wait", "utf-8").decode("cp1252")
 print(broken)
 assert re.search(PATTERNS["broken encoding"], broken)
 assert not re.search(PATTERNS["broken encoding"], "café, £5")
-print(len(found.mojibake), "rows of your data have it")
 
 # %% [markdown]
 # ## What just happened
 #
 # - One call lists what a file hides; each finding can be checked by a line of pandas.
-# - Leaked messages are scored by memory, and shortcuts may not hold elsewhere.
-# - A model that never saw a message is a good reader of its label, and a person
-#   decides.
+# - A leaked message is only remembered, and a shortcut may not hold elsewhere.
+# - A model that was not trained on a message can question its label; a person decides.
 #
+# ## What if?
+#
+# Three questions that the page does not answer word for word. Replace the first `...`
+# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
+# to 1. Your answer is kept in `guesses.json`, and then explained.
+
+# %%
+ask("13.q1")
+
+# %% tags=["guess-q1"]
+guess("13.q1", ..., sure=...)
+
+# %% [markdown]
+# The second one:
+
+# %%
+ask("13.q2")
+
+# %% tags=["guess-q2"]
+guess("13.q2", ..., sure=...)
+
+# %% [markdown]
+# And the third:
+
+# %%
+ask("13.q3")
+
+# %% tags=["guess-q3"]
+guess("13.q3", ..., sure=...)
+
+# %% [markdown]
 # ## Exercises
 #
-# Predict first, then compute. Replace the `...`; the cell below says nothing if you
-# are right, and gives a hint if not. Solutions: `src/solutions/13_audit.py`.
+# Guess, then compute. A number that you guess counts as right within a tenth.
+# Solutions: `src/solutions/13_audit.py`.
 #
-# **1.** *Predict:* how many messages contain a question mark, and is it more frequent
-# in ham or in spam? Put the two shares, of ham and of spam, into `shares`.
+# **1.** *Guess:* in which class are question marks more frequent, `"first"` (ham) or
+# `"second"` (spam)?
+
+# %% tags=["guess-1"]
+guess("13.1", ..., sure=...)
+
+# %% [markdown]
+# Put the share of messages that have one, of the first class and of the second, into
+# `shares`:
 
 # %% tags=["exercise-1"]
 shares = ...
 
 # %% tags=["check-1"]
-if shares is not ...:
-    has = messages["Text"].str.contains("?", regex=False)
-    right_shares = [has[messages["Label"] == name].mean() for name in names]
-    assert max(abs(a - b) for a, b in zip(shares, right_shares, strict=True)) < 1e-6, (
-        "Hint: divide each count of sides(...) by how many of that label there are."
-    )
+check("13.1", shares, messages=messages, names=names)
 
 # %% [markdown]
-# **2.** *Predict:* if every spam stood in the data twice, which share of the test
-# part's spam would you expect to have its twin in train (70 % of all)? Count it: put
-# into `share_leaked` the share for `twice`, split with seed 123.
+# **2.** *Guess:* if every spam stood in the data twice, which share of the test part's
+# spam would have its twin in train, from 0 to 1? (Train is 70 % of all.)
+
+# %% tags=["guess-2"]
+guess("13.2", ..., sure=...)
+
+# %% [markdown]
+# Count it: put into `share_leaked` the share for `twice`, split with seed 123.
 
 # %% tags=["exercise-2"]
 twice = pd.concat([messages, spam], ignore_index=True)
 share_leaked = ...
 
 # %% tags=["check-2"]
-if share_leaked is not ...:
-    cut = random_split(encode_labels(twice, names), seed=123)
-    test_spam = cut.test[cut.test["Label"] == 1]["Text"]
-    assert abs(share_leaked - test_spam.isin(cut.train["Text"]).mean()) < 1e-6, (
-        "Hint: random_split(encode_labels(twice, names), seed=123); isin on the spam."
-    )
+check("13.2", share_leaked, twice=twice, names=names)
 
 # %% [markdown]
-# **3.** *Predict:* a pattern is in 50 ham and 0 spam, and half of all messages are
-# ham. How likely is that by chance, if the pattern has nothing to do with the label?
-# Compute the probability that all 50 are ham.
+# **3.** A pattern is in 50 ham and 0 spam, half of all messages are ham, and the
+# pattern has nothing to do with the label. *Guess:* is that, by chance, likelier than
+# one in a million, `"yes"` or `"no"`?
+
+# %% tags=["guess-3"]
+guess("13.3", ..., sure=...)
+
+# %% [markdown]
+# Compute the probability that all 50 are ham:
 
 # %% tags=["exercise-3"]
 by_chance = ...
 
 # %% tags=["check-3"]
-if by_chance is not ...:
-    assert abs(by_chance / 0.5**50 - 1) < 1e-6, "Hint: fifty times in a row one half."
+check("13.3", by_chance)
 
 # %% [markdown]
-# **Next:** [14 · What the score is worth](14_what_the_score_is_worth.ipynb).
+# **Next:** [14 · What the score is worth](14_what_the_score_is_worth.ipynb): can you
+# believe a model that says 99 %?

@@ -6,28 +6,28 @@ from spamft.gpt import GPTConfig
 __all__ = ["EXERCISES", "QUESTIONS"]
 
 
-def share_of_token_vectors(answer) -> Law:
-    """Which share of GPT-2's parameters are token vectors, from 0 to 1?"""
+def share_of_embedding(answer) -> Law:
+    """Which share of GPT-2's parameters is the token embedding, from 0 to 1?"""
     config = GPTConfig()
     V, T, C = config.vocab_size, config.context_length, config.emb_dim
     blocks = config.n_layers * (12 * C**2 + 13 * C)
     total = V * C + T * C + blocks + 2 * C
     return Law(
         V * C / total,
-        "Almost a third, which is why the output layer uses them again.",
+        "Almost a third, which is why the output layer uses it again.",
         "A vector of C numbers for each of V tokens, divided by count(GPTConfig()).",
         [
             (C / V, "That compares the table's two sides. How many numbers are in it?"),
             (
                 V * C / blocks,
-                "That is their number per number in the blocks: divide by all.",
+                "You divided by the parameters of the blocks: divide by all.",
             ),
         ],
     )
 
 
 def third_token(answer) -> Law:
-    """To how many tokens may the third token listen, itself included?"""
+    """To how many tokens can the third token attend, itself included?"""
     return Law(
         (3, 1.0),
         "To the first, the second and itself; softmax makes shares that add up to 1.",
@@ -53,7 +53,7 @@ def jumbled(answer, text, loss, gpt) -> Law:
                 (True, False),
                 "Its loss is not higher. Is the order really another one?",
             ),
-            ((False, True), "The words must be the same ones; only their order not."),
+            ((False, True), "The words must be the same; only their order changes."),
         ],
         given=(words, loss(gpt, answer) > loss(gpt, text)),
         guess="no",
@@ -61,7 +61,7 @@ def jumbled(answer, text, loss, gpt) -> Law:
 
 
 EXERCISES = {
-    "1": Exercise(share_of_token_vectors),
+    "1": Exercise(share_of_embedding),
     "2": Exercise(third_token),
     "3": Exercise(jumbled, YES_NO),
 }
@@ -89,27 +89,27 @@ QUESTIONS = {
         right="a",
         a=(
             "Those of all positions.",
-            """Each listens to itself and to those before, and the first stands before
+            """Each attends to itself and to those before, and the first stands before
             all. A change of the last token moves the last output alone.""",
         ),
         b=(
             "None but the last one's.",
-            """Every position listens to all before it, not only the last. The model
+            """Every position attends to all before it, not only the last. The model
             has an output at each.""",
         ),
         c=(
             "That of the first position alone.",
-            "Later tokens listen to it, so it reaches them.",
+            "Later tokens attend to it, so it reaches them.",
         ),
     ),
     "q3": Question(
-        """You load the pretrained weights, and then shuffle the rows of the table of
-        token vectors. What happens to the loss of plain English?""",
+        """You load the pretrained weights, and then shuffle the rows of the
+        token embedding. What happens to the loss of plain English?""",
         right="a",
         a=(
             "It rises far above that of the pretrained model.",
-            """Each id now brings another token's vector: to the blocks the text is
-            nonsense. What was learned lies in which vector belongs to which token.""",
+            """Each id now brings another token's vector, so to the blocks the text is
+            nonsense. Which vector belongs to which token was learned, too.""",
         ),
         b=(
             "It stays: no number was lost.",

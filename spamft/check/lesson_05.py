@@ -17,7 +17,10 @@ def probability(answer) -> Law:
         "Only the difference of logits matters, here 1; what both share cancels.",
         "e^12 / (e^11 + e^12). Do not round.",
         [
-            (12 / 23, "Logits are no shares: they can be negative. First e^ of each."),
+            (
+                12 / 23,
+                "Logits are not shares: they can be negative. First take e^ of each.",
+            ),
             (1 / (1 + math.e), "That is the first class's: the second is larger."),
             (1.0, "e^12 is large, but so is e^11: only their ratio counts."),
         ],
@@ -84,12 +87,12 @@ QUESTIONS = {
         ),
     ),
     "q2": Question(
-        """You fill up on the *left* instead of the right, and read the last token. Can
+        """You pad on the *left* instead of the right, and read the last token. Can
         the padding change the answer of this GPT?""",
         right="b",
         a=(
             "No: attention is causal.",
-            "Causal means that nobody looks to the right. The padding is on the left.",
+            "Causal means: no token looks to the right. The padding is on the left.",
         ),
         b=(
             "Yes: the real tokens see it, and stand at other positions.",

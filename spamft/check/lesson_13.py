@@ -54,7 +54,7 @@ def by_chance(answer) -> Law:
     right = 0.5**50
     return Law(
         1.0,
-        "One half, fifty times over: about one in 10^15, nothing that chance does.",
+        "One half, fifty times over: about one in 10^15. Chance does not do that.",
         "One message is ham with one half. And fifty, one after the other?",
         [
             (1 / 50 / right, "One in fifty would be one draw of 50 chances."),
@@ -73,25 +73,25 @@ EXERCISES = {
 }
 QUESTIONS = {
     "q1": Question(
-        """A pattern stands in two messages, both ham, and half of all messages are ham.
+        """A pattern occurs in two messages, both ham, and half of all messages are ham.
         Is it a shortcut?""",
         right="a",
         a=(
-            "One cannot say: chance does that once in four times.",
-            """One half times one half. The audit asks for twenty messages and for what
-            chance does not do.""",
+            "One cannot say: chance does that one time in four.",
+            """One half times one half. The audit asks for at least twenty messages, and
+            for counts that chance does not give.""",
         ),
         b=(
-            "Yes: it tells the label in all cases.",
-            "Two are hardly cases. A coin shows two heads often enough.",
+            "Yes: it predicts the label in all cases.",
+            "Two cases are too few. A coin shows two heads often enough.",
         ),
         c=(
-            "No: shortcuts stand in spam.",
-            "Whatever tells either label is one; ham's HTML entities are an example.",
+            "No: shortcuts point to spam.",
+            "What predicts either label is one; ham's HTML entities are an example.",
         ),
     ),
     "q2": Question(
-        """In the SMS collection HTML entities stand in ham alone. You turn them back
+        """In the SMS collection HTML entities occur in ham alone. You turn them back
         into plain characters before training. What may happen to the test accuracy
         there, and is that bad?""",
         right="a",
@@ -106,7 +106,7 @@ QUESTIONS = {
         ),
         c=(
             "It must rise, for the text is cleaner.",
-            "The entities told the label, there. Without them the task is harder.",
+            "There the entities gave the label away. Without them the task is harder.",
         ),
     ),
     "q3": Question(

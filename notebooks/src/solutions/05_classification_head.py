@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 5 · A classification head. `wrong-N` is an answer that many give first:
-# the check of exercise N must refuse it.
+# the check of exercise N names what it confuses.
 #
 # **1.** Only differences of logits matter.
 

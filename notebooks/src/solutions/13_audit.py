@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 13 · The audit. `wrong-N` is an answer that many give first: the check
-# of exercise N must refuse it.
+# of exercise N names what it confuses.
 #
 # **1.** The counts of each side, divided by the label's messages.
 
