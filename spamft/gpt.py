@@ -140,7 +140,7 @@ def _outputs(layer: nn.Module, x: Tensor, start: int, stop: int) -> Tensor:
 
 
 class MLP(nn.Module):
-    """Each token thinks about what it gathered, on its own."""
+    """Two linear layers with GELU between them, for each token on its own."""
 
     def __init__(self, config: GPTConfig):
         super().__init__()
@@ -154,7 +154,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Gather, then think; each adds to the token instead of replacing it."""
+    """Attention, then the MLP; each adds to the token instead of replacing it."""
 
     def __init__(self, config: GPTConfig):
         super().__init__()
