@@ -38,7 +38,7 @@ TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
-EPOCHS = 2  # of the classification task; the recipe has 5
+EPOCHS = 1  # of the classification task; the recipe has 5
 EPOCHS_OPEN = 5  # of the open instructions, which are few
 
 # %% [markdown]
@@ -120,7 +120,7 @@ replies = (f" {names[0].title()}.", f" {names[1]}, I think", " I do not know")
 
 # %% [markdown]
 # The second is to compare how likely the model finds each name. The third is the same
-# per token of the name, so that a longer name is not penalised. We ask about 80 test
+# per token of the name, so that a longer name is not penalised. We ask about 60 test
 # messages:
 
 # %%
@@ -129,7 +129,7 @@ room = context - 8  # for the prompt; a message that does not fit is cut at its 
 short_first = train.iloc[(train["Text"].str.len() // 80).argsort(kind="stable")]
 by_class = [short_first[short_first["Label"] == k]["Text"].tolist() for k in range(K)]
 shots = [(by_class[i % K][i // K], names[i % K]) for i in range(4)]  # taking turns
-test = data.splits.test[:80]
+test = data.splits.test[:60]
 
 
 def as_prompts(shots):
