@@ -246,8 +246,8 @@ history = fit(follower, loader, make_bucketed_loader(unseen, 512), config, log=p
 
 # %% tags=["slow"]
 answers = respond(follower, tokenizer, prompts, 24)
-held_out = held_out.assign(answer=[answer.strip() for answer in answers])
-for kind, part in held_out.groupby("kind"):
+answered = held_out.assign(answer=[answer.strip() for answer in answers])
+for kind, part in answered.groupby("kind"):
     first = part.iloc[0]
     print(f"{kind}: {first.instruction} {first.input[:50]}")
     print(f"    wanted: {first.output[:70]}\n    answer: {first.answer[:70]}")
@@ -264,11 +264,11 @@ FORMS = {
     "classify": r"ham|spam",
     "count": r"\d+",
     "explain": r"(ham|spam): .+",
-    "extract": r"none|[\d ()-]+|\S+\.\S+",  # a telephone number, a web address
+    "extract": r"none|[\d ()+-]+|\S+\.\S+",  # a telephone number, a web address
     "rewrite": r"[A-Z].*[.?!]",  # a sentence
 }
-formed = [bool(re.fullmatch(FORMS[r.kind], r.answer)) for r in held_out.itertuples()]
-marked = held_out.assign(form=formed, wanted=held_out["answer"] == held_out["output"])
+formed = [bool(re.fullmatch(FORMS[r.kind], r.answer)) for r in answered.itertuples()]
+marked = answered.assign(form=formed, wanted=answered["answer"] == answered["output"])
 marked.groupby("kind")[["form", "wanted"]].sum()
 
 # %% [markdown]
