@@ -285,8 +285,8 @@ marked.groupby("kind")[["form", "wanted"]].sum()
 # - An instruction example is a prompt and an answer in one row, with the prompt's
 #   labels masked.
 # - The same loop trained it; answers were read as text and as likelihoods.
-# - One model in words can follow several kinds of instructions; how well is a matter of
-#   size and data.
+# - One model that answers in words can follow several kinds of instructions, some of
+#   them much better than others.
 #
 # ## What if?
 #
