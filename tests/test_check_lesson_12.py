@@ -27,6 +27,6 @@ def test_the_exercises_tell_right_from_usual_and_from_other(name, tmp_path):
         "frame": FRAME,
         "interval": interval,
         "paired_test": paired_test,
-        "guesses": np.random.default_rng(0).integers(2, size=(1, 200)),
+        "correct": np.random.default_rng(0).integers(2, size=(1, 200)),
     }
     try_out(name, TRIALS[name], at_hand, tmp_path)

@@ -45,7 +45,7 @@ MADE_UP = {  # what of a notebook is about ham and spam, whatever the data is ab
     "01": "files of a few lines",
     "02": "a frame with a wrong label",
     "10": "the memory that two classes take",
-    "11": "an exercise about two names",
+    "11": "the open instructions, which are about ham and spam",
     "16": "the locked notices, which are genuine or not",
 }
 FILLING = "please can you help me with my our it".split()  # noqa: SIM905

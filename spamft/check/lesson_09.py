@@ -37,7 +37,8 @@ def dead_gradient(answer, dead) -> Law:
     gradient = dead.B.grad
     return Law(
         (True, True),
-        "B's gradient contains A, and A's contains B: both zero, neither ever moves.",
+        "B's gradient contains A, and A's contains B: if both are zero, neither ever "
+        "changes.",
         "dead.A.data.zero_(), dead(x).sum().backward(), dead.B.grad.abs().max().item()",
         [
             (
@@ -59,7 +60,7 @@ def rank_of_update(answer, layer) -> Law:
     """What is the rank of the update of a trained layer?"""
     return Law(
         torch.linalg.matrix_rank(layer.B @ layer.A).item(),
-        "The product of two thin matrices has no more rank than they are thin.",
+        "The product of two thin matrices has at most their rank, r.",
         "torch.linalg.matrix_rank(layer.B @ layer.A).item()",
         [
             (
@@ -96,11 +97,11 @@ QUESTIONS = {
         ),
     ),
     "q2": Question(
-        """A trained adapter's card says alpha = 32. You write 64 there, load it, and do
-        not train. What happens?""",
+        """The adapter_config.json of a trained adapter says lora_alpha = 32. You write
+        64 there, and load it without training again. What happens?""",
         right="b",
         a=(
-            "Nothing: alpha matters in training only.",
+            "Nothing: alpha only matters in training.",
             "It is part of the layer: W x + alpha / r · B·A x, in use as well.",
         ),
         b=(
@@ -117,8 +118,8 @@ QUESTIONS = {
         before the first step?""",
         right="a",
         a=(
-            "The model answers otherwise than the pretrained one.",
-            """A random product is added to every matrix. With B at zero training
+            "The model answers differently from the pretrained one.",
+            """A random product is added to every matrix. With B at zero, training
             begins at the pretrained model itself.""",
         ),
         b=(
@@ -127,7 +128,7 @@ QUESTIONS = {
         ),
         c=(
             "The gradients are zero.",
-            "That is so when both are zero.",
+            "They are if both A and B are zero. Neither is here.",
         ),
     ),
 }

@@ -52,8 +52,8 @@ def lost(answer, outlier) -> Law:
     gone = dequantize(quantize(outlier), tuple(outlier.shape)) == 0
     return Law(
         gone.float().mean().item(),
-        "Divided by the huge one, the others lie nearest to the level 0. That is why "
-        "blocks are small: fewer numbers share a bad neighbour.",
+        "Divided by the huge one, the others are nearest to the level 0. That is why "
+        "blocks are small: a huge number then spoils fewer others.",
         "(dequantize(quantize(outlier), (64,)) == 0).float().mean().item()",
         [
             (
@@ -83,7 +83,7 @@ QUESTIONS = {
         ),
         b=(
             "Smaller, and a smaller error.",
-            """Of more numbers the largest is larger, so the levels lie farther
+            """The largest of more numbers is larger, so the levels lie farther
             apart.""",
         ),
         c=(
@@ -93,8 +93,8 @@ QUESTIONS = {
         ),
     ),
     "q2": Question(
-        """You store 8 bits a number instead of 4, with the same blocks and scales. How
-        many bytes is that a number?""",
+        """You store 8 bits per number instead of 4, with the same blocks and scales.
+        How many bytes does a number take?""",
         right="c",
         a=(
             "1.032, twice 0.516.",
@@ -110,8 +110,8 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """You train with batches of 16 messages instead of 8, as long as before. Which
-        line of the memory ledger grows?""",
+        """You train with batches of 16 messages instead of 8, each as long as before.
+        Which line of the memory ledger grows?""",
         right="b",
         a=(
             "The weights.",

@@ -9,17 +9,17 @@ from spamft.methods.instruct import parse_answer
 __all__ = ["EXERCISES", "QUESTIONS"]
 
 
-def tokens_asked(answer, labels) -> Law:
-    """How many tokens of the row are asked, the end token included?"""
-    asked = sum(label != IGNORED for label in labels)
+def tokens_counted(answer, labels) -> Law:
+    """How many tokens of the row count in the loss, the end token included?"""
+    counted = sum(label != IGNORED for label in labels)
     return Law(
-        asked,
+        counted,
         "The answer's tokens and the end token; the prompt is masked.",
         "Which labels are not -100?",
         [
             (len(labels), "That is the whole row. The prompt's labels are masked."),
-            (asked - 1, "The end token is asked, too: a model must learn to stop."),
-            (len(labels) - asked, "Those are the masked ones."),
+            (counted - 1, "The end token counts, too: a model must learn to stop."),
+            (len(labels) - counted, "Those are the masked ones."),
         ],
     )
 
@@ -42,11 +42,11 @@ def two_results(answer) -> Law:
 
 
 def logs_of(answer) -> Law:
-    """By likelihood, does a short name win, of one token, or a long one of five?"""
+    """Which name is likelier if all tokens are, one of one token or one of five?"""
     log = -math.log(100)
     return Law(
         [5 * log, log],
-        "Each token costs ln V, so the shorter name wins; per token they are equal.",
+        "Each token subtracts ln V, so the short name wins; per token they are equal.",
         "Each token has the probability 1/V, and logarithms add up over the tokens.",
         [
             (
@@ -62,33 +62,33 @@ def logs_of(answer) -> Law:
 
 
 EXERCISES = {
-    "1": Exercise(tokens_asked),
+    "1": Exercise(tokens_counted),
     "2": Exercise(two_results, YES_NO),
     "3": Exercise(logs_of, ("short", "long")),
 }
 QUESTIONS = {
     "q1": Question(
-        """You forget to mask the prompt: all tokens of the row are asked. What does the
-        loss mostly measure then?""",
+        """You forget to mask the prompt, so all tokens of the row count in the loss.
+        What does the loss mostly measure then?""",
         right="b",
         a=(
             "The answer, as before: it comes last.",
-            "Every token that is asked counts the same, wherever it stands.",
+            "Every token that counts has the same weight, wherever it stands.",
         ),
         b=(
-            "How well the model foretells the instruction and the message.",
+            "How well the model predicts the instruction and the message.",
             """They are most of the row. The few tokens of the answer hardly weigh in
             the mean.""",
         ),
         c=(
             "Nothing: it cannot be computed.",
-            """It can. That is how pretraining does it, for which every token is an
+            """It can be. Pretraining computes it in this way: there every token is an
             answer.""",
         ),
     ),
     "q2": Question(
         """You rename the classes from "ham" and "spam" to "zq9" and "kx7" before you
-        train. Who has to learn something new?""",
+        train. Which model has to learn something new?""",
         right="a",
         a=(
             "The model that answers in words, not the class head.",
@@ -110,12 +110,12 @@ QUESTIONS = {
         right="a",
         a=(
             "It writes the name and does not know where to stop.",
-            """Nothing taught it that the end token comes next, so it goes on until it
-            is cut.""",
+            """Nothing taught it that the end token comes next, so it continues until it
+            is cut off.""",
         ),
         b=(
             "The same: where an answer ends is clear.",
-            "To us. The model does what it was shown, and was never shown a stop.",
+            "It is, to us. The model was never shown where to stop.",
         ),
         c=(
             "It writes nothing.",

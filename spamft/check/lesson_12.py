@@ -45,16 +45,19 @@ def choice(answer, frame) -> Law:
                 frame.loc[frame["seconds"].idxmin(), "method"],
                 "It is the quickest of all, but not near the best: filter first.",
             ),
-            (best["method"], "It is the best. A quicker one is within its interval."),
+            (
+                best["method"],
+                "It is the best one. A quicker one is within its interval.",
+            ),
         ],
         guess="yes" if right in WITH_TRAINING else "no",
     )
 
 
-def ratio(answer, guesses) -> Law:
+def ratio(answer, correct) -> Law:
     """How many times as wide is an interval as that of four times as many messages?"""
     wide, narrow = (
-        np.diff(interval(each))[0] for each in (guesses, np.tile(guesses, 4))
+        np.diff(interval(each))[0] for each in (correct, np.tile(correct, 4))
     )
     return Law(
         wide / narrow,
@@ -83,11 +86,11 @@ QUESTIONS = {
         right="c",
         a=(
             "They are equally good.",
-            "Not to see a difference is not to see that there is none.",
+            "Seeing no difference is not the same as seeing that there is none.",
         ),
         b=(
             "The first is better, by one point.",
-            "On these messages it was. Others might have turned it round.",
+            "On these messages it was. On others it might be the second.",
         ),
         c=(
             "Not yet which is better: a paired test may tell.",

@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 9 · LoRA. `wrong-N` is an answer that many give first: the check of
-# exercise N must refuse it.
+# exercise N names what it confuses.
 #
 # **1.** The thin matrices have a quarter of the numbers, the head as many as before.
 
@@ -12,8 +12,8 @@ with_rank_4 = (trained - head) // 4 + head
 with_rank_4 = trained // 4
 
 # %% [markdown]
-# **2.** No: the gradient of A contains B, and that of B contains A. Both zero,
-# neither ever moves.
+# **2.** No: the gradient of A contains B, and that of B contains A. If both are zero,
+# neither ever changes.
 
 # %% tags=["exercise-2"]
 dead = LoRALinear(linear, LoRAConfig(rank=4))
@@ -27,7 +27,7 @@ dead(x).sum().backward()
 gradient_of_B = dead.B.grad.abs().max().item()
 
 # %% [markdown]
-# **3.** 16, the rank that was allowed.
+# **3.** 16, as many as LoRA was allowed.
 
 # %% tags=["exercise-3"]
 layer = model.gpt.blocks[0].mlp.up

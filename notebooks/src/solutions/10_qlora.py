@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 10 · QLoRA. `wrong-N` is an answer that many give first: the check of
-# exercise N must refuse it.
+# exercise N names what it confuses.
 #
 # **1.** No: it becomes 1 or -1, and both are levels.
 
@@ -20,8 +20,8 @@ gigabytes = 3.6
 gigabytes = 3.5
 
 # %% [markdown]
-# **3.** Hardly: divided by 5 they are all nearest to the level 0. That is why blocks
-# are small.
+# **3.** No: divided by 5 they are all nearest to the level 0. That is why blocks are
+# small.
 
 # %% tags=["exercise-3"]
 outlier = torch.randn(64, generator=torch.Generator().manual_seed(1)) * 0.02

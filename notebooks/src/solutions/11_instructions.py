@@ -1,14 +1,14 @@
 # %% [markdown]
-# Solutions to 11 · Instruction finetuning. `wrong-N` is an answer that many give
-# first: the check of exercise N must refuse it.
+# Solutions to 11 · Instruction finetuning. `wrong-N` is an answer that many give first:
+# the check of exercise N names what it confuses.
 #
 # **1.** The answer and the end token.
 
 # %% tags=["exercise-1"]
-tokens_asked = len(tokenizer.encode_ordinary(f" {names[1]}")) + 1
+tokens_counted = len(tokenizer.encode_ordinary(f" {names[1]}")) + 1
 
 # %% tags=["wrong-1"]
-tokens_asked = len(ids)
+tokens_counted = len(ids)
 
 # %% [markdown]
 # **2.** The first begins with a name, the second with another word.
@@ -20,7 +20,7 @@ two_results = [1, None]
 two_results = [1, 1]
 
 # %% [markdown]
-# **3.** The shorter one: each further token costs another ln V. Per token they are
+# **3.** The shorter one: each further token subtracts another ln V. Per token they are
 # equal.
 
 

@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 12 · Which one, when. `wrong-N` is an answer that many give first: the
-# check of exercise N must refuse it.
+# check of exercise N names what it confuses.
 #
 # **1.** No: 5 messages, all on one side, happen by chance once in 16 times.
 
@@ -25,8 +25,8 @@ choice = frame.loc[frame["seconds"].idxmin(), "method"]
 # **3.** About half: the width falls with the square root of the number.
 
 # %% tags=["exercise-3"]
-low, high = interval(guesses)
-low_4, high_4 = interval(np.tile(guesses, 4))
+low, high = interval(correct)
+low_4, high_4 = interval(np.tile(correct, 4))
 ratio = (high - low) / (high_4 - low_4)
 
 # %% tags=["wrong-3"]
