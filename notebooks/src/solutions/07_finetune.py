@@ -24,8 +24,8 @@ for i, block in enumerate(model.gpt.blocks):
 moved = set(range(model.gpt.config.n_layers))
 
 # %% [markdown]
-# **3.** Lower, as a rule: the head alone can only weigh what the frozen body computed to
-# predict the next token.
+# **3.** Lower, as a rule: the head alone can only weigh what the frozen body computed
+# to predict the next token.
 
 # %% tags=["exercise-3"]
 head_only = copy.deepcopy(untrained)
