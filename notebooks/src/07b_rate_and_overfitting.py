@@ -5,13 +5,14 @@
 #   at four learning rates, stop early, and train the book's three exercises.
 # - **You need** the loop and the trunk of notebook 7.
 # - **It takes** 20 minutes to read. The page runs in about a minute with the bundled
-#   GPT, and in half an hour with GPT-2 on two cores.
+#   GPT, and, by estimate, in twenty minutes with GPT-2 on two cores.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
 #
-# The lecture does not come to this. The book names overfitting, and why accuracy cannot
-# be minimised (chapter 6). The four rates and the stopping are ours.
+# The lecture does not come to this. That accuracy cannot be minimised, overfitting and
+# the three exercises are from the book, chapter 6. The four rates and the early
+# stopping are ours.
 
 # %%
 import copy
@@ -113,9 +114,10 @@ assert F.cross_entropy(logits, labels).requires_grad and not accuracy.requires_g
 # ## One training, four learning rates
 #
 # The learning rate is a [hyperparameter](../docs/glossary.md#hyperparameter): chosen
-# before training, not learned by it. Here are four, constant during each training, with
-# all else the same: the start, the order of messages, the epochs. The second is the
-# book's for GPT-2, the third the library's for a small model.
+# before training, not learned by it, as are the number of epochs and the batch size.
+# Here are four rates, with all else the same: the start, the order of messages, the
+# epochs. The second is the book's for GPT-2, the third the library's for a small model.
+# (No warm-up, no clipping: each rate is constant.)
 
 
 # %% tags=["slow"]
@@ -128,7 +130,7 @@ def trained(config):
 histories = {}
 for rate in (5e-6, 5e-5, 1e-3, 1e-2):
     config = TrainConfig(epochs=EPOCHS, lr=rate)
-    learner, histories[f"{rate:g}"] = trained(config)
+    _, histories[f"{rate:g}"] = trained(config)
 
 # %%
 plot_losses(histories)
@@ -137,8 +139,8 @@ plot_losses(histories)
 # > **You should see**, with the bundled GPT, four behaviours. 5e-06: both curves high
 # > and close together, still falling. 5e-05: the same, further down. 0.001: training
 # > goes to almost 0, and validation turns up again. 0.01: neither gets low; each step
-# > overshoots, and the next gradient is that of another place. With GPT-2, forty times
-# > as large, expect the same from left to right at smaller rates.
+# > overshoots, and the next gradient is that of another place. A larger model usually
+# > needs smaller rates: 5e-5 is the book's for GPT-2, and too small here.
 #
 # ## Underfitting and overfitting
 #
@@ -181,7 +183,7 @@ for record in history:
     print(record)
 
 # %% [markdown]
-# What does it give back? The model of the best line, not of the last:
+# Which model does it give back? That of the best line, not of the last:
 
 # %%
 kept = evaluate(stopped, watched)
@@ -200,16 +202,15 @@ print(
 # [regularisation](../docs/glossary.md#regularisation): stopping early, [weight
 # decay](../docs/glossary.md#weight-decay) (0.1 here),
 # [dropout](../docs/glossary.md#dropout) (0 here, as in the book, so that the trunk can
-# be cached), or freezing most of the model, which all of chapter 6 does. The best one
-# is more training messages.
+# be cached), freezing most of the model, as chapter 6 does.
 #
 # ## The book's exercises, trained
 #
 # Chapter 6 ends with three exercises: pad to the most that the model can read (6.1),
 # train all layers (6.2), read the first token in place of the last (6.3). Its
 # repository adds trainings without the causal mask and with the mean of all tokens.
-# Here they are, on few messages and three epochs, each with the library's recipe for
-# its method:
+# Here they are, each with the library's recipe for its method, but with few messages
+# and three epochs, to be quick:
 
 
 # %%
@@ -248,11 +249,11 @@ for name, (book, change) in lines.items():
     print(f"{name:20s} {result.accuracy:6.1%} ({low} to {high})   book {book:.2f} %")
 
 # %% [markdown]
-# > **You should see** the first token far behind. It sees only itself, so it tells a
-# > message by its first token; no training can mend that. The other lines have wide
-# > intervals: read no ranking into a few points. The book's pads to 1,024 in its third
-# > line, and there it loses 17 points; how much padding costs depends on how much there
-# > is.
+# > **You should see** the first token far behind. It attends to nothing but itself, so
+# > the model judges a message by its first token; no training can change that. The
+# > other lines have wide intervals: read no ranking into a few points. In the third
+# > line the book pads to 1,024, and loses 17 points; how much padding costs depends on
+# > how much there is.
 #
 # The book's numbers: `ch06/02_bonus_additional-experiments` in its repository, rows 16,
 # 1, 13, 2, 19, 17 and 5, test accuracy on 300 messages of the SMS collection, GPT-2
@@ -263,8 +264,8 @@ for name, (book, change) in lines.items():
 #
 # - A loss has a slope everywhere, accuracy nowhere: one is minimised, the other
 #   reported.
-# - A rate too small underfits, one that learns well overfits in time, one too large
-#   never settles; the validation part chooses.
+# - A rate that is too small underfits, one that learns well overfits in the end, one
+#   that is too large never settles. The validation part chooses.
 # - Patience ends a training and gives back its best weights.
 #
 # ## What if?

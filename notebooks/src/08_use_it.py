@@ -80,8 +80,8 @@ sorted(path.name for path in FOLDER.iterdir())
 # From text to verdict there are six steps, of which one is new: tokenize, cut, run the
 # model, divide the [logits](../docs/glossary.md#logit) by the run's *temperature*,
 # apply [softmax](../docs/glossary.md#softmax), take the likelier class. The temperature
-# was chosen on the validation part, so that messages given 90 % are right in about 90 %
-# of cases ([calibration](../docs/glossary.md#calibration), notebook 14). It changes no
+# was chosen on the validation part, so that of the answers given with 90 % about 90 %
+# are right ([calibration](../docs/glossary.md#calibration), notebook 14). It changes no
 # verdict. By hand:
 
 # %%
@@ -236,7 +236,7 @@ for _, row in wrong.head(6).iterrows():
 sure = logits.softmax(-1).max(-1).values * 100
 right = logits.argmax(-1) == labels
 figure, axes = paper(
-    f"Two histograms: {right.sum()} right answers, median certainty "
+    f"Two histograms: {right.sum()} right answers, median confidence "
     f"{sure[right].median():.0f} %; {(~right).sum()} wrong ones, "
     f"{sure[~right].median():.0f} %.",
     height=3,
@@ -339,8 +339,8 @@ except ValueError as reason:
     print(reason)
 
 # %% [markdown]
-# Open `page.html` and type: tokens are coloured as you write. Other programs read it,
-# too, with `pip install "spamft[export]"`:
+# Open `runs/notebook-8/page.html` and type: tokens are coloured as you write. Other
+# programs read it, too, with `pip install "spamft[export]"`:
 #
 # ```
 # spamft export runs/notebook-8 exported --to transformers
