@@ -46,11 +46,12 @@ def test_an_empty_history_is_an_error():
 
 
 def test_several_trainings_stand_side_by_side_on_one_scale():
-    figure = plot_losses({"slow $x^$": HISTORY, "quick": HISTORY[:3]})
+    figure = plot_losses({"slow $x^$": HISTORY[3:], "quick": HISTORY[:3]})
     figure.savefig(io.BytesIO(), format="png")
     slow, quick = figure.axes
     assert slow.get_ylim() == quick.get_ylim() and slow.get_ylim()[0] == 0
-    for axes, history in ((slow, HISTORY), (quick, HISTORY[:3])):
+    assert slow.get_ylim()[1] > max(record.validation_loss for record in HISTORY)
+    for axes, history in ((slow, HISTORY[3:]), (quick, HISTORY[:3])):
         train, validation = (line.get_ydata().tolist() for line in axes.lines)
         assert train == [record.train_loss for record in history]
         assert validation == [record.validation_loss for record in history]

@@ -16,7 +16,6 @@
 
 # %%
 import copy
-from dataclasses import replace
 
 import torch
 from torch.nn import functional as F
@@ -209,8 +208,8 @@ print(
 # Chapter 6 ends with three exercises: pad to the most that the model can read (6.1),
 # train all layers (6.2), read the first token in place of the last (6.3). Its
 # repository adds trainings without the causal mask and with the mean of all tokens.
-# Here they are, each with the library's recipe for its method, but with few messages
-# and three epochs, to be quick:
+# Here they are, each at the library's rate for its method, constant, and with few
+# messages and three epochs, to be quick:
 
 
 # %%
@@ -221,7 +220,7 @@ def score(method="last_block", pooling="last_real", attention="causal", width=lo
     fixed = model.width is not None  # pad all to one width
     parts = [SpamDataset(df, opened.tokenizer, width, fixed_width=fixed) for df in few]
     learner, [few, watched, test] = cache_trunk(model, parts)
-    config = replace(how.recipe(gpt), epochs=min(EPOCHS, 3))
+    config = TrainConfig(epochs=min(EPOCHS, 3), lr=how.recipe(gpt).lr)
     loader = make_loader(few, 8, shuffle=True, seed=SEED)
     fit(learner, loader, make_bucketed_loader(watched), config)
     return evaluate(learner, make_bucketed_loader(test))

@@ -58,7 +58,7 @@ def plot_losses(histories: Mapping[str, Sequence[Record]]) -> Picture:
             [record.validation_loss for record in history],
         )
         axes.set_title(name, fontsize=10)
-        axes.set_ylim(bottom=0)
+    panels[0].set_ylim(bottom=0)  # of all; while they are drawn the top must be free
     panels[0].set_ylabel(LOSS)
     panels[-1].legend(frameon=False, fontsize=9)
     return figure
