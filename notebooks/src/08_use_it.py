@@ -339,8 +339,10 @@ except ValueError as reason:
     print(reason)
 
 # %% [markdown]
-# Open `runs/notebook-8/page.html` and type: tokens are coloured as you write. Other
-# programs read it, too, with `pip install "spamft[export]"`:
+# Open `runs/notebook-8/page.html` and type: each token is coloured by what it
+# contributes ([what there is to see](../docs/page.md)). Other programs can open the
+# model, too, with `pip install "spamft[export]"` ([what each of them
+# takes](../docs/export.md)):
 #
 # ```
 # spamft export runs/notebook-8 exported --to transformers
