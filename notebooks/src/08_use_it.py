@@ -17,8 +17,10 @@
 # classifier*.
 
 # %%
+import copy
 import html
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +40,6 @@ from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
 from spamft.use.predict import predict_in_order
-from spamft.use.saved import save
 
 # %% tags=["parameters"]
 DATA = "auto"
@@ -193,21 +194,37 @@ card = json.loads((FOLDER / "model" / "classifier.json").read_text())
 {key: value for key, value in card.items() if key != "canary"}
 
 # %% [markdown]
-# The card also has a *canary*: one message with the logits that the model gave it when
-# it was saved. `load` tries that message again and refuses a model whose logits differ.
-# Save a model with one spoilt weight, and put the old card beside it, as if the file
-# had been damaged:
+# It also has two locks. The first is a fingerprint of each file (`sha256`; `seal` is
+# that of the card itself). Change one byte of a copy of the weights, as a broken disk
+# does:
 
 # %%
-spoilt = spamft.load(FOLDER)
-with torch.no_grad():
-    spoilt.model.head.weight[1, 0] += 1
-save(spoilt.model, FOLDER / "spoilt", spoilt.tokenizer)
-(FOLDER / "spoilt" / "classifier.json").write_text(json.dumps(card))
+shutil.copytree(FOLDER / "model", FOLDER / "spoilt", dirs_exist_ok=True)
+with (FOLDER / "spoilt" / "model.safetensors").open("r+b") as file:
+    file.seek(-1, 2)  # to the last byte
+    last = file.read(1)
+    file.seek(-1, 2)
+    file.write(bytes([last[0] ^ 1]))
 try:
     spamft.load(FOLDER / "spoilt")
 except ValueError as error:
     print(error)
+
+# %% [markdown]
+# The second is a *canary*: one message with the logits that the model gave it when it
+# was saved. `load` computes them again, and refuses a model whose logits differ,
+# because files can be whole and the program that reads them another one. By hand, for
+# the saved model and for one with another weight:
+
+# %%
+canary, other = card["canary"], copy.deepcopy(model)
+ids = torch.tensor([canary["ids"]], device=device)
+with torch.inference_mode():
+    other.head.weight[1, 0] += 1
+    again, differs = (each(ids)[0].cpu() for each in (model, other))
+torch.testing.assert_close(again, torch.tensor(canary["logits"]), atol=1e-3, rtol=1e-3)
+print("card", canary["logits"], "again", again.tolist(), sep="\n")
+print("other", differs.tolist(), sep="\n")
 
 # %% [markdown]
 # ## The most wrong messages
