@@ -229,7 +229,8 @@ def score(method="last_block", pooling="last_real", attention="causal", width=lo
 # %% [markdown]
 # `pooling` says which token the head reads; the trunk runs once for every line but that
 # of all layers, where nothing is frozen. Padding to one width is only needed where the
-# last column is read. The last number is the book's, for GPT-2:
+# last column is read. The last number is the book's, for GPT-2, on other messages and
+# more of them: compare within a column, not across.
 
 # %% tags=["slow"]
 wide = min(2 * longest, context)
