@@ -137,9 +137,10 @@ plot_losses(histories)
 # %% [markdown]
 # > **You should see**, with the bundled GPT, four behaviours. 5e-06: both curves high
 # > and close together, still falling. 5e-05: the same, further down. 0.001: training
-# > goes to almost 0, and validation turns up again. 0.01: neither gets low; each step
-# > overshoots, and the next gradient is that of another place. A larger model usually
-# > needs smaller rates: 5e-5 is the book's for GPT-2, and too small here.
+# > goes to almost 0, and validation turns up again. 0.01: validation jumps about, and
+# > training stays far above that of 0.001; each step overshoots, and the next gradient
+# > is that of another place. A larger model usually needs smaller rates: 5e-5 is the
+# > book's for GPT-2, and too small here.
 #
 # ## Underfitting and overfitting
 #
