@@ -7,6 +7,11 @@ from pathlib import Path
 from notebooks.build import HERE
 
 
+def lesson_of(path: Path) -> str:
+    """A notebook's number, as its title and its questions spell it: 0, 7, 7b."""
+    return path.stem.partition("_")[0].removeprefix("0")
+
+
 def code_of(notebook) -> list:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jupytext
-from notebook_cells import tagged
+from notebook_cells import lesson_of, tagged
 
 from notebooks.build import HERE
 from spamft.check import check, guess
@@ -17,7 +17,8 @@ Trial = tuple[str, str | None]
 
 
 def solutions_of(lesson: str):
-    [path] = (HERE / "src" / "solutions").glob(f"{int(lesson):02d}_*.py")
+    folder = HERE / "src" / "solutions"
+    [path] = [each for each in folder.glob("*.py") if lesson_of(each) == lesson]
     return jupytext.read(path)
 
 

@@ -1,13 +1,14 @@
 import re
 
 import pytest
+from notebook_cells import lesson_of
 
 from notebooks.build import SOURCES
 from spamft.check.exercise import Exercise, Question
 from spamft.check.lessons import find
 from spamft.plumbing.errors import SpamftError
 
-NUMBERS = [int(source.name[:2]) for source in SOURCES]
+NUMBERS = [lesson_of(source) for source in SOURCES]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

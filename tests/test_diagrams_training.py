@@ -1,7 +1,7 @@
 import pytest
 from drawn import assert_legible, words_of
 
-from spamft.diagrams import training_step, trunk
+from spamft.diagrams import early_stopping, training_step, trunk
 from spamft.plumbing.errors import SpamftError
 
 
@@ -34,3 +34,18 @@ def test_any_trunk_is_legible(blocks, trained, epochs):
 def test_without_a_frozen_block_there_is_no_trunk(trained):
     with pytest.raises(SpamftError, match="leave at least one frozen"):
         trunk(12, trained)
+
+
+@pytest.mark.parametrize("patience", range(1, 7))
+def test_training_ends_as_many_epochs_after_the_best_as_patience_says(patience):
+    diagram = early_stopping(patience)
+    assert_legible(diagram)
+    assert f"ends after epoch {4 + patience}, and the weights of epoch 4" in (
+        diagram.words
+    )
+
+
+@pytest.mark.parametrize("patience", [0, 7])
+def test_a_patience_that_does_not_fit_is_refused(patience):
+    with pytest.raises(SpamftError, match="must lie in 1..6"):
+        early_stopping(patience)

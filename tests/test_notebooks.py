@@ -14,6 +14,7 @@ from notebook_cells import (
     by_check,
     code_of,
     copy_of_the_folder,
+    lesson_of,
     set_parameters,
     tagged,
 )
@@ -159,7 +160,7 @@ def test_it_keeps_to_its_budget(path):
 def test_it_has_the_frame_of_a_lesson(path):
     notebook = read(path)
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    number = int(path.stem[:2])
+    number = lesson_of(path)
     assert text.startswith(f"# {number} · ")
     for part in ("**You will**", "**You need**", "**It takes**", "## Exercises"):
         assert part in text

@@ -13,6 +13,7 @@ lesson_04.py    GPT and its weights
 lesson_05.py    a classification head
 lesson_06.py    loss and accuracy
 lesson_07.py    finetune
+lesson_07b.py   learning rate and overfitting
 lesson_08.py    use it
 lesson_09.py    LoRA
 lesson_10.py    QLoRA

@@ -10,7 +10,7 @@ examples.py   the measured numbers that are shown where none are given
 data.py       lines that are lost, the split and a leak
 messages.py   the life of a message, padding and mask, a masked instruction
 network.py    a block, attention, the head swap, GPT-2 beside Llama
-training.py   one step of training, trunk and top
+training.py   one step of training, trunk and top, early stopping
 methods.py    kinds of finetuning, LoRA, NF4
 results.py    precision and recall, a saved classifier
 gallery.py    all of them as files, and a page that shows them
@@ -21,11 +21,12 @@ from spamft.diagrams.messages import instruction_row, message_life, padding
 from spamft.diagrams.methods import finetuning_kinds, lora, nf4
 from spamft.diagrams.network import attention, block, gpt2_and_llama, head_swap
 from spamft.diagrams.results import precision_recall, saved_folder
-from spamft.diagrams.training import training_step, trunk
+from spamft.diagrams.training import early_stopping, training_step, trunk
 
 __all__ = [
     "attention",
     "block",
+    "early_stopping",
     "finetuning_kinds",
     "gpt2_and_llama",
     "head_swap",

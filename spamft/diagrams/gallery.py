@@ -30,6 +30,7 @@ PLACES = (
     Place(diagrams.precision_recall, "06_loss_and_accuracy"),
     Place(diagrams.training_step, "07_finetune"),
     Place(diagrams.trunk, "07_finetune"),
+    Place(diagrams.early_stopping, "07b_rate_and_overfitting"),
     Place(diagrams.saved_folder, "08_use_it"),
     Place(diagrams.lora, "09_lora"),
     Place(diagrams.nf4, "10_qlora"),
@@ -57,7 +58,7 @@ def save_all(folder: Path | str) -> None:
         parts.append(
             f"## {drawing.title}\n\n![{drawing.title}]({file})\n\n{drawing.words}\n\n"
             f"`diagrams.{drawing.name}()`, for notebook "
-            f"[{notebook[:2]}](../notebooks/{notebook}.ipynb)\n"
+            f"[{notebook.partition('_')[0]}](../notebooks/{notebook}.ipynb)\n"
         )
     with whole_file(folder / "diagrams.md") as part:
         part.write_text("\n".join(parts), encoding="utf-8")

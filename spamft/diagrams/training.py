@@ -1,9 +1,9 @@
-"""How a model learns: one step, and what of it need not be repeated."""
+"""How a model learns: one step, what of it need not be repeated, and when to stop."""
 
-from spamft.diagrams.drawing import LEFT, Diagram
+from spamft.diagrams.drawing import LEFT, RIGHT, Diagram
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["training_step", "trunk"]
+__all__ = ["early_stopping", "training_step", "trunk"]
 
 
 def training_step(batch_size: int = 8) -> Diagram:
@@ -80,4 +80,47 @@ def trunk(blocks: int = 12, trained: int = 1, epochs: int = 5) -> Diagram:
         376,
         f"without the trunk {blocks} · {epochs} = {cost}. The results agree.",
     )
+    return drawing
+
+
+def early_stopping(patience: int = 3) -> Diagram:
+    """Two learning curves that part, and the point to which one goes back."""
+    if not 1 <= patience <= 6:
+        raise SpamftError(f"{patience=} must lie in 1..6 to be drawn")
+    drawing = Diagram(
+        "early_stopping",
+        "Underfitting, overfitting, early stopping",
+        "Two curves of the loss over epochs, drawn by hand. Training loss falls all "
+        "the way. Validation loss falls with it, has its lowest point after epoch 4, "
+        "and rises. Before that point the model underfits, after it overfits. With "
+        f"patience {patience} the training ends after epoch {4 + patience}, and the "
+        "weights of epoch 4 are put back.",
+        404,
+    )
+    left, ground, step = 64, 318, 38  # where epoch 0 is, loss 0, and one epoch
+    train = (226, 166, 116, 84, 60, 44, 32, 24, 18, 14, 11)  # heights over the ground
+    validation = (228, 178, 142, 122, 114, 120, 132, 146, 158, 169, 178)
+    best, end = left + 4 * step, left + (4 + patience) * step
+    # the right part lies on the whole, so that both curves go on over its edge
+    high, right = ground - 54, left + 10 * step + 6
+    drawing.box(left - 6, 54, right - left + 6, high, color="grey", radius=0)
+    drawing.box(best - 0.5, 54, right - best + 0.5, high, color="orange", radius=0)
+    drawing.text((left + best) / 2, 74, "underfitting", bold=True)
+    drawing.text((best + right) / 2, 74, "overfitting", bold=True)
+    for heights, color in ((train, "blue"), (validation, "orange")):
+        points = [(left + i * step, ground - h) for i, h in enumerate(heights)]
+        drawing.line(*points, color=color, width=3, dashed=color == "orange")
+    drawing.line((best, 56), (best, ground - 2), color="ink", width=2)
+    drawing.line((end, 112), (end, ground - 2), color="ink", dashed=True)
+    drawing.arrow((end, 116), (best, 116), color="ink")
+    drawing.note(right - 8, 97, f"patience {patience}", anchor="end")
+    for i in (0, 4, 4 + patience):
+        drawing.text(left + i * step, ground + 16, i, size=12)
+    drawing.text(34, 190, "loss")
+    drawing.line((left, 352), (left + 30, 352), color="blue", width=3)
+    drawing.note(left + 38, 352, "training")
+    drawing.line((178, 352), (208, 352), color="orange", width=3, dashed=True)
+    drawing.note(216, 352, "validation")
+    drawing.text(RIGHT - 20, 352, "epochs", anchor="end")
+    drawing.note(LEFT, 382, "The weights of the lowest validation loss are put back.")
     return drawing

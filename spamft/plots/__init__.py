@@ -2,7 +2,7 @@
 
 style.py       the look of every picture: paper, colors, names, and words beside it
 fonts.py       which installed fonts have the characters of a name
-training.py    loss and accuracy of a training
+training.py    loss and accuracy of a training; several side by side
 confusion.py   what a model mistakes for what
 messages.py    lengths and labels of messages; where a model's parameters are
 scores.py      reliability of scores, and costs over thresholds
@@ -22,7 +22,7 @@ from spamft.plots.messages import plot_class_counts, plot_ledger, plot_lengths
 from spamft.plots.scores import plot_costs, plot_reliability
 from spamft.plots.stress import plot_stress
 from spamft.plots.style import BLUE, GREY, ORANGE, Picture, paper
-from spamft.plots.training import plot_accuracy, plot_loss
+from spamft.plots.training import plot_accuracy, plot_loss, plot_losses
 
 __all__ = [
     "BLUE",
@@ -39,6 +39,7 @@ __all__ = [
     "plot_ledger",
     "plot_lengths",
     "plot_loss",
+    "plot_losses",
     "plot_reliability",
     "plot_stress",
 ]

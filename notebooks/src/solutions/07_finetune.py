@@ -1,8 +1,8 @@
 # %% [markdown]
 # Solutions to 7 · Finetune. `wrong-N` is an answer that many give first: the check of
-# exercise N must refuse it.
+# exercise N names what it confuses.
 #
-# **1.** One step a batch.
+# **1.** One step per batch.
 
 # %% tags=["exercise-1"]
 steps = len(train_loader) * config.epochs
@@ -24,8 +24,8 @@ for i, block in enumerate(model.gpt.blocks):
 moved = set(range(model.gpt.config.n_layers))
 
 # %% [markdown]
-# **3.** Lower: the head alone can only weigh what the frozen body says about the next
-# token, not about spam.
+# **3.** Lower, as a rule: the head alone can only weigh what the frozen body computed
+# to predict the next token.
 
 # %% tags=["exercise-3"]
 head_only = copy.deepcopy(untrained)

@@ -1,9 +1,9 @@
 # %% [markdown]
 # Solutions to 8 · Use it. `wrong-N` is an answer that many give first: the check of
-# exercise N must refuse it.
+# exercise N names what it confuses.
 #
 # **1.** Try candidates, also the beginnings of spam, and keep the shortest that is
-# called spam.
+# predicted spam.
 
 # %% tags=["exercise-1"]
 candidates = [
@@ -29,7 +29,7 @@ short = min(spams, key=len)
 short = "Hi mum, I am on my way home and bring some bread"
 
 # %% [markdown]
-# **2.** No: with the last real token neither neighbours nor padding have a say.
+# **2.** No: the last real token sees neither neighbours nor padding.
 
 # %% tags=["exercise-2"]
 alone = [run.classify(text) for text in wrong["Text"][:20]]
@@ -38,7 +38,7 @@ alone = [run.classify(text) for text in wrong["Text"][:20]]
 alone = run.classify(wrong["Text"][20:40])
 
 # %% [markdown]
-# **3.** It rises, if the model's certainty means anything; recall falls in return.
+# **3.** It rises, if the model's confidence means anything; recall falls in return.
 
 
 # %% tags=["exercise-3"]
