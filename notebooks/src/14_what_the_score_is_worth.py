@@ -42,7 +42,6 @@ from spamft.use.predict import dataset_for, predict_in_order
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
-EPOCHS = None  # a number; None: the recipe's
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
@@ -117,8 +116,7 @@ if len(aside) < 100:  # the other class is as frequent: those of the test part m
 aside = aside.assign(Label=0)
 
 # %% tags=["slow"]
-recipe = {"epochs": EPOCHS} if EPOCHS else None
-run = spamft.finetune(data, MODEL, config=recipe, seed=SEED, device=DEVICE)
+run = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE)
 
 
 def answers(part):

@@ -61,8 +61,9 @@ def shouted(answer, escapes) -> Law:
 def stopped_notices(answer, run) -> Law:
     """Of 1,000 genuine notices, how many would be stopped?"""
     alarms = locked_alarms(run.model, run.tokenizer, run.rule)
-    if alarms is None:  # of other classes the notices are not: there is no answer
-        return Law(..., "", "These classes are not ham and spam: leave it open.", [])
+    if alarms is None:
+        why = "These classes are not ham and spam, so no share is known: None."
+        return Law(None, why, why, [])
     share = alarms.false_alarms
     return Law(
         (share.low, share.high),
