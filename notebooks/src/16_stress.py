@@ -70,16 +70,16 @@ for text in (message, fooling):
     print(len(run.tokenizer.encode_ordinary(text)), "tokens,", run.classify(text))
 
 # %% [markdown]
-# This message gets past, or it does not; what the model reads is another text in either
-# case. The [tokenizer](../docs/glossary.md#tokenizer) knows no such words, so it falls
-# back to single bytes, and a � is half a letter:
+# Whatever the verdict is, the model reads another text than you do. Its
+# [tokenizer](../docs/glossary.md#tokenizer) knows no such words and falls back to
+# single bytes; each � below is half a letter:
 
 # %%
 diagrams.message_life(fooling, run.model, run.tokenizer)
 
 # %% [markdown]
-# The package has a score of such edits. All leave the meaning: a reader understands,
-# and the web address is still the same.
+# The package has some twenty edits. All leave the meaning: a reader understands, and
+# the web address is still the same.
 
 # %%
 for name, edit in EDITS.items():
@@ -100,7 +100,7 @@ caught = [text for text, verdict in verdicts if verdict.label == names[1]]
 
 
 def escapes(change):
-    """(messages whose verdict turns, messages that the change changes)"""
+    """(messages that escape, messages that the change changes)"""
     pairs = [(text, change(text)) for text in caught]
     changed = [after for text, after in pairs if after != text]
     turned = [v for v in run.classify(changed) if v.label != names[1]]
@@ -111,7 +111,7 @@ by_hand = escapes(lambda text: EDITS["capitals"](text, random.Random(SEED)))
 print(f"in capitals {by_hand[0]} of {by_hand[1]} caught {names[1]} escape")
 
 # %% [markdown]
-# Any change may turn a verdict, so that alone proves little. It takes a *control*: the
+# Any edit may change verdicts, so that alone proves little. It takes a *control*: the
 # same messages, changed in the same place by as many characters of harmless words.
 # Which lets more escape, capitals or harmless words? Guess before you run it.
 
