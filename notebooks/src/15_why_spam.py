@@ -217,11 +217,11 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# > **You should see**, with the sample and the bundled GPT, that the first probe is right
-# > for seven of ten messages. It stands before any block: it knows which token is the
-# > last and how many there are, and nothing else of the message. The frozen blocks add
-# > little to that vector. The last block, which was trained with the head, gathers the
-# > rest from the other tokens.
+# > **You should see**, with the sample and the bundled GPT, that the first probe is
+# > right for seven of ten messages. It stands before any block: it knows which token is
+# > the last and how many there are, and nothing else of the message. The frozen blocks
+# > add little to that vector. The last block, which was trained with the head, gathers
+# > the rest from the other tokens.
 #
 # ## Edits that should change nothing
 #
