@@ -5,7 +5,7 @@
 #   check that harmless edits change fewer, count false alarms on notices that nothing
 #   was trained on, and train a model that is harder to fool.
 # - **You need** a finetuned classifier; one call makes it, a second one the robust one.
-# - **It takes** 25 minutes to read and MINUTES to run with the bundled GPT.
+# - **It takes** 25 minutes to read and two minutes to run with the bundled GPT.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
@@ -79,11 +79,13 @@ diagrams.message_life(fooling, run.model, run.tokenizer)
 
 # %% [markdown]
 # The package has some twenty edits. All leave the meaning: a reader understands, and
-# the web address is still the same.
+# the web address is still the same. Here they are on a shorter message (the last two
+# change only longer ones):
 
 # %%
+short = "Confirm at bank-login.example now. You won 50!"
 for name, edit in EDITS.items():
-    print(f"{name:26s}{edit(message, random.Random(SEED))[:60]}")
+    print(f"{name:26s}{edit(short, random.Random(SEED))}")
 
 # %% [markdown]
 # ## Count, and count a control
@@ -269,7 +271,12 @@ for name, each in {"before": run, "robust": robust}.items():
     print(line if found is None else f"{line}, {found.false} of {found.others} notices")
 
 # %% [markdown]
-# > **You should see** SHOULD
+# > **You should see**, with the sample and the bundled GPT, that what the normalizer
+# > undoes lets no spam escape any more, that less escapes under the other edits, and
+# > that fewer genuine notices are stopped. One seed proves little. With five seeds and
+# > five epochs (docs/stress.md) escapes under all nine edits of characters fall from
+# > 31.8 % to 8.2 % and false alarms on the locked notices from 32.7 % to 19.9 %. It is
+# > not free: the accuracy on unedited messages falls by four points.
 #
 # ## What just happened
 #
