@@ -222,10 +222,10 @@ assert Normalizer(table)(fooling) == message
 #
 # ## Teach it what does not matter
 #
-# No table helps against a typo, a space in a word, or a head that hangs on the last
-# token. `robust=True` adds the normalizer, and three measures in training:
+# No table helps against a typo, a space in a word, or a head that depends on the last
+# token. `robust=True` adds the normalizer and three measures in training:
 #
-# - *Copies*: each message is learned again twice, edited. The edits are drawn at
+# - *Copies*: each message is learned in two edited copies, too. The edits are drawn at
 #   random. Some are never drawn, so that the next table also tells about edits that the
 #   model has not learned.
 # - *Notices*: genuine ones and spam that imitates them, by writers who had not seen the
@@ -251,10 +251,11 @@ for name in ("look-alike letters", "full-width letters", "zero-width spaces"):
 
 # %% tags=["slow"]
 after = stressed(robust)
-both = pd.DataFrame(
-    {"before": before.table()["escapes"], "robust": after.table()["escapes"]}
-).set_index(before.table()["edit"])
-both.map("{:.0%}".format)
+columns = {}
+for what in ("escapes", "alarms"):
+    columns[what] = before.table()[what]
+    columns[f"{what}, robust"] = after.table()[what]
+pd.DataFrame(columns).set_index(before.table()["edit"]).map("{:.0%}".format)
 
 # %% [markdown]
 # ## What it costs
@@ -280,9 +281,10 @@ for name, each in {"before": run, "robust": robust}.items():
 #
 # ## What just happened
 #
-# - An edit counts as an attack if it turns more verdicts than harmless words do.
+# - An edit counts as an attack if it changes more verdicts than harmless words do.
 # - A locked set shows mistakes that a test part of the same origin hides.
-# - What looks alike is made alike before the model; what is not is learned from copies.
+# - What looks alike is made alike before the model reads it; the rest is learned, from
+#   edited copies and from notices.
 #
 # ## What if?
 #
