@@ -191,7 +191,7 @@ if set(names) == {"ham", "spam"}:
     alarms = sum(verdict.label == "spam" for verdict in run.classify(genuine))
     found = locked_alarms(run.model, run.tokenizer, run.rule)
     assert alarms == found.false
-    print(f"genuine notices predicted spam: {alarms}, {found.false_alarms}")
+    print(f"notices predicted spam: {alarms} of {found.others}, {found.false_alarms}")
     (passed, stopped), _ = run.reports["test"].confusion
     print(f"ham of the test part predicted spam: {stopped} of {passed + stopped}")
 else:

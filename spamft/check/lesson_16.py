@@ -96,9 +96,9 @@ QUESTIONS = {
             "Almost any change would have done that.",
         ),
         b=(
-            "That the model turns at changes of any kind.",
+            "That changes of any kind change verdicts.",
             """The edit does hardly more than its control. The weakness is real, but it
-            is not one to this edit.""",
+            is not a weakness to this edit in particular.""",
         ),
         c=(
             "That the model is hard to fool.",
