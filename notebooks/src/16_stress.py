@@ -279,8 +279,8 @@ for name, each in {"before": run, "robust": robust}.items():
 #
 # One seed and one epoch prove little. With five seeds and the recipe's five epochs
 # (docs/stress.md) escapes under all nine edits of characters fall from 31.8 % to 8.2 %,
-# and false alarms on the locked notices from 32.7 % to 19.9 %. The price, four points of
-# accuracy on unedited messages, stays.
+# and false alarms on the locked notices from 32.7 % to 19.9 %. The price stays: four
+# points of accuracy on unedited messages.
 #
 # ## What just happened
 #
