@@ -2,7 +2,7 @@ import pytest
 from solving import try_out
 
 from spamft.classifier import GPTClassifier
-from spamft.insight.explain import count_flips, leave_one_out
+from spamft.insight import explain
 
 TRIALS = {
     "15.1": ("sum_left_out", "sum_left_out = 99.0"),
@@ -24,8 +24,7 @@ def test_the_exercises_tell_right_from_usual_and_from_other(
         "message": message,
         "spam": ["FREE CASH for you", "WIN gold"],
         "names": ("ham", "spam"),
-        "left_out": leave_one_out(model, tokenizer, message, "spam"),
-        "leave_one_out": leave_one_out,
-        "count_flips": count_flips,
+        "left_out": explain.leave_one_out(model, tokenizer, message, "spam"),
+        "explain": explain,
     }
     try_out(name, TRIALS[name], at_hand, tmp_path, label="names[1]")

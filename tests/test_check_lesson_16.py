@@ -1,12 +1,13 @@
 from types import SimpleNamespace
 
 import pytest
-from solving import try_out
+from notebook_cells import tagged
+from solving import solutions_of, try_out
 
-from spamft.check import check
+from spamft.check import check, guess
+from spamft.check.record import read_guesses
 from spamft.classifier import GPTClassifier
 from spamft.insight.alarms import locked_alarms
-from spamft.insight.edits import CHARACTERS
 from spamft.use.verdict import DecisionRule
 
 TRIALS = {
@@ -26,7 +27,6 @@ def run(tiny_gpt, tokenizer):
 def test_the_exercises_tell_right_from_usual_and_from_other(name, run, tmp_path):
     at_hand = {
         "message": "Your account is locked. Confirm your details at bank-login.example",
-        "CHARACTERS": CHARACTERS,
         "SEED": 123,
         "escapes": lambda change: (len(change("cash")) % 5, 5),
         "locked_alarms": locked_alarms,
@@ -37,5 +37,11 @@ def test_the_exercises_tell_right_from_usual_and_from_other(name, run, tmp_path)
 
 def test_other_classes_have_no_notices_and_no_guess_is_judged(run, tmp_path):
     run.model.label_names = ("login", "sales")
+    guess("16.3", 150, sure=0.5, folder=tmp_path)
     answer = check("16.3", (0.1, 0.2), run=run, folder=tmp_path)
     assert answer.outcome == "wrong" and "not ham and spam" in answer.text
+    names = {"run": run, "locked_alarms": locked_alarms}
+    exec(tagged(solutions_of("16"), "exercise-3"), names)
+    answer = check("16.3", names["interval"], run=run, folder=tmp_path)
+    assert answer.outcome == "right"
+    assert read_guesses(tmp_path)["16.3"].right is None

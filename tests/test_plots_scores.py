@@ -27,6 +27,14 @@ def test_a_picture_of_seven_costs_has_seven_lines_and_marks_each_minimum():
     assert "a 100.0 at 0.50" in figure.alt
 
 
+def test_costs_of_nothing_and_far_apart_are_all_inside_the_picture():
+    axes = plot_costs(THRESHOLDS, {"a": [0.3, 0, 0.2], "b": [90, 0, 1]}).axes[0]
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for line in axes.lines:
+        assert all(left <= x <= right for x in line.get_xdata())
+        assert all(bottom <= y <= top for y in line.get_ydata())
+
+
 def test_empty_bins_are_left_out_and_larger_ones_have_larger_dots():
     figure = plot_reliability({"a": TABLE})
     line, [dots] = figure.axes[0].lines[1], figure.axes[0].collections

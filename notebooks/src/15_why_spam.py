@@ -2,31 +2,31 @@
 # # 15 · Ask the model: why did you say spam?
 #
 # - **You will** find the tokens that decided a verdict, in two ways, check that the
-#   parts add up to the whole, watch the verdict form from block to block, and try
-#   edits that should change nothing.
+#   parts add up to the whole, ask which block knows the answer, try edits that should
+#   change nothing, and find the cause when one does.
 # - **You need** a finetuned classifier; one call makes it.
-# - **It takes** 15 minutes to read and a minute to run with the bundled GPT, longer
-#   with GPT-2.
+# - **It takes** 25 minutes to read, and half a minute to run with the bundled GPT,
+#   longer with GPT-2.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 #
-# A score says how often a model is right. This notebook asks what it looks at.
+# A score says how often a model is right. This notebook, which is ours and neither the
+# lecture's nor the book's, asks what a single verdict depends on.
 
 # %%
 import random
 import re
 
 import torch
+from sklearn.linear_model import LogisticRegression
 
 import spamft
+from spamft import diagrams
+from spamft.batches import make_bucketed_loader
+from spamft.check import ask, check, guess
+from spamft.insight import explain
 from spamft.insight.edits import EDITS
-from spamft.insight.explain import (
-    by_block,
-    count_flips,
-    integrated_gradients,
-    leave_one_out,
-)
 from spamft.insight.patterns import PATTERNS, PLACES
 from spamft.insight.shortcuts import place_table
 from spamft.plots import BLUE, GREY, ORANGE, paper
@@ -34,6 +34,7 @@ from spamft.plots.style import literal
 from spamft.reading.layout import Layout
 from spamft.sources import open_splits
 from spamft.sources.lessons import lesson_names
+from spamft.use.predict import dataset_for
 
 # %% tags=["parameters"]
 DATA = "auto"
@@ -43,7 +44,8 @@ SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 
 # %% [markdown]
-# A model with its last block finetuned, as in notebook 8, but on the leak-free split:
+# A model with its last block finetuned, as in notebook 8, but on a split without
+# [leaks](../docs/glossary.md#leak):
 
 # %% tags=["slow"]
 layout = Layout(text=TEXT, label=LABEL)
@@ -58,10 +60,21 @@ message = "Your account is locked. Confirm your details today at bank-login.exam
 run.classify(message)
 
 # %% [markdown]
+# What happens to this message in the model: it becomes
+# [tokens](../docs/glossary.md#token), each a vector (its
+# [embedding](../docs/glossary.md#embedding)), the blocks change the vectors, and the
+# head reads that of the last token. Remember the last token; it will matter. (The
+# probabilities here are those before the temperature that `run.classify` uses.)
+
+# %%
+diagrams.message_life(message, model, tokenizer)
+
+# %% [markdown]
 # ## Take a token away
 #
-# The simplest question: what would it predict without this token? The score is the
-# logit of spam minus that of ham; above 0 it predicts spam. By hand, for every token:
+# The simplest question: what would the model predict without this token? The score is
+# the [logit](../docs/glossary.md#logit) of spam minus that of ham; above 0 the model
+# predicts spam. By hand, for every token:
 
 
 # %%
@@ -78,49 +91,47 @@ by_hand = [whole - score(ids[:t] + ids[t + 1 :]) for t in range(len(ids))]
 print(f"score {whole:+.2f}")
 
 # %% [markdown]
-# The library's function asks all of them in one batch. In a notebook the result shows
-# as coloured text: orange speaks for the label, blue against it; hold the mouse over
-# a token for its number.
+# The library's function asks for all of them in one batch. In a notebook the result is
+# coloured text: orange counts for the label, blue against it; hold the mouse over a
+# token for its number. (Printed in a terminal, each + or − is half a logit.)
 
 # %%
-left_out = leave_one_out(model, tokenizer, message, names[1])
-assert (
-    max(abs(a - b) for a, b in zip(left_out.contributions, by_hand, strict=True)) < 1e-3
-)
+left_out = explain.leave_one_out(model, tokenizer, message, names[1])
+pairs = zip(left_out.contributions, by_hand, strict=True)
+assert max(abs(a - b) for a, b in pairs) < 1e-3
 left_out
-
-# %%
-print(left_out)  # in a terminal: a plus or minus for every half logit, at most six
 
 # %% [markdown]
 # ## Walk from nothing to the message
 #
-# Taking one token away misses what two tokens say together: each alone can go
-# unnoticed as long as the other is there. *Integrated gradients* walk in small steps
-# from a message of end tokens to this one, and at each step add up how much each
-# token's vector moves the score. The parts must add up to the whole way:
+# Taking one token away misses what two tokens say together: either can go unnoticed as
+# long as the other is there. *Integrated gradients* walk in small steps from a message
+# of end tokens to this one. At each step the [gradient](../docs/glossary.md#gradient)
+# says how much each token's vector moves the score, and they add that up. The parts
+# must add up to the whole way:
 
 # %%
-walked = integrated_gradients(model, tokenizer, message, names[1], steps=256)
+walked = explain.integrated_gradients(model, tokenizer, message, names[1], steps=256)
 difference = walked.score - walked.baseline
 print(f"from {walked.baseline:+.2f} to {walked.score:+.2f}: {difference:+.2f}")
 print(f"the contributions add up to {sum(walked.contributions):+.2f}")
+assert abs(sum(walked.contributions) - difference) < 0.05 * abs(difference) + 0.05
 walked
 
 # %% [markdown]
-# That they do is called *completeness*, and it is a check that finds many mistakes in
-# the code. With fewer steps it holds less well:
+# That they do is called *completeness*. It is a check that finds many mistakes in code.
+# With fewer steps it holds less well:
 
 # %% tags=["slow"]
-gaps = {}
-for steps in (1, 4, 16, 64, 256):
-    found = integrated_gradients(model, tokenizer, message, names[1], steps=steps)
-    gaps[steps] = abs(sum(found.contributions) - (found.score - found.baseline))
-    print(f"{steps:4d} steps: off by {gaps[steps]:.3f}")
-assert gaps[256] < 0.05 * abs(difference) + 0.05
+for steps in (1, 4, 16, 64):
+    found = explain.integrated_gradients(
+        model, tokenizer, message, names[1], steps=steps
+    )
+    gap = sum(found.contributions) - (found.score - found.baseline)
+    print(f"{steps:4d} steps: off by {abs(gap):.3f}")
 
 # %% [markdown]
-# Do the two ways agree? Each token as a pair of bars:
+# Do the two methods agree? A pair of bars per token:
 
 # %%
 places = torch.arange(len(ids))
@@ -141,48 +152,83 @@ figure
 
 # %% [markdown]
 # They need not agree: one asks about the message as it is, the other about the way to
-# it. What both find is a good candidate for a reason.
+# it. A token that both find is a good candidate for a reason.
 #
-# ## Watch the verdict form
+# ## Which block knows the answer?
 #
-# After every block the last token has a vector. What would the head say of it? The
-# head was trained for the last block's vectors, so the early ones are a foreign
-# language to it; still the curve shows from which block on the head can read it.
+# After every block the last token has a vector, a
+# [hidden state](../docs/glossary.md#hidden-state). What would the head predict from it?
+# (Others call this question a *logit lens*.)
 
 # %%
-examples = {
-    "this message": message,
-    "a friend": "Running late, start without me and save me a slice",
-}
-curves = {
-    name: by_block(model, tokenizer, text, names[1]) for name, text in examples.items()
-}
-ends = ", ".join(f"{name} {curve[-1]:+.1f}" for name, curve in curves.items())
-figure, axes = paper(
-    f"Lines of the {names[1]} score after each block; at the end: {ends}."
-)
-for (name, curve), color in zip(curves.items(), (ORANGE, BLUE), strict=True):
-    axes.plot(range(len(curve)), curve, marker="o", color=color, label=name)
-axes.axhline(0, color=GREY, linewidth=0.8)
+scores = explain.by_block(model, tokenizer, message, names[1])
+assert abs(scores[-1] - whole) < 1e-3
+print("before and after each block:", ", ".join(f"{score:+.1f}" for score in scores))
+
+# %% [markdown]
+# The head was trained for the vectors of the last block. An early score near 0 says
+# that *this head* can read nothing there; it does not say that nothing is there. A
+# better question gives each block a head of its own, a *linear probe*: a logistic
+# regression, trained on the vectors of the training part. First these vectors, of all
+# messages of a part, normalised as the head gets them:
+
+
+# %%
+@torch.no_grad()
+def last_vectors(part):
+    """Before and after each block the last token's (N, C) vectors; the (N,) labels"""
+    batches, labels = [], []
+    for batch in make_bucketed_loader(dataset_for(model, part, tokenizer)):
+        last = range(len(batch.ids)), batch.lengths - 1
+        x = model.gpt.embed(batch.ids.to(model.head.weight.device))
+        vectors = [x[last]]
+        for block in model.gpt.blocks:
+            x = block(x)
+            vectors.append(x[last])
+        batches.append(model.gpt.final_norm(torch.stack(vectors)))  # (L + 1, B, C)
+        labels.append(batch.labels)
+    return torch.cat(batches, dim=1).cpu(), torch.cat(labels)
+
+
+# %% [markdown]
+# Then a probe for each block, and beside it the finetuned head, both on the test part:
+
+# %% tags=["slow"]
+known, known_labels = last_vectors(data.splits.train)
+asked, asked_labels = last_vectors(data.splits.test)
+with torch.no_grad():
+    predicted = model.head(asked.to(model.head.weight.device)).argmax(-1).cpu()
+heads = (100 * (predicted == asked_labels).float().mean(1)).tolist()
+probes = []
+for before, after in zip(known, asked, strict=True):
+    probe = LogisticRegression(C=0.01, max_iter=1000).fit(before, known_labels)
+    probes.append(100 * probe.score(after, asked_labels))
+
+# %%
+ends = f"probes {probes[0]:.0f} to {probes[-1]:.0f} %, head {heads[-1]:.0f} %"
+figure, axes = paper(f"Test accuracy after each block; first to last: {ends}.")
+axes.plot(probes, marker="o", color=ORANGE, label="a probe for each block")
+axes.plot(heads, marker="o", color=BLUE, label="the finetuned head")
+axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":", label="guessing")
+axes.set_xticks(range(len(probes)))
 axes.set_xlabel("blocks passed (number)")
-axes.set_ylabel(f"{literal(names[1])} score (logits)")
+axes.set_ylabel("accuracy (% of the test part)")
 axes.legend(frameon=False)
 figure
 
-# %%
-assert abs(curves["this message"][-1] - whole) < 1e-3
-
 # %% [markdown]
-# > **You should see** the largest step at the last block: it, the norm and the head
-# > were trained together. That an early line is flat does not mean that the frozen
-# > blocks know nothing. It means that this head cannot read it there.
+# > **You should see**, with the sample and the bundled GPT, that the first probe is
+# > right for seven of ten messages. It stands before any block: it knows which token is
+# > the last and how many there are, and nothing else of the message. The frozen blocks
+# > add little to that vector. The last block, which was trained with the head, gathers
+# > the rest from the other tokens.
 #
 # ## Edits that should change nothing
 #
 # A good filter does not care about a full stop. Take the spam of the test part that
-# the model catches, edit it in ways after which it is still spam, and count the
-# verdicts that change. The last number is how far the probability of spam moves on
-# average. The last edit takes away more than the others: the link itself.
+# the model catches, edit it so that it is still spam, and count the verdicts that
+# change. After each count stands how far the probability of spam moves on average. The
+# last edit takes away more than the others: the link itself.
 
 # %% tags=["slow"]
 test = data.splits.test
@@ -198,7 +244,7 @@ edits = {
     "no web address": lambda text: re.sub(PATTERNS["web address"], "", text),
 }
 for name, edit in edits.items():
-    flips = count_flips(model, tokenizer, spam, edit, rule=run.rule)
+    flips = explain.count_flips(model, tokenizer, spam, edit, rule=run.rule)
     shift = flips.mean_shift
     print(
         f"{name:24s}{flips.changed} of {flips.messages} change, {shift:+.1%} {names[1]}"
@@ -214,23 +260,24 @@ for name, edit in edits.items():
 edited = [edits["a full stop at the end"](text) for text in spam]
 pairs = zip(run.classify(spam), run.classify(edited), strict=True)
 by_hand = sum(before.label != after.label for before, after in pairs)
-stop = count_flips(model, tokenizer, spam, edits["a full stop at the end"])
+stop = explain.count_flips(model, tokenizer, spam, edits["a full stop at the end"])
 assert by_hand == stop.changed
 
 # %% [markdown]
-# We took only spam that the model catches, so every change is a way round the filter.
-# `&lt;#&gt;` stands in 214 ham of the SMS collection and in no spam, probably left by
-# a program that removed numbers. A model trained there may have learned it (notebook
-# 13). A model trained on the sample cannot have.
+# We took only spam that the model catches, so every change is a way past the filter.
+# `&lt;#&gt;` stands in 214 ham of the SMS collection and in no spam, probably left by a
+# program that removed numbers (counted as in notebook 13). A model trained there may
+# have learned it; a model trained on the sample cannot have.
 #
 # ## Find the cause
 #
-# Why a full stop? **Write down your guess before you read on, and what you would have
-# to see for it to be wrong.**
+# Why a full stop? **Write down your hypothesis before you read on, and what you would
+# have to see to give it up.**
 #
-# Our guess: the model learned how spam *ends*. Its head reads the last token, so an
-# ending is the easiest thing to learn. If that is right, endings differ between the
-# classes of the training part. Count those in a web address:
+# Ours: the model learned how spam *ends*. Its head reads the last token, and the first
+# probe says how much that token tells. So an ending is the easiest thing to learn, a
+# [shortcut](../docs/glossary.md#shortcut). First, if that is right, endings differ
+# between the classes of the training part. Count those in a web address:
 
 # %%
 at_end = PLACES["ends with: web address"].holds
@@ -242,8 +289,8 @@ for k, name in enumerate(names):
     print(f"{name}: {by_hand[name]} of {len(texts)} end in a web address")
 
 # %% [markdown]
-# The audit counts every beginning and ending that way, and says how well it predicts
-# the label alone:
+# The audit of notebook 13 counts every beginning and ending that way, and how well it
+# alone predicts the label:
 
 # %%
 named = train.assign(Label=train["Label"].map(dict(enumerate(names))))
@@ -254,8 +301,8 @@ if any(by_hand.values()):
     assert endings["ends with: web address"].counts == by_hand
 
 # %% [markdown]
-# Second: if endings decide, the full stop must turn mostly those spam whose ending
-# spoke for spam.
+# Second, if endings decide, the full stop must change the verdict mostly where the
+# ending pointed to spam:
 
 # %%
 full_stop = edits["a full stop at the end"]
@@ -267,7 +314,7 @@ for how, group in {"in an address": linked, "otherwise": others}.items():
 
 # %% [markdown]
 # Third, the test of a cause: move the address, and take nothing away. Beside it two
-# controls, the address gone altogether, and a harmless word at the end:
+# controls: no address at all, and a harmless word at the end.
 
 # %%
 draw = random.Random(SEED)
@@ -294,77 +341,109 @@ for where, edit in {
     print(f"an address {where} {names[0]}: {caught} of {len(passed)} become {names[1]}")
 
 # %% [markdown]
-# > **You should see** that an address at the front is worth no more to this model than
-# > none, and that behind a ham it makes spam of most. So it does not know that
-# > spam has links; it knows that spam *ends* in one: in the training part nine of ten
-# > endings in an address are spam.
+# > **You should see**, with the sample, that an address at the front counts no more for
+# > this model than none, and that behind a ham it makes spam of most. So the model did
+# > not learn that spam has links; it learned that spam *ends* in one. In the training
+# > part nine of ten messages that end in an address are spam.
 #
-# Does that explain the full stop? In part: it turns spam that ended otherwise, too, and
-# a harmless word behind the address turns few. A cause is what an experiment shows, and
-# ours shows one for the address only. Notebook 16 asks for all edits at once, and
-# changes what the model is taught.
+# Does that explain the full stop? In part: it changes verdicts on spam that ended
+# otherwise, too, and a harmless word behind the address changes few. An experiment
+# shows a cause, and ours shows one for the address only. Notebook 16 tries all edits,
+# and changes what the model learns.
 #
 # ## What just happened
 #
 # - Leaving a token out and integrated gradients both measure what a token
 #   contributes; with the second the contributions add up to the whole.
-# - Read by the trained head, the verdict shows up late.
-# - An edit that should change nothing raises a question; a guess that could be wrong,
-#   and a trial that moves one thing alone, answer it.
+# - A probe shows what a block's vector holds, whether or not the head can read it.
+# - An edit that should change nothing raises a question; a hypothesis that could be
+#   wrong, and an experiment that moves one thing alone, answer it.
 #
+# ## What if?
+#
+# Three questions that the page does not answer word for word. Replace the first `...`
+# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
+# to 1.
+
+# %%
+ask("15.q1")
+
+# %% tags=["guess-q1"]
+guess("15.q1", ..., sure=...)
+
+# %% [markdown]
+# The second one:
+
+# %%
+ask("15.q2")
+
+# %% tags=["guess-q2"]
+guess("15.q2", ..., sure=...)
+
+# %% [markdown]
+# And the third:
+
+# %%
+ask("15.q3")
+
+# %% tags=["guess-q3"]
+guess("15.q3", ..., sure=...)
+
+# %% [markdown]
 # ## Exercises
 #
-# Predict first, then compute. Replace the `...`; the cell below says nothing if you
-# are right, and gives a hint if not. Solutions: `src/solutions/15_why_spam.py`.
+# Guess, then compute. The cell with `check` says whether you are right and why, and
+# what a usual mistake confuses. Solutions: `src/solutions/15_why_spam.py`.
 #
-# **1.** *Predict:* do the contributions by leaving out add up to score minus
-# baseline, as with integrated gradients? Put their sum into `sum_left_out`. (The
-# baseline of `leave_one_out` is one end token, that of `integrated_gradients` as many
-# as the message has.)
+# **1.** *Guess:* do the contributions by leaving out add up to score minus baseline, as
+# with integrated gradients, `"yes"` or `"no"`?
+
+# %% tags=["guess-1"]
+guess("15.1", ..., sure=...)
+
+# %% [markdown]
+# Compute their sum. (The baseline of `leave_one_out` is one end token, that of
+# `integrated_gradients` as many as the message has.)
 
 # %% tags=["exercise-1"]
 sum_left_out = ...
 
 # %% tags=["check-1"]
-if sum_left_out is not ...:
-    assert abs(sum_left_out - sum(left_out.contributions)) < 1e-6, (
-        "Hint: sum(left_out.contributions); compare it with score - baseline."
-    )
+check("15.1", sum_left_out, left_out=left_out)
 
 # %% [markdown]
-# **2.** *Predict:* which token of your own spam decides? Write `mine`, a message that
-# the model predicts as spam, and put the strongest token by `leave_one_out` into
-# `strongest`.
+# **2.** Think of a spam of your own. *Guess:* is its strongest token, by
+# `leave_one_out`, the last one, `"yes"` or `"no"`?
+
+# %% tags=["guess-2"]
+guess("15.2", ..., sure=...)
+
+# %% [markdown]
+# Write it, a message that the model predicts as spam, and its strongest token:
 
 # %% tags=["exercise-2"]
 mine, strongest = ..., ...
 
 # %% tags=["check-2"]
-if ... not in (mine, strongest):
-    found = leave_one_out(model, tokenizer, mine)
-    assert run.classify(mine).label == names[1], "Hint: it must be predicted spam."
-    largest = max(found.contributions)
-    assert strongest == found.tokens[found.contributions.index(largest)], (
-        "Hint: tokens[contributions.index(max(contributions))], with its space."
-    )
+check("15.2", (mine, strongest), model=model, tokenizer=tokenizer, label=names[1])
 
 # %% [markdown]
-# **3.** *Predict:* does the order of the words matter to it? Write `reverse`, an edit
-# that reverses the order of the words, and count the flips of `spam` with it; put the
-# changed verdicts into `changed`.
+# **3.** *Guess:* with the words in reverse order, does more than a tenth of the
+# verdicts on `spam` change, `"yes"` or `"no"`?
+
+# %% tags=["guess-3"]
+guess("15.3", ..., sure=...)
+
+# %% [markdown]
+# Write `reverse`, an edit that reverses the order of the words, and put how many
+# verdicts it changes into `changed`, by `explain.count_flips`:
 
 # %% tags=["exercise-3"]
 reverse, changed = ..., ...
 
 # %% tags=["check-3"]
-if ... not in (reverse, changed):
-    assert reverse("one two three") == "three two one", (
-        "Hint: turn the words round, not the letters: ' '.join(text.split()[::-1])."
-    )
-    assert changed == count_flips(model, tokenizer, spam, reverse).changed, (
-        "Hint: count_flips(model, tokenizer, spam, reverse).changed"
-    )
+check("15.3", (reverse, changed), model=model, tokenizer=tokenizer, spam=spam)
 
 # %% [markdown]
 # **Next:** [16 · Stress it](16_stress.ipynb): twenty ways to write a message, and a
-# model that they do not fool.
+# model that is harder to fool.

@@ -1,17 +1,18 @@
 # %% [markdown]
 # # 16 · Stress it: who gets past your filter?
 #
-# - **You will** write the same message in other ways, count whose verdicts turn, check
-#   that harmless changes turn fewer, count false alarms on notices that nothing was
-#   trained on, and train a model that is harder to fool.
+# - **You will** write the same message in other ways, count how many verdicts change,
+#   check that harmless edits change fewer, count false alarms on notices that nothing
+#   was trained on, and train a model that is harder to fool.
 # - **You need** a finetuned classifier; one call makes it, a second one the robust one.
-# - **It takes** 20 minutes to read and three minutes to run with the bundled GPT.
+# - **It takes** 25 minutes to read and two minutes to run with the bundled GPT.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 #
-# A test part tells how a model does on messages like those that it learned from. Those
-# who send spam want past it, and do not write like that for long.
+# A test part tells how a model does on messages like those that it learned from. People
+# who send spam want to get past it, and change how they write. This notebook is ours;
+# neither the lecture nor the book asks what happens then.
 
 # %%
 import random
@@ -20,8 +21,10 @@ import unicodedata
 import pandas as pd
 
 import spamft
+from spamft import diagrams
+from spamft.check import ask, check, guess
 from spamft.insight.alarms import locked_alarms
-from spamft.insight.edits import CHARACTERS, EDITS, control
+from spamft.insight.edits import EDITS, control
 from spamft.insight.stress import stress
 from spamft.models.normalizer import Normalizer, look_alikes
 from spamft.plots import plot_stress
@@ -37,9 +40,10 @@ MODEL = "gpt"
 SEED = 123
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
 MESSAGES = 100  # of the test part, so that it is quick
+EPOCHS = 1  # of the robust model, which has more messages; the recipe has 5
 
 # %% [markdown]
-# The model of notebook 15, on the leak-free split:
+# The model of notebook 15, on a split without [leaks](../docs/glossary.md#leak):
 
 # %% tags=["slow"]
 layout = Layout(text=TEXT, label=LABEL)
@@ -51,8 +55,9 @@ print(f"test accuracy {run.reports['test'].accuracy:.1%}")
 # %% [markdown]
 # ## One message, two ways
 #
-# Some Cyrillic letters look like Latin ones in most fonts. A reader sees no difference;
-# to a program these are other characters, and so other tokens:
+# Some Cyrillic and Greek letters look like Latin ones in most fonts. A reader sees no
+# difference; to a program these are other characters, and so other
+# [tokens](../docs/glossary.md#token):
 
 # %%
 message = "Your account is locked. Confirm your details today at bank-login.example"
@@ -65,18 +70,29 @@ for text in (message, fooling):
     print(len(run.tokenizer.encode_ordinary(text)), "tokens,", run.classify(text))
 
 # %% [markdown]
-# The package has twenty such edits. All leave the meaning: a reader understands, and
-# the web address is still the same.
+# Whatever the verdict is, the model reads another text than you do. Its
+# [tokenizer](../docs/glossary.md#tokenizer) knows no such words and falls back to
+# single bytes; each � below is half a letter:
 
 # %%
+diagrams.message_life(fooling, run.model, run.tokenizer)
+
+# %% [markdown]
+# The package has some twenty edits. All leave the meaning: a reader understands, and
+# the web address is still the same. Here they are on a shorter message (the last two
+# change only longer ones):
+
+# %%
+short = "Confirm at bank-login.example now. You won 50!"
 for name, edit in EDITS.items():
-    print(f"{name:26s}{edit(message, random.Random(SEED))[:60]}")
+    print(f"{name:26s}{edit(short, random.Random(SEED))}")
 
 # %% [markdown]
 # ## Count, and count a control
 #
-# An edit fools the model if spam that it catches *escapes*. Only spam that was caught
-# counts, and only messages that the edit changes. By hand, for one edit:
+# An edit fools the model if spam that the model catches *escapes*: after the edit it is
+# no longer predicted spam. Only spam that was caught counts, and only messages that the
+# edit changes. By hand, for one edit:
 
 # %%
 few = data.splits.test.head(MESSAGES)
@@ -86,7 +102,7 @@ caught = [text for text, verdict in verdicts if verdict.label == names[1]]
 
 
 def escapes(change):
-    """(messages whose verdict turns, messages that the change changes)"""
+    """(messages that escape, messages that the change changes)"""
     pairs = [(text, change(text)) for text in caught]
     changed = [after for text, after in pairs if after != text]
     turned = [v for v in run.classify(changed) if v.label != names[1]]
@@ -97,11 +113,9 @@ by_hand = escapes(lambda text: EDITS["capitals"](text, random.Random(SEED)))
 print(f"in capitals {by_hand[0]} of {by_hand[1]} caught {names[1]} escape")
 
 # %% [markdown]
-# A model may turn at any change, so that proves little. The *control* changes the same
-# messages by harmless words, as many characters as the edit changed, in that place.
-#
-# Which is worse for the model, capitals or as much harmless text? Guess before you run
-# it.
+# Any edit may change verdicts, so that alone proves little. It takes a *control*: the
+# same messages, changed in the same place by as many characters of harmless words.
+# Which lets more escape, capitals or harmless words? Guess before you run it.
 
 
 # %%
@@ -116,8 +130,8 @@ print("with harmless words {} of {} escape".format(*escapes(harmless)))
 # %% [markdown]
 # ## All of them at once
 #
-# `stress` does so for every edit, and for ham that becomes spam. In a terminal it is
-# `spamft stress RUN`. Here for some of the edits:
+# `stress` does this for every edit, and counts ham that becomes spam, too (*alarms*).
+# In a terminal it is `spamft stress RUN`. Here for some of the edits:
 
 # %% tags=["slow"]
 CHOSEN = (
@@ -137,7 +151,7 @@ before = stressed(run)
 before.table()[["edit", "escapes", "escapes_of", "escapes_control", "alarms"]].round(2)
 
 # %% [markdown]
-# The row of the capitals is what we counted by hand:
+# Its row of capitals is what we counted by hand:
 
 # %%
 in_capitals = next(each for each in before.effects if each.edit == "capitals").escapes
@@ -148,9 +162,9 @@ plot_stress(before.table(), before.label)
 
 # %% [markdown]
 # > **You should see** with the sample and the bundled GPT that look-alike letters, or a
-# > link moved to the front, let more than half of the caught spam past, far more than
-# > harmless words do. An edit whose dot lies in its ring is no attack; it is a change
-# > like any other.
+# > link moved to the front, let more than half of the caught spam escape, far more than
+# > harmless words do. An edit whose dot lies in its ring, the control, does no more
+# > than any other change would.
 #
 # An edit that makes spam of everything has no escapes. That is why the right panel is
 # there. What the strongest edits do to single messages:
@@ -164,7 +178,7 @@ for effect in before.strongest():
 # ## Messages that must not be stopped
 #
 # The worst mistake of a filter is to stop the bank's warning or the school's call. The
-# package has 150 genuine notices and 50 spam that imitate them, and nothing is ever
+# package has 150 genuine notices and 50 spam that imitate them. Nothing is ever
 # trained, tuned or chosen on them: the set is *locked*.
 
 # %%
@@ -175,14 +189,18 @@ print(locked.groupby("Label")["Text"].first().str[:70].to_string())
 if set(names) == {"ham", "spam"}:
     genuine = locked[locked["Label"] == "ham"]["Text"]
     alarms = sum(verdict.label == "spam" for verdict in run.classify(genuine))
-    assert alarms == locked_alarms(run.model, run.tokenizer, run.rule).false
-    print(f"{alarms} of {len(genuine)} genuine notices are predicted spam")
+    found = locked_alarms(run.model, run.tokenizer, run.rule)
+    assert alarms == found.false
+    print(f"notices predicted spam: {alarms} of {found.others}, {found.false_alarms}")
+    (passed, stopped), _ = run.reports["test"].confusion
+    print(f"ham of the test part predicted spam: {stopped} of {passed + stopped}")
 else:
     print("these classes are not ham and spam: the notices are not theirs")
 
 # %% [markdown]
-# On the sample's own test part false alarms are rarer. The notices differ from friends'
-# messages as spam does: money, codes, links. Only messages of another origin show it.
+# The notices differ from friends' messages as spam does: they have money, codes and
+# links. What a test part says of friends' messages need not hold for them; only
+# messages of another origin can tell.
 #
 # ## Read as people do
 #
@@ -199,18 +217,30 @@ assert plain == message
 assert Normalizer(table)(fooling) == message
 
 # %% [markdown]
-# That is a *normalizer*, and it belongs to the tokenizer: training and use then read
-# alike. No table helps against a typo or a space in a word. Those the model has to see
-# in training: `robust=True` also adds copies of each training message, with edits drawn
-# at random. Some edits are never drawn, so that the next table says something about
-# edits that the model does not know.
+# That is a *normalizer* (Hugging Face's tokenizers have one by that name, too). It
+# belongs to the tokenizer: training and use then read alike.
+#
+# ## Teach it what does not matter
+#
+# No table helps against a typo, a space in a word, or a head that depends on the last
+# token. `robust=True` adds the normalizer and three measures in training:
+#
+# - *Copies*: each message is learned in two edited copies, too. The edits are drawn at
+#   random. Some are never drawn, so that the next table also tells about edits that the
+#   model has not learned.
+# - *Notices*: genuine ones and spam that imitates them, by writers who had not seen the
+#   locked ones. (Only where the classes are ham and spam.)
+# - *Pooling mean*: the head reads the mean of all tokens' vectors, so what stands at
+#   the end does not decide alone (see [pooling](../docs/glossary.md#pooling)).
 
 # %% tags=["slow"]
-robust = spamft.finetune(data, MODEL, seed=SEED, device=DEVICE, robust=True)
+how = {"config": {"epochs": EPOCHS}, "seed": SEED, "device": DEVICE}
+robust = spamft.finetune(data, MODEL, robust=True, **how)
+print(*robust.setup.robust.notes, sep="\n")
 print(f"test accuracy {robust.reports['test'].accuracy:.1%}")
 
 # %% [markdown]
-# What is written in another way has the same tokens now:
+# What looks the same has the same tokens now:
 
 # %%
 for name in ("look-alike letters", "full-width letters", "zero-width spaces"):
@@ -221,16 +251,17 @@ for name in ("look-alike letters", "full-width letters", "zero-width spaces"):
 
 # %% tags=["slow"]
 after = stressed(robust)
-both = pd.DataFrame(
-    {"before": before.table()["escapes"], "robust": after.table()["escapes"]}
-).set_index(before.table()["edit"])
-both.map("{:.0%}".format)
+columns = {}
+for what in ("escapes", "alarms"):
+    columns[what] = before.table()[what]
+    columns[f"{what}, robust"] = after.table()[what]
+pd.DataFrame(columns).set_index(before.table()["edit"]).map("{:.0%}".format)
 
 # %% [markdown]
 # ## What it costs
 #
-# Two models, the same clean test messages. With so few of them, an interval of a few
-# points belongs to each number:
+# Two models, the same unedited test messages, with their 95 % intervals, and the locked
+# notices again:
 
 # %%
 for name, each in {"before": run, "robust": robust}.items():
@@ -241,62 +272,109 @@ for name, each in {"before": run, "robust": robust}.items():
     print(line if found is None else f"{line}, {found.false} of {found.others} notices")
 
 # %% [markdown]
-# > **You should see** that what a normalizer undoes lets nobody past any more, and a
-# > full stop or a moved link a third of before. Not all is better: capitals and
-# > leetspeak let more past than before, and more of the notices are stopped. To be
-# > hard to fool by edits is not to be right about messages of another kind. One seed
-# > proves little about the clean accuracy: docs/stress.md has the figures of several.
+# > **You should see**, with the sample and the bundled GPT, that what the normalizer
+# > undoes lets no spam escape any more, and a full stop, thanks or spaces hardly any.
+# > Not all is better: capitals let more escape than before, about as many notices are
+# > stopped, and the accuracy on unedited messages is some points lower.
+#
+# One seed and one epoch prove little. With five seeds and the recipe's five epochs
+# (docs/stress.md) escapes under all nine edits of characters fall from 31.8 % to 8.2 %,
+# and false alarms on the locked notices from 32.7 % to 19.9 %. The price stays: four
+# points of accuracy on unedited messages.
 #
 # ## What just happened
 #
-# - An edit counts as an attack if it turns more verdicts than harmless words do.
+# - An edit counts as an attack if it changes more verdicts than harmless words do.
 # - A locked set shows mistakes that a test part of the same origin hides.
-# - What looks alike is made alike before the model; what is not is learned from copies.
+# - What looks alike is made alike before the model reads it; the rest is learned, from
+#   edited copies and from notices.
 #
+# ## What if?
+#
+# Three questions that the page does not answer word for word. Replace the first `...`
+# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
+# to 1.
+
+# %%
+ask("16.q1")
+
+# %% tags=["guess-q1"]
+guess("16.q1", ..., sure=...)
+
+# %% [markdown]
+# The second one:
+
+# %%
+ask("16.q2")
+
+# %% tags=["guess-q2"]
+guess("16.q2", ..., sure=...)
+
+# %% [markdown]
+# And the third:
+
+# %%
+ask("16.q3")
+
+# %% tags=["guess-q3"]
+guess("16.q3", ..., sure=...)
+
+# %% [markdown]
 # ## Exercises
 #
-# Predict first, then compute. Replace the `...`; the cell below says nothing if you
-# are right, and gives a hint if not. Solutions: `src/solutions/16_stress.py`.
+# Guess, then compute. A number that you guess counts as right within a tenth. The cell
+# with `check` says whether you are right and why, and what a usual mistake confuses.
+# Solutions: `src/solutions/16_stress.py`.
 #
-# **1.** *Predict:* does the normalizer undo leetspeak, `fr33`? Put into `undone` the
-# set of names in CHARACTERS whose edit of `message` `Normalizer(table)` undoes.
+# **1.** *Guess:* does the normalizer undo leetspeak, such as `fr33`, `"yes"` or `"no"`?
+
+# %% tags=["guess-1"]
+guess("16.1", ..., sure=...)
+
+# %% [markdown]
+# Put into `undone` the set of the names whose edit of `message` `Normalizer(table)`
+# undoes. The edits of characters are the dictionary `CHARACTERS` in
+# `spamft.insight.edits`; draw with `random.Random(SEED)`.
 
 # %% tags=["exercise-1"]
 undone = ...
 
 # %% tags=["check-1"]
-if undone is not ...:
-    assert undone == {
-        name
-        for name, edit in CHARACTERS.items()
-        if Normalizer(table)(edit(message, random.Random(SEED))) == message
-    }, "Hint: compare Normalizer(table)(edited) with message, for each of CHARACTERS."
+check("16.1", undone, message=message, seed=SEED)
 
 # %% [markdown]
-# **2.** *Predict:* do three exclamation marks fool `run`? Write `shout`, an edit that
-# puts `!!!` behind a text, and `shouted`, what `escapes` gives for it.
+# **2.** *Guess:* do three exclamation marks let more than a tenth of the spam escape
+# that `run` catches, `"yes"` or `"no"`?
+
+# %% tags=["guess-2"]
+guess("16.2", ..., sure=...)
+
+# %% [markdown]
+# Write `shout`, an edit that puts `!!!` behind a text, and `shouted`, what `escapes`
+# gives for it:
 
 # %% tags=["exercise-2"]
 shout, shouted = ..., ...
 
 # %% tags=["check-2"]
-if ... not in (shout, shouted):
-    assert shout("cash") == "cash!!!", "Hint: a function of one text: text + '!!!'."
-    assert shouted == escapes(shout), "Hint: escapes(shout) is a pair of counts."
+check("16.2", (shout, shouted), escapes=escapes)
 
 # %% [markdown]
-# **3.** *Predict:* of 1,000 genuine notices, how many would be stopped? Put the 95 %
-# interval of the share, by `locked_alarms`, into `interval`: a pair (low, high).
+# **3.** *Guess:* of 1,000 genuine notices, how many would `run` stop?
+
+# %% tags=["guess-3"]
+guess("16.3", ..., sure=...)
+
+# %% [markdown]
+# Put the 95 % interval of the share, by `locked_alarms`, into `interval`: a pair (low,
+# high), or None if your classes are not ham and spam, for then there is none.
 
 # %% tags=["exercise-3"]
 interval = ...
 
 # %% tags=["check-3"]
-if interval is not ... and set(names) == {"ham", "spam"}:
-    right = locked_alarms(run.model, run.tokenizer, run.rule).false_alarms
-    assert interval == (right.low, right.high), (
-        "Hint: locked_alarms(...).false_alarms has a share, a low and a high end."
-    )
+check("16.3", interval, run=run)
 
 # %% [markdown]
-# **Next:** your own data: `spamft audit yours.csv`, then `finetune`, then `stress`.
+# **Next:** messages of your own: `spamft audit yours.csv`, then `finetune`, then
+# `stress`.

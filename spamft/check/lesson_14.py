@@ -106,8 +106,8 @@ QUESTIONS = {
         ),
         b=(
             "Recall stays, precision falls.",
-            """Of the spam as much is caught. But there is less of it beside the lost
-            ham.""",
+            """The same share of the spam is caught, but there is less of it beside the
+            lost ham.""",
         ),
         c=(
             "Both stay: they are properties of the filter.",

@@ -68,9 +68,9 @@ def reversed_words(answer, model, tokenizer, spam) -> Law:
         [
             (
                 ("eerht owt eno", True),
-                "Those are the letters turned round: no word is left. Turn the words.",
+                "Those are the letters in reverse: no word is left. Reverse the words.",
             ),
-            (("one two three", True), "Nothing is turned round."),
+            (("one two three", True), "Nothing is reversed."),
             (("three two one", False), "Not what count_flips(...).changed gives."),
         ],
         given=(turned, int(changed) == flips.changed),
@@ -98,8 +98,8 @@ QUESTIONS = {
         ),
         c=(
             "Yes, unless integrated gradients say the opposite.",
-            """They ask another question, on the way from nothing to the message. And
-            the reason against it is plain without them.""",
+            """They ask about the way from nothing to the message. That each of the two
+            can stand in for the other is plain without them.""",
         ),
     ),
     "q2": Question(

@@ -61,8 +61,9 @@ def shouted(answer, escapes) -> Law:
 def stopped_notices(answer, run) -> Law:
     """Of 1,000 genuine notices, how many would be stopped?"""
     alarms = locked_alarms(run.model, run.tokenizer, run.rule)
-    if alarms is None:  # of other classes the notices are not: there is no answer
-        return Law(..., "", "These classes are not ham and spam: leave it open.", [])
+    if alarms is None:
+        why = "These classes are not ham and spam, so no share is known: None."
+        return Law(None, why, why, [])
     share = alarms.false_alarms
     return Law(
         (share.low, share.high),
@@ -95,9 +96,9 @@ QUESTIONS = {
             "Almost any change would have done that.",
         ),
         b=(
-            "That the model turns at changes of any kind.",
+            "That changes of any kind change verdicts.",
             """The edit does hardly more than its control. The weakness is real, but it
-            is not one to this edit.""",
+            is not a weakness to this edit in particular.""",
         ),
         c=(
             "That the model is hard to fool.",

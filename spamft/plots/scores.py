@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from spamft.plots.style import GREY, NAME, Picture, colors, paper, told
 from spamft.plumbing.display import brief
@@ -11,6 +12,7 @@ from spamft.plumbing.display import brief
 __all__ = ["plot_costs", "plot_reliability"]
 
 LINES = 12  # in one picture: more cannot be told apart
+EDGE = 1e-6  # thresholds of 0 and 1 lie infinitely far out
 
 
 def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
@@ -47,8 +49,9 @@ def plot_reliability(tables: Mapping[str, np.ndarray]) -> Picture:
 def plot_costs(thresholds: Sequence[float], by_name: Mapping[str, Sequence]) -> Picture:
     """The cost per 1,000 messages over the threshold: one line per name, lowest marked.
 
-    `by_name` has costs per message, one per threshold. Of many names the first ones are
-    drawn.
+    `by_name` has costs per message, one per threshold. Both axes are stretched: costs
+    as their logarithm from 1 on, thresholds near 0 and 1, where they matter most. Of
+    many names the first ones are drawn.
     """
     costs = [1000 * np.asarray(cost) for cost in list(by_name.values())[:LINES]]
     in_words = [
@@ -57,11 +60,17 @@ def plot_costs(thresholds: Sequence[float], by_name: Mapping[str, Sequence]) -> 
     ]
     lowest = told(in_words, "; ", LINES)
     figure, axes = paper(f"Cost over threshold; the lowest: {lowest}.")
-    names = figure.written(by_name)
+    names, x = figure.written(by_name), np.clip(thresholds, EDGE, 1 - EDGE)
     for name, cost, color in zip(names, costs, colors(len(costs)), strict=False):
-        axes.plot(thresholds, cost, color=color, label=name)
-        axes.plot(thresholds[cost.argmin()], cost.min(), "o", color=color)
-    axes.set_xlabel("spam if the probability is above")
+        axes.plot(x, cost, color=color, label=name)
+        axes.plot(x[cost.argmin()], cost.min(), "o", color=color)
+    axes.set_xscale("logit")
+    axes.xaxis.set_major_formatter(lambda threshold, place: f"{100 * threshold:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_yscale("symlog", linthresh=1)  # a cost may be 0
+    axes.set_ylim(bottom=min(cost.min() for cost in costs) / 2)
+    axes.yaxis.set_major_formatter(lambda cost, place: f"{cost:,g}")
+    axes.set_xlabel("spam if the probability is above (%)")
     axes.set_ylabel("cost per 1,000 messages (missed spam = 1)")
     _legend(axes, len(by_name))
     return figure

@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 14 · What the score is worth. `wrong-N` is an answer that many give
-# first: the check of exercise N must refuse it.
+# first: the check of exercise N names what it confuses.
 #
 # **1.** Ham: of 10,000 messages 95 spam are caught, and 99 of 9,900 ham are lost.
 

@@ -1,6 +1,6 @@
 # %% [markdown]
 # Solutions to 15 · Why did it say spam. `wrong-N` is an answer that many give first:
-# the check of exercise N must refuse it.
+# the check of exercise N names what it confuses.
 #
 # **1.** They need not: what two tokens say together is counted twice or not at all.
 
@@ -15,7 +15,7 @@ sum_left_out = left_out.score - left_out.baseline
 
 # %% tags=["exercise-2"]
 mine = spam[0]
-asked_again = leave_one_out(model, tokenizer, mine)
+asked_again = explain.leave_one_out(model, tokenizer, mine)
 shares = asked_again.contributions
 strongest = asked_again.tokens[shares.index(max(shares))]
 
@@ -23,7 +23,7 @@ strongest = asked_again.tokens[shares.index(max(shares))]
 mine, strongest = message, "nothing"
 
 # %% [markdown]
-# **3.** It does: with the sample and the bundled GPT more verdicts change than with the
+# **3.** With the sample and the bundled GPT, yes: more verdicts change than with the
 # full stop, though every word is still there.
 
 
@@ -32,7 +32,7 @@ def reverse(text):
     return " ".join(text.split()[::-1])
 
 
-changed = count_flips(model, tokenizer, spam, reverse).changed
+changed = explain.count_flips(model, tokenizer, spam, reverse).changed
 
 
 # %% tags=["wrong-3"]
@@ -40,4 +40,4 @@ def reverse(text):
     return text[::-1]
 
 
-changed = count_flips(model, tokenizer, spam, reverse).changed
+changed = explain.count_flips(model, tokenizer, spam, reverse).changed
