@@ -78,7 +78,7 @@ def test_a_robust_run_reads_look_alikes_and_says_what_it_learned(
 ):
     run = tmp_path / "r"
     assert finetune(message_file, run, "--robust") == 0
-    assert "2 edited copies of each training message" in capsys.readouterr().out
+    assert "2 edited copies of each message" in capsys.readouterr().out
     assert "a typo a word" in metrics_of(run)["robust"]["drawn"]
     assert (run / "model" / "normalizer.json").exists()
     verdicts = []

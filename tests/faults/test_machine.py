@@ -102,14 +102,14 @@ def check(shown: Shown, place: Path, before: dict, *, aborts: bool = False) -> s
     if shown.code == 0:
         assert not hidden(place)
         return "done"
-    # what --resume and the same comparison continue with may stay, and nothing else
+    # what --resume and the same command continue with may stay, and nothing else
     assert not hidden(place, ".progress")
     *others, line = shown.err.splitlines()
     assert not others or aborts  # a library may have said something before
     assert line.startswith("spamft: ") and re.search(ADVICE, line), line
     there = tree(place)
     assert {name: there.get(name) for name in before} == before
-    kept = ("out/compared/", "out/.run.progress/")
+    kept = ("out/compared/", "out/.run.progress/", "out/.o.csv.progress/")
     assert all(name.startswith(kept) for name in there.keys() - before)
     return "refused"
 
