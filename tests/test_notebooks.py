@@ -151,7 +151,7 @@ def test_it_keeps_to_its_budget(path):
     assert max(lengths) <= 25 and median(lengths) <= 6, lengths
     assert 20 <= len(lengths) <= 40, len(lengths)
     assert 800 <= words <= 1500, words
-    assert path.stat().st_size < 100_000
+    assert path.stat().st_size < 120_000
     pictures = [o for c in code_of(notebook) for o in c.outputs if is_picture(o)]
     assert len(pictures) <= 3
 
