@@ -178,8 +178,8 @@ diagrams.early_stopping(patience=2)
 
 # %% tags=["slow"]
 config = TrainConfig(epochs=2 * EPOCHS, lr=1e-3, patience=2)
-stopped, history = trained(config)
-for record in history:
+stopped, looks = trained(config)
+for record in looks:
     print(record)
 
 # %% [markdown]
@@ -187,10 +187,10 @@ for record in history:
 
 # %%
 kept = evaluate(stopped, watched)
-lowest = min(record.validation_loss for record in history)
+lowest = min(record.validation_loss for record in looks)
 assert abs(kept.loss - lowest) < 1e-4
 print(
-    f"lowest {lowest:.3f}, last {history[-1].validation_loss:.3f}, kept {kept.loss:.3f}"
+    f"lowest {lowest:.3f}, last {looks[-1].validation_loss:.3f}, kept {kept.loss:.3f}"
 )
 
 # %% [markdown]
