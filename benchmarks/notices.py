@@ -55,7 +55,7 @@ def main() -> None:
             )
             found.append(_measure(run, part))
             print(name, list(WRITERS)[held], found[-1], flush=True)
-        rows.append([name, *(sum(each) for each in zip(*found, strict=True))])
+        rows.append([name, *(str(sum(each)) for each in zip(*found, strict=True))])
     print(table(["", "false alarms", "of", "caught", "of"], rows))
 
 
