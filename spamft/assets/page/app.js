@@ -329,7 +329,7 @@ class Message {
       make("span", "for", `Orange, with a line, speaks for ${speaks}`),
       ", ",
       make("span", "against", `blue, with dots, for ${others}`),
-      ": how much the score drops if the token is left out. ",
+      ": how far the score, a logit, falls or rises if the token is left out. Below: the strongest, or the one you point at. ",
       model.pooling === "mean" ? "All are read." : "The framed one is read.",
     );
     this.colorTokens();
