@@ -96,8 +96,10 @@ def test_each_measure_may_be_left_out(message_file):
 
 
 def test_a_head_reads_the_mean_of_all_tokens_unless_told_otherwise(message_file):
-    assert robust(message_file).model.pooling == "mean"
-    assert robust(message_file, pooling="last_real").model.pooling == "last_real"
+    for asked, read in ((None, "mean"), ("last_real", "last_real")):
+        run = robust(message_file, pooling=asked)
+        assert run.model.pooling == read == run.metrics()["robust"]["pooling"]
+        assert run.data.notes[-1] == f"robust: a class head reads by pooling {read}"
 
 
 def test_copies_are_the_seeds():

@@ -10,7 +10,7 @@ from spamft.classifier import GPTClassifier, set_trainable
 from spamft.gpt import GPT
 from spamft.methods.lora import LoRAConfig, add_lora
 from spamft.methods.nf4 import quantize_linears
-from spamft.models.coarse import CoarseLinear, Int8Linear
+from spamft.models.low_precision import Int8Linear, LowPrecisionLinear
 from spamft.models.precision import (
     OUTLIERS,
     Precision,
@@ -88,7 +88,7 @@ def test_beneath_lora_all_blocks_are_frozen_and_nf4_stays_as_it_is(
     quantize_linears(three_blocks, ("qkv",))
     add_lora(three_blocks, LoRAConfig(rank=2, also=()))
     lower_precision(three_blocks, precision)
-    made = [m for m in three_blocks.modules() if isinstance(m, CoarseLinear)]
+    made = [m for m in three_blocks.modules() if isinstance(m, LowPrecisionLinear)]
     assert len(made) == 9  # of 12
     assert precision_of(three_blocks) == Precision(precision, 3)
 

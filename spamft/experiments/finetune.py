@@ -80,8 +80,8 @@ def finetune(
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     `robust=True` makes it hard to fool: texts are normalized, and edited copies of the
-    training messages and, for ham and spam, genuine notices are learned, too; or a
-    Robustness of one's own.
+    training messages and, for ham and spam, genuine notices are learned, too, and
+    `pooling` is by default the mean; or a Robustness of one's own.
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `precision` is that of products with frozen weights: "float32", also by "auto", or,
@@ -107,6 +107,7 @@ def finetune(
             model = open_model(model, seed=seed)
         model = model._replace(gpt=with_attention(model.gpt, attention))
     if robust:
+        robust = replace(robust, pooling=pooling or robust.pooling)
         model = model._replace(tokenizer=robust.tokenizer(model.tokenizer))
     if method is None:
         method = method_named(_usual_method(model, trains=lecture or bool(config)))
@@ -116,7 +117,7 @@ def finetune(
     with _timed(seconds, "tokenize"):
         task = _task(setup, pooling, max_length)
     cuts = _notes_on_cuts(task.encoded, model.gpt.config.context_length)
-    notes = (*plan.notes, *(robust.notes if robust else ()), *cuts)
+    notes = (*plan.notes, *(robust.told() if robust else ()), *cuts)
     for note in notes:
         _tell(log, f"note: {note}")
     setup = setup._replace(data=data._replace(notes=(*data.notes, *notes)))

@@ -63,7 +63,7 @@ class Robustness:
     edits: Mapping[str, Edit]  # that copies are drawn from, by name
     copies: int = COPIES  # of each training message
     notices: pd.DataFrame | None = None  # that are learned, too; labels are numbers
-    pooling: str | None = None  # of a class head; None leaves it to the method
+    pooling: str | None = None  # of a class head, see POOLINGS; None: the method's
     notes: tuple[str, ...] = ()
 
     def tokenizer(self, plain: tiktoken.Encoding) -> tiktoken.Encoding:
@@ -77,6 +77,12 @@ class Robustness:
         train = pd.concat([splits.train, self.notices], ignore_index=True)
         train = with_edited_copies(train, self.edits, self.copies, seed=seed)
         return splits._replace(train=train)
+
+    def told(self) -> tuple[str, ...]:
+        """What the run does for it, a line each."""
+        if self.pooling is None:
+            return self.notes
+        return (*self.notes, f"robust: a class head reads by pooling {self.pooling}")
 
     def to_dict(self) -> dict:
         """The run's facts, for JSON."""
@@ -116,7 +122,7 @@ def plan_robustness(train: pd.DataFrame, names: Sequence[str]) -> Robustness:
         edits_of(train),
         notices=learned,
         pooling="mean",  # what stands at the end must not decide alone
-        notes=(*notes, "robust: a class head reads the mean of all tokens"),
+        notes=notes,
     )
 
 

@@ -3,7 +3,7 @@
 backbone.py       the five names, and what an architecture brings
 attention.py      which tokens see which: causal or full attention
 precision.py      frozen matrix products: float32, bfloat16 or int8
-coarse.py         linear layers that multiply in bfloat16 or int8
+low_precision.py  linear layers that multiply in bfloat16 or int8
 architectures.py  which architectures there are
 layout.py         Hugging Face's tensors <-> ours, by one table read both ways
 score.py          a class head as Hugging Face's classifiers have it, without a bias

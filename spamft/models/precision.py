@@ -1,7 +1,7 @@
-"""How precise frozen matrix products are: float32, or faster and coarser.
+"""How precise frozen matrix products are: float32, or faster and rounded.
 
 Only products with frozen weights change. What trains and all sums - the residual
-stream, norms, softmax, the head - stay float32, and so does what is saved: a coarse
+stream, norms, softmax, the head - stay float32, and so does what is saved: a rounded
 layer keeps its float32 weight beside its own.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spamft.models.attention import mask_of, run_blocks
 from spamft.models.backbone import Backbone
-from spamft.models.coarse import BF16Linear, CoarseLinear, Int8Linear
+from spamft.models.low_precision import BF16Linear, Int8Linear, LowPrecisionLinear
 from spamft.plumbing.device import has_bf16, has_int8
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.modes import evaluation_mode
@@ -72,7 +72,7 @@ def missing_for(precision: str, device: torch.device) -> str | None:
 def precision_of(gpt: Backbone) -> Precision:
     """That of its frozen products."""
     inside = [
-        {m.precision for m in block.modules() if isinstance(m, CoarseLinear)}
+        {m.precision for m in block.modules() if isinstance(m, LowPrecisionLinear)}
         for block in gpt.blocks
     ]
     names = set().union(*inside)

@@ -6,7 +6,7 @@ from instructions import COARSE, needs_int8
 from torch import nn
 from torch.nn import functional as F
 
-from spamft.models.coarse import BF16Linear, Int8Linear
+from spamft.models.low_precision import BF16Linear, Int8Linear
 
 
 @pytest.fixture(params=COARSE)

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["BF16Linear", "CoarseLinear", "Int8Linear"]
+__all__ = ["BF16Linear", "Int8Linear", "LowPrecisionLinear"]
 
 
-class CoarseLinear(nn.Linear):
+class LowPrecisionLinear(nn.Linear):
     """A frozen linear layer that multiplies in fewer bits: float32 in and out.
 
     Weight and bias are those of the layer given. Gradients pass through to its input.
@@ -50,7 +50,7 @@ class CoarseLinear(nn.Linear):
         raise NotImplementedError
 
 
-class BF16Linear(CoarseLinear):
+class BF16Linear(LowPrecisionLinear):
     """Weight, input and product are rounded to bfloat16."""
 
     precision = "bf16"
@@ -67,7 +67,7 @@ class BF16Linear(CoarseLinear):
         return (gradient.bfloat16() @ self.rounded).float()
 
 
-class Int8Linear(CoarseLinear):
+class Int8Linear(LowPrecisionLinear):
     """Whole numbers times scales, but for the `outliers`, (k,) input channels.
 
     The sums of whole numbers are exact, so a token's product does not depend on the
@@ -104,7 +104,7 @@ class _Product(torch.autograd.Function):
     """A product of a frozen layer; its gradient, too, goes through that layer."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, layer: CoarseLinear) -> Tensor:
+    def forward(ctx, x: Tensor, layer: LowPrecisionLinear) -> Tensor:
         ctx.layer = layer
         product = layer.multiply(x)
         return product if layer.bias is None else product.add_(layer.bias)
