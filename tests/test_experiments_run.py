@@ -112,6 +112,12 @@ def test_what_an_older_run_had_and_this_one_has_not_goes_away(file, tmp_path):
     assert not (folder / "loss.png").exists()
 
 
+def test_a_regression_has_no_curve_to_draw(file, tmp_path):
+    folder = run_of(file, "features").save(tmp_path / "run")
+    drawn = {path.name for path in folder.glob("*.png")}
+    assert drawn == {"confusion.png"}
+
+
 def test_files_that_are_not_a_runs_are_not_touched(file, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()

@@ -27,7 +27,7 @@ def add_pictures(
     None of them is worth a trained model: whatever fails is a line for `log`.
     """
     drawings = {"confusion.png": lambda: plot_confusion(report, names)}
-    if history:
+    if history and history[-1].step > 1:  # of one step there is no curve
         drawings["loss.png"] = lambda: plot_loss(history)
         drawings["accuracy.png"] = lambda: plot_accuracy(history)
     try:

@@ -226,7 +226,7 @@ def _model_facts(run: Run) -> dict:
         "name": run.setup.pretrained.name,
         "source": run.setup.pretrained.source,
         "gpt": asdict(run.model.gpt.config),
-        "tokenizer": run.tokenizer.name,
+        "tokenizer": Path(run.tokenizer.name).name,  # a file's name has its folder
         "pooling": run.model.pooling,
         "max_length": run.model.max_length,
         "parameters": trainable.total,
