@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from spamft.cli.console import on_terminal, say
-from spamft.cli.options import DEVICE_HELP, add_data_options, open_data
+from spamft.cli.options import DEVICE_HELP, FROZEN_HELP, add_data_options, open_data
 from spamft.plumbing.errors import SpamftError
 
 __all__ = ["HELP", "add", "run"]
@@ -32,6 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "baseline, too, such as 'TF-IDF + SVM', to test the others against it",
     )
     add("--device", default="auto", help=DEVICE_HELP)
+    add("--precision", default="auto", metavar="NAME", help=FROZEN_HELP)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         seeds=args.seeds,
         epochs=args.epochs,
         device=args.device,
+        precision=args.precision,
         log=say,
     )
     say((args.output / "compare.md").read_text(encoding="utf-8"))

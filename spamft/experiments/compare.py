@@ -29,6 +29,7 @@ from spamft.experiments.table import markdown, readings_table, summarize
 from spamft.insight.baselines import BASELINES
 from spamft.methods.instruct import READINGS, read_answers
 from spamft.methods.method import METHODS, Method, describe
+from spamft.models.precision import precision_named
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
 from spamft.plumbing.device import describe_device, pick_device
@@ -79,11 +80,13 @@ def compare(
     seeds: int = 5,
     epochs: int = 3,
     device: str = "auto",
+    precision: str = "auto",
     log: Callable[[str], None] = lambda line: None,
 ) -> Comparison:
     """Run those of `entries` that `folder` does not have yet, and write the tables.
 
-    Seeds are 1 to `seeds`; they decide new weights and the order of messages. A stored
+    Seeds are 1 to `seeds`; they decide new weights and the order of messages.
+    `precision` is that of products with frozen weights, as in `finetune`. A stored
     cell whose method or settings have changed since is run again, and `log` says so.
     Raises SpamftError if `folder` holds a comparison of other data or another model.
     """
@@ -92,10 +95,12 @@ def compare(
     folder = Path(folder)
     with only_one(folder):
         claim(folder, about(data, model), "a comparison")
-        where = describe_device(pick_device(device))
-        log(f"data: {data}\nmodel: {visible(model.source)}\ndevice: {where}")
+        where = pick_device(device)
+        precision = precision_named(precision, where)
+        log(f"data: {data}\nmodel: {visible(model.source)}")
+        log(f"device: {describe_device(where)}, precision: {precision}")
         jobs = [
-            _Job(data, model, name, entry, seed, epochs, device)
+            _Job(data, model, name, entry, seed, epochs, device, precision)
             for name, entry in entries.items()
             for seed in (range(1, seeds + 1) if _has_seeds(entry) else [0])
         ]
@@ -104,7 +109,7 @@ def compare(
             progress = f"[{place} of {len(jobs)}]"
             cells[job.name].append(_cell(job, folder, progress, log))
         table = summarize(cells)
-        title = f"{data}; model: {model.source}."
+        title = f"{data}; model: {model.source}; precision: {precision}."
         _write(folder / "compare.md", markdown(table, readings_table(cells), title))
         _write(folder / "compare.csv", _marked(table).to_csv(index=False))
         picture = plot_comparison(table)
@@ -125,13 +130,16 @@ class _Job(NamedTuple):
     seed: int
     epochs: int
     device: str
+    precision: str
 
     def description(self) -> dict:
         """What decides the cell, beside data and model."""
         is_method = _method_of(self.entry) is not None
         # a baseline's cell of before it was measured on the validation part is of use
         # no more
-        more = {"epochs": self.epochs} if is_method else {"validation": True}
+        more = {"validation": True}
+        if is_method:
+            more = {"epochs": self.epochs, "precision": self.precision}
         return {"entry": describe(self.entry)} | more
 
 
@@ -167,6 +175,7 @@ def _run_method(
         config={"epochs": job.epochs},
         seed=job.seed,
         device=job.device,
+        precision=job.precision,
         checkpoints=checkpoints,
     )
     predicted = run.logits["test"].argmax(-1).numpy()
