@@ -98,19 +98,10 @@ class SelfAttention(nn.Module):
             past[:] = [k, v]
         return self.gather(q, k, v)
 
-    def project(
-        self, x: Tensor, one: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> query, key and value of every token, each (B, H, T, D).
-
-        With `one` (B, 1, C) the query is of that token alone, (B, H, 1, D).
-        """
-        B, T, C = x.shape
-        if one is None:  # (B, T, 3C) -> three of (B, H, T, D)
-            return self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        q = _outputs(self.qkv, one, 0, C).view(B, 1, self.n_heads, -1)
-        kv = _outputs(self.qkv, x, C, 3 * C).view(B, T, 2, self.n_heads, -1)
-        return q.transpose(1, 2), *kv.permute(2, 0, 3, 1, 4)
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query, key and value of every token, each (B, H, T, D)."""
+        B, T, _ = x.shape  # (B, T, 3C) -> three of (B, H, T, D)
+        return self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
 
     def gather(
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
@@ -131,12 +122,27 @@ class SelfAttention(nn.Module):
         )
         return self.out(y.transpose(1, 2).flatten(2))
 
+    def gather_for(self, one: Tensor, x: Tensor, mask: Tensor) -> Tensor:
+        """What the query of one token a message, (B, C), finds among all, (B, T, C):
+        (B, C), as `gather` would, but for rounding. `mask` is (B, 1, 1, T).
 
-def _outputs(layer: nn.Module, x: Tensor, start: int, stop: int) -> Tensor:
-    """`layer(x)[..., start:stop]`; of a plain Linear no more than that is computed."""
-    if type(layer) is nn.Linear:
-        return F.linear(x, layer.weight[start:stop], layer.bias[start:stop])
-    return layer(x)[..., start:stop]
+        With one query, fewer products come to the same: (q W) x = q (W x), so the key
+        matrix meets the query instead of every token, and the value matrix meets the
+        weighted mean of the tokens instead of each.
+        """
+        if type(self.qkv) is not nn.Linear:  # LoRA, or fewer bits: no matrix to take
+            q, k, v = self.project(x)
+            return self.gather(self.project(one[:, None])[0], k, v, mask)[:, 0]
+        query, key, value = self.qkv.weight.view(3, self.n_heads, -1, x.shape[2])
+        # the key's bias adds the same to every token's score, so it changes no weight
+        of_query, _, of_value = self.qkv.bias.view(3, self.n_heads, -1)
+        q = torch.einsum("bc,hdc->bhd", one, query) + of_query
+        q = torch.einsum("bhd,hdc->bhc", q, key) / key.shape[1] ** 0.5
+        scores = (q @ x.mT).masked_fill(~mask[:, 0], -torch.inf)  # (B, H, T)
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        y = torch.einsum("bhc,hdc->bhd", weights @ x, value)
+        y = y + weights.sum(-1, keepdim=True) * of_value  # the sum is 1 without dropout
+        return self.out(y.flatten(1))
 
 
 class MLP(nn.Module):
@@ -168,22 +174,19 @@ class Block(nn.Module):
         """(B, T, C) -> (B, T, C); `past` as in `SelfAttention.forward`."""
         return self.finish(x, self.attention(self.norm_1(x), past))
 
-    def project(
-        self, x: Tensor, positions: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> query, key and value of every token, each (B, H, T, D).
-
-        With `positions` (B,) the query is of the token there alone, (B, H, 1, D).
-        """
-        x = self.norm_1(x)
-        if positions is None:
-            return self.attention.project(x)
-        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
-        return self.attention.project(x, one[:, None])
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> query, key and value of every token, each (B, H, T, D)."""
+        return self.attention.project(self.norm_1(x))
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """What Q queries find where `mask` lets them look: (B, Q, C)."""
         return self.attention.gather(q, k, v, mask)
+
+    def gather_for(self, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """What the tokens at `positions` (B,) find among all, (B, T, C): (B, C)."""
+        x = self.norm_1(x)
+        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
+        return self.attention.gather_for(one, x, mask)
 
     def finish(self, x: Tensor, gathered: Tensor) -> Tensor:
         """Add what the tokens `x` gathered, then what they make of it."""

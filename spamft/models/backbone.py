@@ -20,9 +20,9 @@ LARGE = 50e6  # parameters; GPT-2 is large here, the bundled GPT is not
 class Backbone(Protocol):
     """A language model: B messages, T tokens, C channels, V tokens of vocabulary.
 
-    A block may offer `project`, `gather` and `finish` as `gpt.Block` does: then the
-    last one is computed for no more tokens than are read (see trunk/). If the config
-    also has `causal`, attention can be full (see attention.py).
+    A block may offer `gather_for` and `finish` as `gpt.Block` does: then the last one
+    is computed for no more tokens than are read (see trunk/). With `project` and
+    `gather`, too, and a config that has `causal`, attention can be full (attention.py).
     """
 
     config: Any  # has vocab_size, context_length, emb_dim, n_layers

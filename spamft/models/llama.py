@@ -174,23 +174,23 @@ class LlamaBlock(nn.Module):
         """(B, T, C) -> (B, T, C); `past` as in `gpt.SelfAttention.forward`."""
         return self.finish(x, self.attention(self.norm_1(x), past))
 
-    def project(
-        self, x: Tensor, positions: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> query (B, H, T, D), key and value (B, G, T, D) of every token.
-
-        With `positions` (B,) the query is of the token there alone, (B, H, 1, D).
-        """
-        x = self.norm_1(x)
-        everywhere = torch.arange(x.shape[1], device=x.device)
-        if positions is None:
-            return self.attention.project(x, x, everywhere, everywhere)
-        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
-        return self.attention.project(x, one[:, None], everywhere, positions[:, None])
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> every token's query (B, H, T, D), key and value (B, G, T, D)."""
+        x, everywhere = self.norm_1(x), torch.arange(x.shape[1], device=x.device)
+        return self.attention.project(x, x, everywhere, everywhere)
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """What Q queries find where `mask` lets them look: (B, Q, C)."""
         return self.attention.gather(q, k, v, mask)
+
+    def gather_for(self, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """What the tokens at `positions` (B,) find among all, (B, T, C): (B, C)."""
+        x, everywhere = self.norm_1(x), torch.arange(x.shape[1], device=x.device)
+        one = x[torch.arange(len(x), device=x.device), positions]  # (B, C)
+        q, k, v = self.attention.project(
+            x, one[:, None], everywhere, positions[:, None]
+        )
+        return self.gather(q, k, v, mask)[:, 0]
 
     def finish(self, x: Tensor, gathered: Tensor) -> Tensor:
         """Add what the tokens `x` gathered, then what they make of it."""

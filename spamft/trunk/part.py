@@ -1,6 +1,6 @@
 """A model -> the part of it that trains, and of its last block only what is read.
 
-Shapes: B batch, T tokens, C channels, D channels per head, H heads, K classes.
+Shapes: B batch, T tokens, C channels, K classes.
 """
 
 import torch
@@ -19,19 +19,17 @@ def last_token(
 ) -> Tensor:
     """(B, T, C), (B,) -> (B, C): `block(x)[rows, positions]` at less cost.
 
-    The keys and values of every token are needed, but the query, output and MLP only of
-    the one that is read. A block without `project` is computed whole. `mask` says what
-    is seen, if attention is not causal, as in `run_blocks`.
+    The query, output and MLP are needed only of the token that is read. A block without
+    `gather_for` is computed whole. `mask` says what is seen, if attention is not
+    causal, as in `run_blocks`.
     """
     rows = torch.arange(len(x), device=x.device)
-    if not hasattr(block, "project"):
+    if not hasattr(block, "gather_for"):
         return block(x)[rows, positions]
-    q, k, v = block.project(x, positions)  # (B, H, 1, D), twice (B, H, T, D)
     if mask is None:
         before = torch.arange(x.shape[1], device=x.device) <= positions[:, None]
         mask = before[:, None, None]  # (B, 1, 1, T)
-    gathered = block.gather(q, k, v, mask)  # (B, 1, C)
-    return block.finish(x[rows, positions], gathered[:, 0])
+    return block.finish(x[rows, positions], block.gather_for(x, positions, mask))
 
 
 class TrainablePart(nn.Module):
