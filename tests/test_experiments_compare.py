@@ -35,6 +35,7 @@ FEW = {
     "random": Method("random", RandomWeights(ClassHead("all")), RATE),
 }
 ONE = {"head": HEAD}
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_a_cell_of_another_method_or_other_settings_is_not_reused_in_silence(pla
         {"entries": ONE, "epochs": 2},
         {"entries": ONE, "precision": "bf16"},
     ):
-        lacking = missing_for(change.get("precision", "float32"), torch.device("cpu"))
+        lacking = missing_for(change.get("precision", "float32"), CPU)
         if lacking:
             continue  # finetune refuses it on this machine
         lines = []
@@ -117,6 +118,15 @@ def test_a_cell_of_another_method_or_other_settings_is_not_reused_in_silence(pla
         again = []
         run(place, **change, log=again.append)
         assert not [line for line in again if "seed" in line]
+
+
+@pytest.mark.skipif(bool(missing_for("bf16", CPU)), reason="no bfloat16 here")
+def test_what_freezes_nothing_is_compared_in_float32_and_says_so(place):
+    entries, lines = {"random": FEW["random"]}, []
+    comparison = run(place, entries, precision="bf16", log=lines.append)
+    assert sum("so all is float32" in line for line in lines) == 2
+    other = run(place, entries)  # precision is in a cell's description, so anew
+    assert comparison.right("random").tolist() == other.right("random").tolist()
 
 
 def test_a_baseline_of_before_it_was_measured_on_validation_is_run_again(place):

@@ -29,7 +29,7 @@ from spamft.experiments.table import markdown, readings_table, summarize
 from spamft.insight.baselines import BASELINES
 from spamft.methods.instruct import READINGS, read_answers
 from spamft.methods.method import METHODS, Method, describe
-from spamft.models.precision import precision_named
+from spamft.models.precision import NothingFrozenError, precision_named
 from spamft.models.prompted import PromptClassifier
 from spamft.plots import plot_comparison
 from spamft.plumbing.device import describe_device, pick_device
@@ -168,16 +168,13 @@ def _run_method(
     method, data = _method_of(job.entry), job.data
     if isinstance(job.entry, AllRows):
         data = _with_all_rows(data)
-    run = finetune(
-        data,
-        job.model,
-        method,
-        config={"epochs": job.epochs},
-        seed=job.seed,
-        device=job.device,
-        precision=job.precision,
-        checkpoints=checkpoints,
-    )
+    settings = {"config": {"epochs": job.epochs}, "seed": job.seed}
+    settings |= {"device": job.device, "checkpoints": checkpoints}
+    try:
+        run = finetune(data, job.model, method, precision=job.precision, **settings)
+    except NothingFrozenError:
+        log(f"{visible(job.name)}: nothing is frozen in float32, so all is float32")
+        run = finetune(data, job.model, method, **settings)
     predicted = run.logits["test"].argmax(-1).numpy()
     stages = ("trunk", "train", "evaluate")
     seconds = sum(run.seconds[stage] for stage in stages)

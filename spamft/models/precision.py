@@ -21,6 +21,7 @@ from spamft.plumbing.modes import evaluation_mode
 __all__ = [
     "OUTLIERS",
     "PRECISIONS",
+    "NothingFrozenError",
     "Precision",
     "count_frozen",
     "lower_precision",
@@ -32,6 +33,10 @@ __all__ = [
 PRECISIONS = ("auto", "float32", "bf16", "int8")
 OUTLIERS = 16  # input channels of a layer that int8 leaves in float32
 DRAWN = (4, 32)  # messages and tokens, drawn at random, that show which ones
+
+
+class NothingFrozenError(SpamftError):
+    """There is no frozen matrix in float32 to multiply with in fewer bits."""
 
 
 class Precision(NamedTuple):
@@ -91,13 +96,13 @@ def lower_precision(gpt: Backbone, precision: str, blocks: int | None = None) ->
     """Change `gpt`: the linear layers of its first `blocks` multiply in this precision.
 
     By default those are its frozen ones. Weights are shared with the layers that were
-    there. Raises SpamftError if there are none.
+    there. Raises NothingFrozenError if there are none.
     """
     if precision == "float32":
         return
     lower = gpt.blocks[: count_frozen(gpt) if blocks is None else blocks]
     if not (places := list(_linears(lower))):
-        raise SpamftError(
+        raise NothingFrozenError(
             f"precision={precision!r} is for frozen matrices in float32, and here are "
             "none: leave it out"
         )
