@@ -9,7 +9,8 @@ lesson_00.py    what is finetuning
 lesson_01.py    download and look
 lesson_02.py    balance, encode, split, save
 lesson_03.py    batches
-lesson_04.py    GPT and its weights
+lesson_04.py    inside a GPT
+lesson_04b.py   pretrained weights
 lesson_05.py    a classification head
 lesson_06.py    loss and accuracy
 lesson_07.py    finetune
