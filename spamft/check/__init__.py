@@ -24,6 +24,7 @@ lesson_13.py    the audit
 lesson_14.py    what the score is worth
 lesson_15.py    why spam
 lesson_16.py    stress it
+lesson_17.py    a modern LLM
 """
 
 from spamft.check.answers import ask, check, guess

@@ -36,7 +36,7 @@ PLACES = (
     Place(diagrams.lora, "09_lora"),
     Place(diagrams.nf4, "10_qlora"),
     Place(diagrams.instruction_row, "11_instructions"),
-    Place(diagrams.gpt2_and_llama, "12_which_one_when"),
+    Place(diagrams.gpt2_and_llama, "17_modern_llm"),
 )
 OPENING = """\
 # The course in pictures
