@@ -8,6 +8,7 @@ calibration.py  is the learner right as often as sure? Beside a model's reliabil
 lesson_00.py    what is finetuning
 lesson_01.py    download and look
 lesson_02.py    balance, encode, split, save
+lesson_02b.py   the audit
 lesson_03.py    batches
 lesson_04.py    inside a GPT
 lesson_04b.py   pretrained weights
@@ -20,7 +21,6 @@ lesson_09.py    LoRA
 lesson_10.py    QLoRA
 lesson_11.py    instructions
 lesson_12.py    which one, when
-lesson_13.py    the audit
 lesson_14.py    what the score is worth
 lesson_15.py    why spam
 lesson_16.py    stress it
