@@ -267,7 +267,8 @@ print("truth: ", names[data.splits.test["Label"].iloc[0]])
 # The bundled *intents* are four classes that share their words: news, promise, question
 # and request. Counting words tells little there. A model that has read a lot can tell
 # more, and nothing of it has to be trained: take the mean of a message's vectors after
-# three fifths of the blocks, and let a logistic regression read it (*frozen features*).
+# three fifths of the blocks and the final norm, and let a logistic regression read it
+# (*frozen features*).
 
 # %%
 few, test = data.splits.train[:FEW], data.splits.test[:MANY]
@@ -281,7 +282,7 @@ def features(texts, blocks):
         x = llama.embed(torch.tensor([tokenizer.encode_ordinary(text)]))
         for block in llama.blocks[:blocks]:
             x = block(x)
-        rows.append(x[0].mean(0))
+        rows.append(llama.final_norm(x)[0].mean(0))
     return torch.stack(rows)  # (N, C)
 
 

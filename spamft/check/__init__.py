@@ -4,6 +4,7 @@ answers.py      ask, guess, check: the three calls, and what they say
 exercise.py     a question and its choices; an exercise and its law
 lessons.py      "6.q1" -> the question by that name
 record.py       guesses.json: what was guessed, how sure, and whether it was right
+faults.py       one training, spoilt by one fault at a time
 calibration.py  is the learner right as often as sure? Beside a model's reliability
 lesson_00.py    what is finetuning
 lesson_01.py    download and look
@@ -16,6 +17,7 @@ lesson_05.py    a classification head
 lesson_06.py    loss and accuracy
 lesson_07.py    finetune
 lesson_07b.py   learning rate and overfitting
+lesson_07c.py   what is wrong
 lesson_08.py    use it
 lesson_09.py    LoRA
 lesson_10.py    QLoRA
