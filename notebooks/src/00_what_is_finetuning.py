@@ -391,7 +391,4 @@ check("0.3", share_of_last_block)
 
 # %% [markdown]
 # **Next:** [1 · Download and look](01_download_and_look.ipynb), where the messages come
-# from. The *core* is 0 to 8 with 2b, 4b and 7b, in this order. The *electives* come
-# after it, in any order: nine trainings that went wrong (7c), LoRA, QLoRA and
-# instructions (9 to 11), which method when (12), what a score is worth (14), why it
-# said spam (15), stress (16), a modern LLM (17).
+# from. The *core* is 0 to 8, with 2b, 4b and 7b; the other pages are *electives*.

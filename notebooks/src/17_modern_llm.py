@@ -417,4 +417,4 @@ check("17.3", without_blocks, score=score, frozen=frozen)
 
 # %% [markdown]
 # **Next:** your own messages on this model: `spamft finetune --data yours.csv --model
-# smollm2 --output runs/mine`. This is the last page; the map is in notebook 0.
+# smollm2 --output runs/mine`. This is the last page.
