@@ -164,7 +164,7 @@ for pair, color in ((0, ORANGE), (half // 3, BLUE), (half - 1, GREY)):
     axes.plot(distance, (distance * speed).cos(), color=color, label=f"pair {pair}")
 axes.set_xlabel("distance (tokens)")
 axes.set_ylabel("cosine of the angle")
-axes.legend(frameon=False, loc="lower left")
+axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(1, 0))
 figure
 
 # %% [markdown]
