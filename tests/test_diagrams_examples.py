@@ -1,3 +1,4 @@
+import math
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from spamft.diagrams.examples import (
     attention_shares,
     confusion_of_words,
     instruction_row,
+    next_tokens,
     pieces,
     pronoun_shares,
     sixty_four_weights,
@@ -111,3 +113,20 @@ def test_no_other_head_shows_it_more_clearly():
     ]
     assert len(heads) == 25
     assert max(head.shares[man] for head in heads) == shown.shares[man]
+
+
+def test_chances_are_those_of_the_tokens_that_follow(any_gpt, tokenizer):
+    text = "see you"
+    tokens, chances = next_tokens(any_gpt, tokenizer, text)
+    ids = torch.tensor([tokenizer.encode_ordinary(text)])
+    x = any_gpt.embed(ids)
+    for block in any_gpt.blocks:
+        x = block(x)
+    logits = any_gpt.logits(any_gpt.final_norm(x))
+    loss = torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:])
+    assert sum(-math.log(p) for p in chances) / len(chances) == pytest.approx(
+        loss.item(), abs=1e-4
+    )
+    assert len(tokens) == len(chances) + 1
+    with pytest.raises(SpamftError, match="give at least two"):
+        next_tokens(any_gpt, tokenizer, "")

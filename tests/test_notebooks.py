@@ -118,7 +118,9 @@ def test_with_the_lectures_data_the_lectures_numbers_stand_in_the_notebooks(tmp_
         "02": ("747", "1045 + 149 + 300 = 1494", "'exact': 37, 'folded': 49"),
         "03": ("longest training message: 120 tokens", "[130, 19, 38]", "50256"),
     }
-    for source in SOURCES[1:4]:
+    for source in SOURCES:
+        if source.stem.partition("_")[0] not in expected:
+            continue
         notebook = read_source(source)
         lectures = {"DATA": str(UCI_ZIP.resolve()), "MODEL": str(tmp_path / "gpt2")}
         set_parameters(notebook, lectures)

@@ -391,4 +391,4 @@ check("0.3", share_of_last_block)
 
 # %% [markdown]
 # **Next:** [1 · Download and look](01_download_and_look.ipynb), where the messages come
-# from.
+# from. The *core* is 0 to 8, with 2b, 4b and 7b; the other pages are *electives*.

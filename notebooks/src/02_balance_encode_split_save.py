@@ -358,5 +358,4 @@ unshuffled = ...
 check("2.3", unshuffled, encoded=encoded, splits=splits)
 
 # %% [markdown]
-# **Next:** [3 · Batches](03_batches.ipynb), where messages become rectangles of
-# numbers.
+# **Next:** [2b · The audit](02b_audit.ipynb), what else a file of messages hides.

@@ -377,5 +377,4 @@ fill = ...
 check("3.3", fill, pad_id=pad_id)
 
 # %% [markdown]
-# **Next:** [4 · GPT and its weights](04_gpt_and_its_weights.ipynb), the model that
-# will read these batches.
+# **Next:** [4 · Inside a GPT](04_gpt.ipynb), the model that will read these batches.

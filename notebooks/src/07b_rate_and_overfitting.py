@@ -357,4 +357,6 @@ half = ...
 check("7b.3", half, whole=histories["0.001"], messages=len(cached.train))
 
 # %% [markdown]
-# **Next:** [8 · Use it](08_use_it.ipynb): your own messages.
+# **Next:** [8 · Use it](08_use_it.ipynb): your own messages. Or first, to see whether
+# you can tell them apart, nine trainings that went wrong:
+# [7c · What is wrong](07c_what_is_wrong.ipynb).

@@ -461,7 +461,6 @@ precision = ...
 check("8.3", precision, logits=logits, labels=labels)
 
 # %% [markdown]
-# **Next:** this is the end of the core, 0 to 8. The electives, 9 to 16, can be read in
-# any order; read [13 · The audit](13_audit.ipynb) before you train on data of your own.
-# In their own order comes [9 · LoRA](09_lora.ipynb): the same result from far fewer
-# trained parameters.
+# **Next:** this is the end of the core, 0 to 8. The electives (7c, and 9 to 17) can be
+# read in any order. In their own order comes [9 · LoRA](09_lora.ipynb): the same result
+# from far fewer trained parameters.

@@ -317,6 +317,6 @@ ratio = ...
 check("12.3", ratio, correct=correct)
 
 # %% [markdown]
-# **Next:** [13 · Audit the messages](13_audit.ipynb): what is in a file before you
-# train on it. With your own messages, this page's comparison is `spamft compare --data
-# yours.csv --output out`.
+# **Next:** [14 · What the score is worth](14_what_the_score_is_worth.ipynb): can you
+# believe a model that says 99 %? With your own messages, this page's comparison is
+# `spamft compare --data yours.csv --output out`.

@@ -266,7 +266,7 @@ assert by_hand == stop.changed
 # %% [markdown]
 # We took only spam that the model catches, so every change is a way past the filter.
 # `&lt;#&gt;` stands in 214 ham of the SMS collection and in no spam, probably left by a
-# program that removed numbers (counted as in notebook 13). A model trained there may
+# program that removed numbers (counted as in notebook 2b). A model trained there may
 # have learned it; a model trained on the sample cannot have.
 #
 # ## Find the cause
@@ -289,7 +289,7 @@ for k, name in enumerate(names):
     print(f"{name}: {by_hand[name]} of {len(texts)} end in a web address")
 
 # %% [markdown]
-# The audit of notebook 13 counts every beginning and ending that way, and how well it
+# The audit of notebook 2b counts every beginning and ending that way, and how well it
 # alone predicts the label:
 
 # %%

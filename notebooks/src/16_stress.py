@@ -376,5 +376,5 @@ interval = ...
 check("16.3", interval, run=run)
 
 # %% [markdown]
-# **Next:** messages of your own: `spamft audit yours.csv`, then `finetune`, then
-# `stress`.
+# **Next:** [17 · A modern LLM](17_modern_llm.ipynb), from GPT-2 to Llama. With messages
+# of your own: `spamft audit yours.csv`, then `finetune`, then `stress`.

@@ -1,4 +1,6 @@
-"""Questions and exercises of notebook 4, a GPT and its weights."""
+"""Questions and exercises of notebook 4, inside a GPT."""
+
+import torch
 
 from spamft.check.exercise import YES_NO, Exercise, Law, Question
 from spamft.gpt import GPTConfig
@@ -41,21 +43,31 @@ def third_token(answer) -> Law:
     )
 
 
-def jumbled(answer, text, loss, gpt) -> Law:
-    """Is English with its words in another order as likely as before?"""
-    words = sorted(answer.split()) == sorted(text.split())
+def without_positions(answer, block, tokens, vectors) -> Law:
+    """Without positions, the first two tokens swapped: does the last vector change?"""
+    order = [1, 0, *range(2, tokens.shape[1])]
+    positions = vectors - tokens
+    with torch.no_grad():
+        plain = (block(tokens) - block(tokens[:, order])).abs()[0]
+        told = block(vectors) - block(tokens[:, order] + positions)
+    usual = told.abs()[0, -1].max()
+    difference = float(answer)
     return Law(
-        (True, True),
-        "The loss rises: the model has learned an order, not a bag of words.",
-        "' '.join(sorted(text.split())) keeps all words and spoils the order.",
+        0.0,
+        "Attention adds up what it gathers, and a sum has no order. It is the position "
+        "embedding that tells the first from the second.",
+        "block(gpt.tok_emb(ids)) and the same with swapped ids; compare [0, -1].",
         [
             (
-                (True, False),
-                "Its loss is not higher. Is the order really another one?",
+                usual,
+                "gpt.embed adds the position embedding. Take gpt.tok_emb alone.",
             ),
-            ((False, True), "The words must be the same; only their order changes."),
+            (
+                plain.max(),
+                "The swapped tokens themselves differ, of course. Compare the last.",
+            ),
         ],
-        given=(words, loss(gpt, answer) > loss(gpt, text)),
+        given=0.0 if 0 <= difference < usual / 100 else difference,  # but for rounding
         guess="no",
     )
 
@@ -63,7 +75,7 @@ def jumbled(answer, text, loss, gpt) -> Law:
 EXERCISES = {
     "1": Exercise(share_of_embedding),
     "2": Exercise(third_token),
-    "3": Exercise(jumbled, YES_NO),
+    "3": Exercise(without_positions, YES_NO),
 }
 QUESTIONS = {
     "q1": Question(
@@ -103,22 +115,22 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """You load the pretrained weights, and then shuffle the rows of the
-        token embedding. What happens to the loss of plain English?""",
-        right="a",
+        """In one block you set all numbers of two layers to zero: the `out` of its
+        attention and the `down` of its MLP. What does that block do to a text?""",
+        right="c",
         a=(
-            "It rises far above that of the pretrained model.",
-            """Each id now brings another token's vector, so to the blocks the text is
-            nonsense. Which vector belongs to which token was learned, too.""",
+            "It makes every vector zero, so the model loses the text.",
+            """It adds zero to each vector. What came in goes on, because of the
+            residual connection.""",
         ),
         b=(
-            "It stays: no number was lost.",
-            "None was, but a row is found by its place, and the places changed.",
+            "Tokens still gather from one another, but nothing is changed by the MLP.",
+            "What they gather has to pass through `out`, which is zero.",
         ),
         c=(
-            "It stays: the same table is used at the output, so it cancels.",
-            """At the output a wrong row stands for the true next token, too. Two wrongs
-            do not undo each other.""",
+            "Nothing: each vector leaves it as it came.",
+            """Both branches give zero, and zero is added. So a block can be as good as
+            not there.""",
         ),
     ),
 }

@@ -30,10 +30,13 @@ __all__ = [
     "NAMES",
     "TWO_MESSAGES",
     "AttentionShares",
+    "NextTokens",
     "SplitCounts",
     "attention_shares",
     "confusion_of_words",
     "instruction_row",
+    "next_tokens",
+    "next_tokens_of_a_sentence",
     "pieces",
     "pronoun_shares",
     "sixty_four_weights",
@@ -65,6 +68,16 @@ class AttentionShares(NamedTuple):
     tokens: list[str]  # all of the text
     shares: list[float]  # of the first tokens, the last of which is the one that looks
     where: str  # block and head, as a reader counts them
+
+
+class NextTokens(NamedTuple):
+    """A text, and how likely a model held each of its tokens, having read those before.
+
+    The first token is read and not predicted, so there is one chance fewer.
+    """
+
+    tokens: list[str]
+    chances: list[float]
 
 
 @lru_cache(1)
@@ -111,6 +124,31 @@ def pronoun_shares() -> AttentionShares:
     text = "The old man gave the boy his coat"
     shown = attention_shares(gpt, tokenizer, text, 6, block=3, head=4)
     return shown._replace(where=f"{shown.where} of a small GPT, the clearest of 25")
+
+
+@torch.no_grad()
+def next_tokens(gpt: Backbone, tokenizer: tiktoken.Encoding, text: str) -> NextTokens:
+    """The tokens of `text`, and the probability that `gpt` gives to each but the first.
+
+    Raises SpamftError for a text of fewer than two tokens.
+    """
+    ids = tokenizer.encode_ordinary(text)
+    if len(ids) < 2:
+        raise SpamftError(f"{text!r} has no next token: give at least two")
+    device = next(gpt.blocks.parameters()).device
+    x = gpt.embed(torch.tensor([ids[:-1]], device=device))
+    for block in gpt.blocks:
+        x = block(x)
+    chances = gpt.logits(gpt.final_norm(x))[0].softmax(-1).cpu()  # (T - 1, V)
+    return NextTokens(
+        pieces(ids, tokenizer), chances[range(len(ids) - 1), ids[1:]].tolist()
+    )
+
+
+def next_tokens_of_a_sentence() -> NextTokens:
+    """A sentence of which the small GPT holds some tokens likely and some not."""
+    gpt, tokenizer, *_ = small_gpt()
+    return next_tokens(gpt, tokenizer, "I will see you at the end of the week")
 
 
 def untrained_classifier() -> GPTClassifier:

@@ -24,8 +24,9 @@ PLACES = (
     Place(diagrams.lost_rows, "01_download_and_look"),
     Place(diagrams.split, "02_balance_encode_split_save"),
     Place(diagrams.padding, "03_batches"),
-    Place(diagrams.block, "04_gpt_and_its_weights"),
-    Place(diagrams.attention, "04_gpt_and_its_weights"),
+    Place(diagrams.block, "04_gpt"),
+    Place(diagrams.attention, "04_gpt"),
+    Place(diagrams.next_token, "04b_pretrained_weights"),
     Place(diagrams.head_swap, "05_classification_head"),
     Place(diagrams.precision_recall, "06_loss_and_accuracy"),
     Place(diagrams.training_step, "07_finetune"),
@@ -35,7 +36,7 @@ PLACES = (
     Place(diagrams.lora, "09_lora"),
     Place(diagrams.nf4, "10_qlora"),
     Place(diagrams.instruction_row, "11_instructions"),
-    Place(diagrams.gpt2_and_llama, "12_which_one_when"),
+    Place(diagrams.gpt2_and_llama, "17_modern_llm"),
 )
 OPENING = """\
 # The course in pictures

@@ -1,4 +1,4 @@
-"""Questions and exercises of notebook 13, the audit."""
+"""Questions and exercises of notebook 2b, the audit."""
 
 from spamft.check.exercise import YES_NO, Exercise, Law, Question
 from spamft.data import encode_labels, random_split

@@ -1,18 +1,19 @@
 # %% [markdown]
-# # 13 · Look before you train: audit the messages
+# # 2b · Look before you train: audit the messages
 #
 # - **You will** find, by hand and then in one call, what a file of labelled messages
 #   hides: lost lines, repeats, leaks, shortcuts, and labels that may be wrong.
-# - **You need** notebooks 1 and 2. Read this one before you train on data of your own.
-# - **It takes** 20 minutes to read and less than a minute to run.
+# - **You need** notebooks 1 and 2.
+# - **It takes** 20 minutes to read and 10 for the questions and exercises. It runs in
+#   less than a minute.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 #
-# It comes late in the course, because it uses words of earlier notebooks; in a project
-# it comes first. The lecture and the book count the classes of the SMS collection,
-# balance them, and go on. But the collection has all of the faults below, and many
-# other files have some. A model trained on them gets a good score for bad reasons.
+# The lecture and the book count the classes of the SMS collection, balance them, and go
+# on. But the collection has all of the faults below, and many other files have some. A
+# model trained on them gets a good score for bad reasons. To show that, this page
+# trains a model that counts words, which takes less than a second; no GPT is needed.
 
 # %%
 import re
@@ -86,7 +87,7 @@ collection.assign(**{"your data": yours})
 #
 # Repeat some messages, as spammers do, then shuffle and split everything as the lecture
 # does (without balancing). A repeat that lands in another part is a
-# [leak](../docs/glossary.md#leak):
+# [leak](../docs/glossary.md#leak), as in notebook 2:
 
 # %%
 spam = messages[messages["Label"] == names[1]]
@@ -189,8 +190,8 @@ for each in place_table(messages):
 # %% [markdown]
 # > **You should see**, on the sample, a web address at the end farthest from the line:
 # > about half of the spam ends in one. Write down a guess: what will a finetuned GPT,
-# > whose head reads the last token, make of such a spam if you put a full stop behind
-# > it? Notebook 15 tries it.
+# > which judges a message at its last token, make of such a spam if you put a full stop
+# > behind it? Notebook 15 tries it.
 #
 # Not every shortcut is a fault: spam *does* have addresses. Ask of each whether it will
 # hold where the model is used.
@@ -280,40 +281,40 @@ assert not re.search(PATTERNS["broken encoding"], "café, £5")
 # to 1. Your answer is kept in `guesses.json`, and then explained.
 
 # %%
-ask("13.q1")
+ask("2b.q1")
 
 # %% tags=["guess-q1"]
-guess("13.q1", ..., sure=...)
+guess("2b.q1", ..., sure=...)
 
 # %% [markdown]
 # The second one:
 
 # %%
-ask("13.q2")
+ask("2b.q2")
 
 # %% tags=["guess-q2"]
-guess("13.q2", ..., sure=...)
+guess("2b.q2", ..., sure=...)
 
 # %% [markdown]
 # And the third:
 
 # %%
-ask("13.q3")
+ask("2b.q3")
 
 # %% tags=["guess-q3"]
-guess("13.q3", ..., sure=...)
+guess("2b.q3", ..., sure=...)
 
 # %% [markdown]
 # ## Exercises
 #
 # Guess, then compute. A number that you guess counts as right within a tenth.
-# Solutions: `src/solutions/13_audit.py`.
+# Solutions: `src/solutions/02b_audit.py`.
 #
 # **1.** *Guess:* in which class are question marks more frequent, `"first"` (ham) or
 # `"second"` (spam)?
 
 # %% tags=["guess-1"]
-guess("13.1", ..., sure=...)
+guess("2b.1", ..., sure=...)
 
 # %% [markdown]
 # Put the share of messages that have one, of the first class and of the second, into
@@ -323,14 +324,14 @@ guess("13.1", ..., sure=...)
 shares = ...
 
 # %% tags=["check-1"]
-check("13.1", shares, messages=messages, names=names)
+check("2b.1", shares, messages=messages, names=names)
 
 # %% [markdown]
 # **2.** *Guess:* if every spam stood in the data twice, which share of the test part's
 # spam would have its twin in train, from 0 to 1? (Train is 70 % of all.)
 
 # %% tags=["guess-2"]
-guess("13.2", ..., sure=...)
+guess("2b.2", ..., sure=...)
 
 # %% [markdown]
 # Count it: put into `share_leaked` the share for `twice`, split with seed 123.
@@ -340,7 +341,7 @@ twice = pd.concat([messages, spam], ignore_index=True)
 share_leaked = ...
 
 # %% tags=["check-2"]
-check("13.2", share_leaked, twice=twice, names=names)
+check("2b.2", share_leaked, twice=twice, names=names)
 
 # %% [markdown]
 # **3.** A pattern is in 50 ham and 0 spam, half of all messages are ham, and the
@@ -348,7 +349,7 @@ check("13.2", share_leaked, twice=twice, names=names)
 # one in a million, `"yes"` or `"no"`?
 
 # %% tags=["guess-3"]
-guess("13.3", ..., sure=...)
+guess("2b.3", ..., sure=...)
 
 # %% [markdown]
 # Compute the probability that all 50 are ham:
@@ -357,8 +358,8 @@ guess("13.3", ..., sure=...)
 by_chance = ...
 
 # %% tags=["check-3"]
-check("13.3", by_chance)
+check("2b.3", by_chance)
 
 # %% [markdown]
-# **Next:** [14 · What the score is worth](14_what_the_score_is_worth.ipynb): can you
-# believe a model that says 99 %?
+# **Next:** [3 · Batches](03_batches.ipynb), where messages become rectangles of
+# numbers.

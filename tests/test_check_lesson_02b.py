@@ -7,9 +7,9 @@ from solving import try_out
 from spamft.data import encode_labels, random_split
 
 TRIALS = {
-    "13.1": ("shares", "shares = [0.9, 0.9]"),
-    "13.2": ("share_leaked", "share_leaked = 0.11"),
-    "13.3": ("by_chance", "by_chance = 0.25"),
+    "2b.1": ("shares", "shares = [0.9, 0.9]"),
+    "2b.2": ("share_leaked", "share_leaked = 0.11"),
+    "2b.3": ("by_chance", "by_chance = 0.25"),
 }
 
 

@@ -1,5 +1,5 @@
 # %% [markdown]
-# Solutions to 13 · The audit. `wrong-N` is an answer that many give first: the check
+# Solutions to 2b · The audit. `wrong-N` is an answer that many give first: the check
 # of exercise N names what it confuses.
 #
 # **1.** The counts of each side, divided by the label's messages.

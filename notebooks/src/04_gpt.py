@@ -1,18 +1,16 @@
 # %% [markdown]
-# # 4 · Read a GPT, and load its pretrained weights
+# # 4 · Look inside a GPT, and compute a block by hand
 #
-# - **You will** see what a GPT consists of, count its parameters, compute one of its
-#   blocks by hand, load pretrained weights, and compare what it writes before and
-#   after.
+# - **You will** see what a GPT consists of, count its parameters, and compute one of
+#   its blocks, and then the whole model, by hand.
 # - **You need** tokens and batches (notebook 3).
-# - **It takes** 30 minutes to read and some seconds to run. There are two parts: the
-#   architecture, and, from "Before and after loading" on, the weights. Take a break
-#   between them.
+# - **It takes** 25 minutes to read and 10 for the questions and exercises. It runs in
+#   seconds.
 #
-# The 25-minute lecture announces this at 26:06: *how can we load* the pretrained
-# weights. What a GPT is made of it leaves to earlier parts of its series. The book,
-# Sebastian Raschka's *Build a Large Language Model (From Scratch)*, builds it in
-# chapters 3 and 4 and loads the weights in chapter 5.
+# The 25-minute lecture takes what a GPT is made of from earlier parts of its series.
+# The book, Sebastian Raschka's *Build a Large Language Model (From Scratch)*, builds it
+# in chapters 3 and 4. The numbers inside it were found by pretraining; where they come
+# from is notebook 4b.
 
 # %%
 import inspect
@@ -22,17 +20,16 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from spamft import diagrams, pretrained
+from spamft import diagrams
 from spamft.check import ask, check, guess
-from spamft.gpt import GPT, GPTConfig, generate
-from spamft.plots import BLUE, ORANGE, paper, plot_ledger
+from spamft.gpt import GPT, GPTConfig
+from spamft.plots import plot_ledger
 from spamft.plumbing.device import pick_device
 from spamft.sources import open_model
 
 # %% tags=["parameters"]
 MODEL = "gpt"  # or "gpt2", "tiny", a folder with a GPT-2
 DEVICE = "auto"  # or "cuda", "mps", "cpu"
-SEED = 123
 
 # %% [markdown]
 # ## From ids to vectors
@@ -207,9 +204,29 @@ with torch.no_grad():
     torch.testing.assert_close(by_hand, block(x), atol=1e-4, rtol=1e-4)
 
 # %% [markdown]
+# ## The whole way, with the shapes
+#
 # A GPT repeats this block, 12 times in GPT-2 and 5 in the bundled one; each has numbers
-# of its own. No token sees the future, so a model can be trained on every position of a
-# text at once. Change the last token, and the outputs before it stay:
+# of its own. The shape stays (1, T, C) all the way up. Only the output layer changes
+# it: a [logit](../docs/glossary.md#logit) for each token of the vocabulary, at each
+# position.
+
+# %%
+with torch.no_grad():
+    y = x
+    for each in gpt.blocks:
+        y = each(y)
+    y = gpt.final_norm(y)
+    logits = y @ gpt.tok_emb.weight.T
+    torch.testing.assert_close(logits, gpt(ids), atol=1e-3, rtol=1e-3)
+print("ids", tuple(ids.shape), "-> vectors", tuple(y.shape), end=" ")
+print("-> logits", tuple(logits.shape))
+
+# %% [markdown]
+# The last position's largest logit belongs to the token that the model holds likeliest
+# to come next; so does that of every other position. No token sees the future, so a
+# model can be trained on every position of a text at once. Change the last token, and
+# the outputs before it stay:
 
 # %%
 other = ids.clone()
@@ -218,115 +235,13 @@ with torch.no_grad():
     assert torch.allclose(gpt(ids)[0, :-1], gpt(other)[0, :-1], atol=1e-4)
 
 # %% [markdown]
-# ## Before and after loading
-#
-# The architecture alone knows nothing. Here is the same GPT with random weights, and
-# how it continues a text:
-
-# %%
-untrained = GPT(gpt.config, seed=SEED).to(device)
-
-
-def write(model, prompt, tokens=20, **options):
-    ids = torch.tensor([tokenizer.encode_ordinary(prompt)], device=device)
-    return tokenizer.decode(generate(model, ids, tokens, **options)[0].tolist())
-
-
-print(write(untrained, "See you at the"))
-
-# %% [markdown]
-# With the weights that pretraining found, twice: the first takes the likeliest token
-# each time, the second draws one of the likeliest 40, which is livelier.
-
-# %%
-print(write(gpt, "See you at the"))
-print(write(gpt, "See you at the", temperature=0.8, top_k=40, seed=SEED))
-
-# %% [markdown]
-# "Better" can be measured. The loss of a text is the mean of −ln(probability that the
-# model gave to each next token), in *nats* per token. A model that knows nothing gives
-# each of the V tokens probability 1/V; its loss is ln V. Random weights do a little
-# worse: their guesses are uneven, and wrong. e to the power of the loss is the
-# [perplexity](../docs/glossary.md#perplexity): among how many equally likely tokens the
-# model hesitates.
-
-
-# %%
-@torch.no_grad()
-def loss(model, text):
-    ids = torch.tensor([tokenizer.encode_ordinary(text)], device=device)
-    logits = model(ids)[0, :-1]  # each predicts the token after it
-    return F.cross_entropy(logits, ids[0, 1:]).item()
-
-
-# %%
-text = "I will be home late tonight, so please feed the cat and do not wait for me."
-losses = {"knows nothing": math.log(gpt.config.vocab_size)}
-losses |= {"random weights": loss(untrained, text), "pretrained": loss(gpt, text)}
-for what, nats in losses.items():
-    print(f"{what:15s}{nats:5.2f} nats per token, perplexity {math.exp(nats):,.0f}")
-
-# %% [markdown]
-# Another view: the likeliest next tokens after "See you at the". The blue line is the
-# highest probability that the random model gives to any token at all.
-
-# %%
-ids = torch.tensor([tokenizer.encode_ordinary("See you at the")], device=device)
-with torch.no_grad():
-    after, likeliest = (gpt(ids)[0, -1].softmax(-1) * 100).cpu().topk(8)
-    before = untrained(ids)[0, -1].softmax(-1).max().item() * 100
-shown = [repr(tokenizer.decode([i])) for i in likeliest.tolist()]
-
-# %%
-figure, axes = paper(
-    f"Bars: the pretrained model's likeliest next token has {after[0]:.1f} %; the "
-    f"random model gives no token more than {before:.2f} %.",
-    height=3.2,
-)
-axes.barh(shown[::-1], after.flip(0), color=ORANGE, label="pretrained")
-axes.axvline(before, color=BLUE, label="random weights, its likeliest")
-axes.set_xlabel("probability (%)")
-axes.set_ylabel("next token")
-axes.legend(frameon=False)
-figure
-
-# %% [markdown]
-# ## What loading is
-#
-# A file of weights is a table from names to arrays. The names in Hugging Face's file
-# are OpenAI's, ours are words, and OpenAI stored its linear layers transposed. One
-# table in `spamft/pretrained.py` says which is which. Its part for one block:
-
-# %%
-for ours, theirs, transposed in pretrained.LAYOUT.block:
-    print(f"{theirs:14s} -> {ours:14s} {'transposed' if transposed else ''}")
-
-# %% [markdown]
-# In the book `attention.qkv` is three layers, `W_query`, `W_key` and `W_value`; its
-# `norm1`, `norm2` and `ff` are our `norm_1`, `norm_2` and `mlp`, and its `trf_blocks`
-# our `blocks`.
-#
-# `open_model` above called `load_gpt2`. It finds the file or downloads it, checks the
-# fingerprint of a fresh GPT-2 download, fills our model by the table, and refuses a
-# file that lacks a weight or has an unknown one. Exporting and loading again must
-# change nothing:
-
-# %%
-exported = pretrained.to_hf(gpt)
-again = pretrained.from_hf(GPT(gpt.config, seed=SEED), exported)
-pairs = zip(gpt.parameters(), again.parameters(), strict=True)
-assert all(torch.equal(one, two) for one, two in pairs)
-print(len(exported), "arrays, for example", list(exported)[2:5])
-
-# %% [markdown]
 # ## What just happened
 #
 # - A GPT is two embeddings, a stack of equal blocks, and a normalisation: 124,439,808
 #   parameters in GPT-2.
 # - A block is attention and an MLP, each added to what came in; a dozen lines by hand
 #   give its numbers.
-# - Pretrained weights are arrays under other names. With the bundled GPT's, the loss of
-#   plain English is less than half of ln V.
+# - The output layer is the token embedding, used a second time.
 #
 # ## What if?
 #
@@ -362,7 +277,7 @@ guess("4.q3", ..., sure=...)
 # ## Exercises
 #
 # Guess, then compute. A number that you guess counts as right within a tenth.
-# Solutions: `src/solutions/04_gpt_and_its_weights.py`.
+# Solutions: `src/solutions/04_gpt.py`.
 #
 # **1.** *Guess:* which share of GPT-2's parameters is the token embedding, from 0 to 1?
 
@@ -394,21 +309,23 @@ attends_to, adds_up_to = ..., ...
 check("4.2", (attends_to, adds_up_to))
 
 # %% [markdown]
-# **3.** *Guess:* is English with its words in another order as likely as before,
-# `"yes"` or `"no"`?
+# **3.** *Guess:* take the position embedding away, and swap the first two tokens. Does
+# the first block give the last token another vector than before, `"yes"` or `"no"`?
 
 # %% tags=["guess-3"]
 guess("4.3", ..., sure=...)
 
 # %% [markdown]
-# Write `jumbled`, the same words as `text` in another order; its loss is compared:
+# Compute it: put `ids` through `gpt.tok_emb` alone, then through `block`, and once more
+# with the first two ids swapped. `difference` is the largest between the last token's
+# two vectors, as a positive number.
 
 # %% tags=["exercise-3"]
-jumbled = ...
+difference = ...
 
 # %% tags=["check-3"]
-check("4.3", jumbled, text=text, loss=loss, gpt=gpt)
+check("4.3", difference, block=block, tokens=gpt.tok_emb(ids), vectors=x)
 
 # %% [markdown]
-# **Next:** [5 · A classification head](05_classification_head.ipynb): two outputs
-# instead of a vocabulary.
+# **Next:** [4b · Pretrained weights](04b_pretrained_weights.ipynb): where its numbers
+# come from, and what it writes with them.
