@@ -10,6 +10,7 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
 # In the book that the lecture series follows this is the step before training:
 # *calculating the classification loss and accuracy*.
@@ -30,7 +31,7 @@ from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"

@@ -10,6 +10,7 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
 # The 25-minute lecture ends before this step and announces it. What trains here, and
 # how, comes from the book, chapter 6: *finetuning the model on supervised data*.
@@ -36,7 +37,7 @@ from spamft.sources.lessons import lesson_names
 from spamft.train import TrainConfig, fit, train
 from spamft.trunk import cache_trunk
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"

@@ -12,6 +12,8 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
+#   Where messages are shown, they are the bundled sample's, as is said there.
 #
 # In the book, chapter 6, this is the last section: *using the LLM as a spam
 # classifier*.
@@ -41,7 +43,7 @@ from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
 from spamft.use.predict import predict_in_order
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
@@ -238,7 +240,7 @@ loss = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
 wrong = test.assign(loss=loss.numpy(), chance=logits.softmax(-1)[:, 1].numpy())
 wrong = wrong.sort_values("loss", ascending=False)
 
-# %%
+# %% tags=["messages"]
 for _, row in wrong.head(6).iterrows():
     true = model.label_names[row.Label]
     print(f"true {true:4s} predicted {row.chance:4.0%} {spam}: {row.Text[:84]}")
