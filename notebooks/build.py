@@ -19,11 +19,14 @@ messages, and say so.
 """
 
 import argparse
+import html
 import os
+import re
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import jupytext
@@ -36,10 +39,12 @@ from spamft.data import SMS_COLLECTION, download
 from spamft.gpt import GPT, GPTConfig
 from spamft.plumbing.errors import SpamftError
 from spamft.pretrained import save_gpt2
+from spamft.sources import open_messages
 
 HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "src").glob("[0-9]*.py"))
 NOWHERE = "http://127.0.0.1:9"  # a port on which nobody answers
+FEW = 5  # words in a row that nobody else would write
 OF_THE_SAMPLE = "(Stored here: the bundled sample. Run the page to see your messages.)"
 
 
@@ -136,6 +141,7 @@ def build(source: Path, *, on_sample: bool = False) -> Path:
         notebook = executed(source, _named("SPAMFT_UCI_ZIP"), gpt2_tokens=tokens)
         if any("messages" in tags_of(cell) for cell in notebook.cells):
             _show_sample(notebook, executed(source, gpt2_tokens=tokens))
+        _refuse_messages(notebook, _named("SPAMFT_UCI_ZIP"))
     target = HERE / f"{source.stem}.ipynb"
     nbformat.write(notebook, target)
     return target
@@ -147,6 +153,60 @@ def _show_sample(notebook: NotebookNode, on_sample: NotebookNode) -> None:
         if "messages" in tags_of(cell):
             told = new_output("stream", name="stdout", text=OF_THE_SAMPLE)
             cell.outputs = [*of_sample.outputs, told]
+
+
+def _refuse_messages(notebook: NotebookNode, archive: Path) -> None:
+    """Raise SpamftError if an output holds words of a message of the collection."""
+    theirs = phrases_only_in(archive)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if theirs & runs_in(texts_of(output)):
+                begins = cell.source.partition("\n")[0]
+                raise SpamftError(
+                    f"the cell that begins {begins!r} shows messages of the SMS "
+                    "collection, which are not committed: tag it `messages`"
+                )
+
+
+def phrases_only_in(archive: Path) -> set[tuple[str, ...]]:
+    """What gives away a message of the collection, and is in none of the sample's."""
+    theirs, ours = (open_messages(each).df["Text"] for each in (archive, "sample"))
+    return phrases_of(theirs) - runs_in(ours)
+
+
+def phrases_of(messages: Iterable[str]) -> set[tuple[str, ...]]:
+    """What gives a message away: FEW words in a row, or the whole of a shorter one."""
+    found = set()
+    for words in map(_words, messages):
+        found |= _runs(words, min(FEW, len(words)))
+    return {phrase for phrase in found if len(phrase) > 1}
+
+
+def runs_in(texts: Iterable[str]) -> set[tuple[str, ...]]:
+    """Every run of two to FEW words, with HTML tags between them and without."""
+    found = set()
+    for text in texts:
+        for way in (text, re.sub("<[^<>]*>", " ", text)):
+            for length in range(2, FEW + 1):
+                found |= _runs(_words(way), length)
+    return found
+
+
+def texts_of(output) -> list[str]:
+    """All that can be read in an output: its forms but pictures, and what is beside."""
+    forms = {k: v for k, v in output.get("data", {}).items() if "image/png" not in k}
+    beside = [str(value) for value in output.get("metadata", {}).values()]
+    return [output.get("text", ""), *map(str, forms.values()), *beside]
+
+
+def _words(text: str) -> list[str]:
+    """Its words in lower case, however HTML or Python spells them."""
+    plain = re.sub(r"\\[nt]", " ", html.unescape(text)).replace("\\'", "'")
+    return re.findall(r"\w+(?:'\w+)*", plain.replace("’", "'").casefold())
+
+
+def _runs(words: list[str], length: int) -> set[tuple[str, ...]]:
+    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
 
 
 def _named(variable: str) -> Path:

@@ -1,9 +1,7 @@
 """Every notebook runs in a real Jupyter kernel, with no network, and reads well."""
 
-import html
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
@@ -27,9 +25,13 @@ from notebooks.build import (
     SOURCES,
     executed,
     parameters_of,
+    phrases_of,
+    phrases_only_in,
     read_source,
     run,
+    runs_in,
     tags_of,
+    texts_of,
 )
 from spamft.sources import open_messages
 
@@ -40,7 +42,6 @@ UCI_ZIP = Path(
     os.environ.get("SPAMFT_UCI_ZIP", SHARED / "uci_sms" / "sms+spam+collection.zip")
 )
 VOCABULARY = Path(os.environ.get("TIKTOKEN_CACHE_DIR", SHARED / "tiktoken_cache"))
-FEW = 5  # words in a row that nobody else would write
 HEADLINES = {  # patterns of what the lecture's data gives, and the book's loaders
     "01": [r"5572 +5572", r"5574 +5574", r"4825 +4825", r"747 +747", r"86\.6%"],
     "02": [
@@ -66,41 +67,6 @@ def read(path: Path):
 
 def outputs_of(notebook) -> list:
     return [output for cell in code_of(notebook) for output in cell.outputs]
-
-
-def texts_of(output) -> list[str]:
-    """All that can be read in an output: its forms but pictures, and what is beside."""
-    forms = {k: v for k, v in output.get("data", {}).items() if "image/png" not in k}
-    beside = [str(value) for value in output.get("metadata", {}).values()]
-    return [output.get("text", ""), *map(str, forms.values()), *beside]
-
-
-def words_of(text: str) -> list[str]:
-    """Its words in lower case, however HTML or Python spells them."""
-    plain = re.sub(r"\\[nt]", " ", html.unescape(text)).replace("\\'", "'")
-    return re.findall(r"\w+(?:'\w+)*", plain.replace("’", "'").casefold())
-
-
-def runs_of(words: list[str], length: int) -> set[tuple[str, ...]]:
-    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
-
-
-def phrases_of(messages: Iterable[str]) -> set[tuple[str, ...]]:
-    """What gives a message away: FEW words in a row, or the whole of a shorter one."""
-    found = set()
-    for words in map(words_of, messages):
-        found |= runs_of(words, min(FEW, len(words)))
-    return {phrase for phrase in found if len(phrase) > 1}
-
-
-def all_runs_in(texts: Iterable[str]) -> set[tuple[str, ...]]:
-    """Every run of two to FEW words, with HTML tags between them and without."""
-    found = set()
-    for text in texts:
-        for way in (text, re.sub("<[^<>]*>", " ", text)):
-            for length in range(2, FEW + 1):
-                found |= runs_of(words_of(way), length)
-    return found
 
 
 def refuse_then_accept(solutions, number: int, check: str) -> str:
@@ -277,12 +243,10 @@ def test_it_says_at_its_top_what_its_outputs_were_made_on(path):
 
 @pytest.mark.skipif(not UCI_ZIP.exists(), reason="needs SPAMFT_UCI_ZIP")
 def test_no_output_holds_words_of_a_message_of_the_collection_that_are_not_ours():
-    texts = open_messages(UCI_ZIP).df["Text"], open_messages("sample").df["Text"]
-    theirs = phrases_of(texts[0]) - all_runs_in(texts[1])
+    theirs = phrases_only_in(UCI_ZIP)
     for path in BUILT:
-        shown = [text for output in outputs_of(read(path)) for text in texts_of(output)]
-        found = theirs & all_runs_in(shown)
-        assert not found, (path.name, *found)
+        for output in outputs_of(read(path)):
+            assert not theirs & runs_in(texts_of(output)), path.name
 
 
 def test_words_of_a_message_are_found_in_html_in_a_tables_row_and_in_a_cut_text():
@@ -294,8 +258,8 @@ def test_words_of_a_message_are_found_in_html_in_a_tables_row_and_in_a_cut_text(
         r"'THERE at\nnine,\nDON’T wait &amp; &lt;#&gt; eat'",
         "sorry wrong number",
     ):
-        assert theirs & all_runs_in([shown]), shown
-    assert not theirs & all_runs_in(["I'll be there at", "wrong number", "wait"])
+        assert theirs & runs_in([shown]), shown
+    assert not theirs & runs_in(["I'll be there at", "wrong number", "wait"])
 
 
 def is_picture(output) -> bool:

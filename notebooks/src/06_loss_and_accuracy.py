@@ -123,9 +123,9 @@ assert abs(before.loss - by_hand.item()) < 1e-4
 print(before.describe(names))
 
 # %% [markdown]
-# > **You should see** about half, because classes are equal and the head knows
-# > nothing. The first line has accuracy and loss, and an interval that is explained
-# > below. MCC is 0 for guessing and 1 for all right. Then a line for each class:
+# > **You should see** something around a half, because classes are equal and the head
+# > knows nothing; how far it may be off is counted below. The first line has accuracy
+# > and loss, and an interval that is explained below. MCC is 0 for guessing and 1 for all right. Then a line for each class:
 # > precision and recall come below, F1 is their harmonic mean, and after "predicted"
 # > stands how many of its messages were predicted ham and how many spam. The book
 # > reports, for GPT-2 before training, 46.25 %, 45.00 % and 48.75 % on training,
@@ -177,8 +177,8 @@ axes.set_ylabel("heads (number)")
 figure
 
 # %% [markdown]
-# The average is a coin's, single heads are luckier or less so. An untrained "46 %" or
-# "55 %" is the head's luck.
+# The average is a coin's, single heads are luckier or less so, some of them by a lot.
+# An untrained "46 %" or "64 %" is the head's luck.
 #
 # ## Sums, not means of means
 #
@@ -258,7 +258,8 @@ print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 #
 # - The loss is minus the logarithm of the true class's probability, and a coin pays
 #   ln 2.
-# - An untrained classifier scores about 50 % on equal classes, by its head's luck.
+# - An untrained classifier scores 50 % on equal classes on average; what one of them
+#   scores is its head's luck.
 # - A report sums over messages, says which class suffers, and how sure it is.
 #
 # ## What if?

@@ -180,7 +180,7 @@ print(f"without the cache an epoch takes {plain / kept:.1f} times as long")
 
 # %% [markdown]
 # > **You should see** a factor that grows with the share of frozen blocks, 4 of 5 in
-# > the bundled GPT, 11 of 12 in GPT-2. It can be more than 5, because the learner
+# > the bundled GPT, 11 of 12 in GPT-2. It can be much more than 5, because the learner
 # > computes its block for the last token alone where it can. The one pass of the trunk
 # > is not counted; it is paid once.
 #
@@ -283,7 +283,7 @@ print(f"words {baseline:.2%}, finetuned GPT {reports[2].accuracy:.2%}")
 
 # %% [markdown]
 # Do not be disappointed if the words come close or win. On the SMS collection they
-# reach about 97 %, and the book's GPT-2 95.67 %: a point apart on 300 messages, so not
+# reach 96.67 %, and the book's GPT-2 95.67 %: a point apart on 300 messages, so not
 # significantly different. (37 of these 300 also stand word for word in the training
 # part.) With a thousand labelled messages, words are enough. Pretraining pays with few
 # labels: on the SMS collection, with 16 or 32, the README shows GPT ahead of the words.
