@@ -102,14 +102,22 @@ def run(
 
 
 def executed(
-    source: Path, archive: Path | None = None, *, gpt2_tokens: bool = False
+    source: Path,
+    archive: Path | None = None,
+    *,
+    gpt2_tokens: bool = False,
+    to_messages: bool = False,
 ) -> NotebookNode:
     """The notebook of `source`, run on the collection in `archive` or on the sample.
 
-    Its cells are as in `source`, with outputs. Raises CellExecutionError, and
-    SpamftError if `archive` is not the collection or GPT-2's vocabulary is not named.
+    Its cells are as in `source`, with outputs; `to_messages` ends with the last one
+    that shows messages. Raises CellExecutionError, and SpamftError if `archive` is not
+    the collection or GPT-2's vocabulary is not named.
     """
     notebook, environment = read_source(source), {}
+    if to_messages:
+        shown = ["messages" in tags_of(cell) for cell in notebook.cells]
+        notebook.cells = notebook.cells[: len(shown) - shown[::-1].index(True)]
     cell = parameters_of(notebook)
     written = cell.source
     with tempfile.TemporaryDirectory() as name:
@@ -140,7 +148,8 @@ def build(source: Path, *, on_sample: bool = False) -> Path:
         tokens = "gpt2-tokens" in tags
         notebook = executed(source, _named("SPAMFT_UCI_ZIP"), gpt2_tokens=tokens)
         if any("messages" in tags_of(cell) for cell in notebook.cells):
-            _show_sample(notebook, executed(source, gpt2_tokens=tokens))
+            sample = executed(source, gpt2_tokens=tokens, to_messages=True)
+            _show_sample(notebook, sample)
         _refuse_messages(notebook, _named("SPAMFT_UCI_ZIP"))
     target = HERE / f"{source.stem}.ipynb"
     nbformat.write(notebook, target)
@@ -149,7 +158,7 @@ def build(source: Path, *, on_sample: bool = False) -> Path:
 
 def _show_sample(notebook: NotebookNode, on_sample: NotebookNode) -> None:
     """Change the outputs of the cells tagged `messages` into those of the sample."""
-    for cell, of_sample in zip(notebook.cells, on_sample.cells, strict=True):
+    for cell, of_sample in zip(notebook.cells, on_sample.cells, strict=False):
         if "messages" in tags_of(cell):
             told = new_output("stream", name="stdout", text=OF_THE_SAMPLE)
             cell.outputs = [*of_sample.outputs, told]

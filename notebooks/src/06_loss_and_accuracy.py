@@ -125,12 +125,12 @@ print(before.describe(names))
 # %% [markdown]
 # > **You should see** something around a half, because classes are equal and the head
 # > knows nothing; how far it may be off is counted below. The first line has accuracy
-# > and loss, and an interval that is explained below. MCC is 0 for guessing and 1 for all right. Then a line for each class:
-# > precision and recall come below, F1 is their harmonic mean, and after "predicted"
-# > stands how many of its messages were predicted ham and how many spam. The book
-# > reports, for GPT-2 before training, 46.25 %, 45.00 % and 48.75 % on training,
-# > validation and test (10 batches of 8 of each), and losses of 2.453, 2.583 and
-# > 2.322.
+# > and loss, and an interval that is explained below. MCC is 0 for guessing and 1 for
+# > all right. Then a line for each class: precision and recall come below, F1 is their
+# > harmonic mean, and after "predicted" stands how many of its messages were predicted
+# > ham and how many spam. The book reports, for GPT-2 before training, 46.25 %, 45.00 %
+# > and 48.75 % on training, validation and test (10 batches of 8 of each), and losses
+# > of 2.453, 2.583 and 2.322.
 #
 # ## Why is the first loss not ln 2?
 #

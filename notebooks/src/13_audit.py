@@ -191,13 +191,14 @@ for each in place_table(messages):
         print(f"{each.what:28s}{each.accuracy:.1%}  {each}")
 
 # %% [markdown]
-# > **You should see**, on the sample, a web address at the end farthest from the line:
-# > about half of the spam ends in one. Write down a guess: what will a finetuned GPT,
-# > whose head reads the last token, make of such a spam if you put a full stop behind
-# > it? Notebook 15 tries it.
+# > **You should see**, on the collection, a digit farthest from the line: it is in 95 %
+# > of the spam and in 16 % of the ham. On the sample it is a web address at the end:
+# > about half of its spam ends in one. Write down a guess: what will a GPT finetuned on
+# > the sample, whose head reads the last token, make of such a spam if you put a full
+# > stop behind it? Notebook 15 tries it.
 #
-# Not every shortcut is a fault: spam *does* have addresses. Ask of each whether it will
-# hold where the model is used.
+# Not every shortcut is a fault: spam *does* have telephone numbers and addresses. Ask
+# of each whether it will hold where the model is used.
 #
 # Now plant one: mark a tenth of the ham, as an anonymiser would, and ask the audit. It
 # tries patterns, places, words and punctuation marks. It keeps those that are in at
