@@ -54,8 +54,8 @@ HEADLINES = {  # patterns of what the lecture's data gives, and the book's loade
     "03": [r"longest training message: 120 tokens", r"\[130, 19, 38\]", r"50256"],
     "13": [
         r"exact duplicates +403 +403",
-        r"in train +37 +37",
-        r"digits, punctuation +49 +49",
+        r"train, exact +37 +37",
+        r"train, folded +49 +49",
     ],
 }
 each_built = pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)

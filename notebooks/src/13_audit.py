@@ -80,9 +80,10 @@ yours += [len(found.mojibake), round(found.length_rule * 100)]
 collection.assign(**{"your data": yours})
 
 # %% [markdown]
-# Each count of duplicates includes the one before it. `audit_file`, which reads the
-# file itself, also names the line whose quotation mark swallows two messages: line
-# 5082. (In pandas, which counts from 0, it is row 5081.)
+# *Folded* duplicates differ at most in case, digits and punctuation. Each count of
+# duplicates includes the one before it. `audit_file`, which reads the file itself, also
+# names the line whose quotation mark swallows two messages: line 5082. (In pandas,
+# which counts from 0, it is row 5081.)
 #
 # Below we plant faults, to see whether they are found.
 #
