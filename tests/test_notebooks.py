@@ -19,9 +19,20 @@ from notebook_cells import (
     tagged,
 )
 
-from notebooks.build import HERE, SOURCES, read_source, run
-from spamft.gpt import GPT, GPTConfig
-from spamft.pretrained import save_gpt2
+from notebooks.build import (
+    HERE,
+    OF_THE_SAMPLE,
+    SOURCES,
+    executed,
+    parameters_of,
+    phrases_of,
+    phrases_only_in,
+    read_source,
+    run,
+    runs_in,
+    tags_of,
+    texts_of,
+)
 from spamft.sources import open_messages
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +42,22 @@ UCI_ZIP = Path(
     os.environ.get("SPAMFT_UCI_ZIP", SHARED / "uci_sms" / "sms+spam+collection.zip")
 )
 VOCABULARY = Path(os.environ.get("TIKTOKEN_CACHE_DIR", SHARED / "tiktoken_cache"))
+HEADLINES = {  # patterns of what the lecture's data gives, and the book's loaders
+    "01": [r"5572 +5572", r"5574 +5574", r"4825 +4825", r"747 +747", r"86\.6%"],
+    "02": [
+        r"ham +747\nspam +747",
+        r"1045 \+ 149 \+ 300 = 1494",
+        r"'exact': 37, 'folded': 49",
+        r"train, exact +37 +37",
+        r"train, folded +49 +49",
+    ],
+    "03": [r"longest training message: 120 tokens", r"\[130, 19, 38\]", r"50256"],
+    "13": [
+        r"exact duplicates +403 +403",
+        r"train, exact +37 +37",
+        r"train, folded +49 +49",
+    ],
+}
 each_built = pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 
 
@@ -38,15 +65,8 @@ def read(path: Path):
     return nbformat.read(path, as_version=4)
 
 
-def outputs_of(notebook) -> str:
-    """All text that the cells put out."""
-    parts = []
-    for cell in code_of(notebook):
-        for output in cell.outputs:
-            parts.append(output.get("text", ""))
-            data = output.get("data", {})
-            parts += [text for kind, text in data.items() if kind.startswith("text/")]
-    return "\n".join(parts)
+def outputs_of(notebook) -> list:
+    return [output for cell in code_of(notebook) for output in cell.outputs]
 
 
 def refuse_then_accept(solutions, number: int, check: str) -> str:
@@ -110,25 +130,18 @@ def test_it_runs_twice_over_and_its_exercises_can_be_solved(
     not (UCI_ZIP.exists() and VOCABULARY.exists()),
     reason="needs SPAMFT_UCI_ZIP and TIKTOKEN_CACHE_DIR",
 )
-def test_with_the_lectures_data_the_lectures_numbers_stand_in_the_notebooks(tmp_path):
-    shape = GPTConfig(emb_dim=8, n_layers=1, n_heads=1)  # it is the tokens that matter
-    save_gpt2(GPT(shape), tmp_path / "gpt2")
-    expected = {
-        "01": ("4825", "747", "86.6%"),
-        "02": ("747", "1045 + 149 + 300 = 1494", "'exact': 37, 'folded': 49"),
-        "03": ("longest training message: 120 tokens", "[130, 19, 38]", "50256"),
-    }
-    for source in SOURCES:
-        if source.stem.partition("_")[0] not in expected:
-            continue
-        notebook = read_source(source)
-        lectures = {"DATA": str(UCI_ZIP.resolve()), "MODEL": str(tmp_path / "gpt2")}
-        set_parameters(notebook, lectures)
-        agree = "assert (both['SMS collection'] == both['your data']).all(), both"
-        notebook.cells.append(nbformat.v4.new_code_cell(agree))
-        run(notebook, tmp_path, {"TIKTOKEN_CACHE_DIR": str(VOCABULARY.resolve())})
-        for number in expected[source.stem[:2]]:
-            assert number in outputs_of(notebook), f"{number} in {source.name}"
+@pytest.mark.parametrize("number", ["01", "02", "03"])
+def test_with_the_lectures_data_a_page_gives_what_its_built_copy_shows(
+    number, monkeypatch
+):
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(VOCABULARY))
+    [source] = [each for each in SOURCES if each.stem.startswith(f"{number}_")]
+    tokens = "gpt2-tokens" in tags_of(parameters_of(read_source(source)))
+    notebook = executed(source, UCI_ZIP, gpt2_tokens=tokens)
+    built = read(HERE / f"{source.stem}.ipynb")
+    for now, before in zip(code_of(notebook), code_of(built), strict=True):
+        if "messages" not in tags_of(now) and not any(map(is_picture, now.outputs)):
+            assert now.outputs == before.outputs, now.source
 
 
 @each_built
@@ -208,11 +221,45 @@ def test_every_picture_has_words_in_its_place_and_names_its_axes(path):
             assert "set_xlabel" in cell.source and "set_ylabel" in cell.source
 
 
+@pytest.mark.parametrize("number", HEADLINES)
+def test_the_lectures_numbers_stand_in_the_built_notebooks(number):
+    [path] = [path for path in BUILT if path.stem.startswith(f"{number}_")]
+    outputs = "\n".join(text for o in outputs_of(read(path)) for text in texts_of(o))
+    for headline in HEADLINES[number]:
+        assert re.search(headline, outputs), headline
+
+
+@each_built
+def test_it_says_at_its_top_what_its_outputs_were_made_on(path):
+    notebook = read(path)
+    top, tags = notebook.cells[0].source, tags_of(parameters_of(notebook))
+    told = "**The outputs stored here** were made on the SMS collection" in top
+    assert told == ("collection" in tags)
+    assert ("with GPT-2's tokens" in top) == ("gpt2-tokens" in tags)
+    shown = [cell for cell in notebook.cells if "messages" in tags_of(cell)]
+    assert ("Where messages are shown" in " ".join(top.split())) == bool(shown)
+    assert all(cell.outputs[-1].text == OF_THE_SAMPLE for cell in shown)
+
+
 @pytest.mark.skipif(not UCI_ZIP.exists(), reason="needs SPAMFT_UCI_ZIP")
-def test_no_output_holds_a_message_of_the_collection(tmp_path):
-    messages = {text.strip()[:45] for text in open_messages(UCI_ZIP).df["Text"]}
-    outputs = "\n".join(outputs_of(read(path)) for path in BUILT)
-    assert not [text for text in messages if len(text) >= 30 and text in outputs]
+def test_no_output_holds_words_of_a_message_of_the_collection_that_are_not_ours():
+    theirs = phrases_only_in(UCI_ZIP)
+    for path in BUILT:
+        for output in outputs_of(read(path)):
+            assert not theirs & runs_in(texts_of(output)), path.name
+
+
+def test_words_of_a_message_are_found_in_html_in_a_tables_row_and_in_a_cut_text():
+    text = "I'll be there at nine, don't wait & <#> eat"
+    theirs = phrases_of([text, "Sorry, wrong number"])
+    for shown in (
+        "<td>I&#x27;ll be</td><td>there <b>at</b> nine</td>",
+        "0  ham  I'll be there at nine, d...",
+        r"'THERE at\nnine,\nDON’T wait &amp; &lt;#&gt; eat'",
+        "sorry wrong number",
+    ):
+        assert theirs & runs_in([shown]), shown
+    assert not theirs & runs_in(["I'll be there at", "wrong number", "wait"])
 
 
 def is_picture(output) -> bool:

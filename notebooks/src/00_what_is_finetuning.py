@@ -9,6 +9,7 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
 # This is the lecture up to 15:00: what finetuning is, and its types. The lecture
 # follows chapter 6 of Sebastian Raschka's *Build a Large Language Model (From
@@ -37,7 +38,7 @@ from spamft.sources.lessons import lesson_names
 # GPT-2 (548 MB). If they cannot be downloaded, the sample and the small GPT that come
 # with spamft are used. To skip the download, set `MODEL = "tiny"`.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
@@ -134,9 +135,9 @@ right = (predicted == (drawn["Label"] == names[1])).mean()
 print(f"right: {right:.0%}, yes predicted for {predicted.mean():.0%} of them")
 
 # %% [markdown]
-# > **You should see**, with the small GPT and the sample, 50 % right, and "no" to all
-# > forty. A coin is right as often: half of the forty are spam. (With so few messages,
-# > anything from 35 to 65 % can be chance.)
+# > **You should see**, with the small GPT, 50 % right, and "no" to all forty, of the
+# > collection as of the sample. A coin is right as often: half of the forty are spam.
+# > (With so few messages, anything from 35 to 65 % can be chance.)
 #
 # An answer that does not depend on the message says nothing about it. So the model
 # must be *changed*. The lecture defines that twice:

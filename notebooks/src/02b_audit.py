@@ -9,6 +9,8 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
+# - **The outputs stored here** were made on the SMS collection. Where messages are
+#   shown, they are the bundled sample's, as is said there.
 #
 # The lecture and the book count the classes of the SMS collection, balance them, and go
 # on. But the collection has all of the faults below, and many other files have some. A
@@ -17,6 +19,7 @@
 
 # %%
 import re
+from dataclasses import replace
 
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -37,7 +40,7 @@ from spamft.reading.layout import Layout
 from spamft.sources import open_messages, open_splits
 from spamft.sources.lessons import lesson_names
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 SEED = 123
@@ -61,14 +64,15 @@ print(source)
 # %% tags=["slow"]
 data = open_splits(DATA, lecture=True, seed=SEED, **reading)
 found = audit(messages, data.splits)
-found
+replace(found, suspects=[])  # these messages come below
 
 # %% [markdown]
-# The bundled sample was written without repeats and broken letters, so many lines say
-# 0. The SMS collection was not. Side by side:
+# The SMS collection has repeats and broken letters. The bundled sample was written
+# without them, so many of its lines say 0. Your data beside the collection
+# (`results/README.md` says where its numbers come from):
 
 # %%
-collection = pd.read_csv("results/audit.csv", index_col="finding")
+collection = pd.read_csv("results/audit.csv", index_col="counted")
 leaks, entity = found.leaks["test"], re.compile(PATTERNS["HTML entity"])
 yours = [found.rows, found.exact_duplicates, found.folded_duplicates]
 yours += [found.near_duplicates, leaks["exact"], leaks["folded"]]
@@ -77,9 +81,10 @@ yours += [len(found.mojibake), round(found.length_rule * 100)]
 collection.assign(**{"your data": yours})
 
 # %% [markdown]
-# Each count of duplicates includes the one before it. `audit_file`, which reads the
-# file itself, also names the line whose quotation mark swallows two messages: line
-# 5082. (In pandas, which counts from 0, it is row 5081.)
+# *Folded* duplicates differ at most in case, digits and punctuation. Each count of
+# duplicates includes the one before it. `audit_file`, which reads the file itself, also
+# names the line whose quotation mark swallows two messages: line 5082. (In pandas,
+# which counts from 0, it is row 5081.)
 #
 # Below we plant faults, to see whether they are found.
 #
@@ -188,13 +193,14 @@ for each in place_table(messages):
         print(f"{each.what:28s}{each.accuracy:.1%}  {each}")
 
 # %% [markdown]
-# > **You should see**, on the sample, a web address at the end farthest from the line:
-# > about half of the spam ends in one. Write down a guess: what will a finetuned GPT,
-# > which judges a message at its last token, make of such a spam if you put a full stop
-# > behind it? Notebook 15 tries it.
+# > **You should see**, on the collection, a digit farthest from the line: it is in 95 %
+# > of the spam and in 16 % of the ham. On the sample it is a web address at the end:
+# > about half of its spam ends in one. Write down a guess: what will a GPT finetuned on
+# > the sample, which judges a message at its last token, make of such a spam if you put
+# > a full stop behind it? Notebook 15 tries it.
 #
-# Not every shortcut is a fault: spam *does* have addresses. Ask of each whether it will
-# hold where the model is used.
+# Not every shortcut is a fault: spam *does* have telephone numbers and addresses. Ask
+# of each whether it will hold where the model is used.
 #
 # Now plant one: mark a tenth of the ham, as an anonymiser would, and ask the audit. It
 # tries patterns, places, words and punctuation marks. It keeps those that are in at
@@ -250,7 +256,7 @@ print(f"drawn by lot: {8 * len(suspects) / len(swapped):.1f} on average")
 #
 # The first suspects of your own data:
 
-# %%
+# %% tags=["messages"]
 for each in found.suspects[:5]:
     print(f"labelled {each.label}, predicted {each.predicted}: {each.text[:60]}")
 

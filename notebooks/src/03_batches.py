@@ -10,6 +10,8 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
+# - **The outputs stored here** were made on the SMS collection with GPT-2's tokens.
+#   Where messages are shown, they are the bundled sample's, as is said there.
 #
 # The lecture ends before this step, and announces it: *we are going to first create
 # data loaders*. From here on we follow the book, whose chapter 6 is the lecture's
@@ -30,7 +32,7 @@ from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection", "gpt2-tokens"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
@@ -101,7 +103,7 @@ diagrams.padding()
 # vocabulary: 50256 in GPT-2, 4095 in the small GPT. By hand, for two messages; look for
 # it at the end of a row:
 
-# %%
+# %% tags=["messages"]
 pad_id = tokenizer.eot_token
 two = train_ids[:2]
 width = max(map(len, two))
@@ -112,7 +114,7 @@ padded
 # The library's `collate` does the same and returns the true lengths as well. It must:
 # padding has the same id as a real end token, so afterwards nobody can tell them apart.
 
-# %%
+# %% tags=["messages"]
 labels = train["Label"].tolist()
 batch = collate(list(zip(two, labels[:2], strict=True)), pad_id)
 assert torch.equal(batch.ids, padded)
@@ -176,7 +178,7 @@ print(first.ids.shape, type(loader).__name__)
 # This is what the model gets to learn from: the ids, and for each row the label that it
 # should predict. Turned back into text:
 
-# %%
+# %% tags=["messages"]
 rows = zip(first.ids, first.lengths, first.labels, strict=True)
 pd.DataFrame(
     [
@@ -250,8 +252,8 @@ figure
 # `fixed_width` (Hugging Face: *dynamic padding*, `DataCollatorWithPadding`). Or put
 # messages of similar length together first, called *bucketing*; then a batch has as
 # many messages as fit into 1,024 tokens, not always 8. Count the tokens that the model
-# computes per epoch, beside what this page counts on the SMS collection with GPT-2's
-# tokens:
+# computes per epoch, beside those of the SMS collection in GPT-2's tokens
+# (`results/README.md` says where these come from):
 
 
 # %%
@@ -267,12 +269,8 @@ work = {
 }
 
 # %%
-both = pd.DataFrame(index=["longest training message", *work])
-both["SMS collection"] = [120, 125_400, 56_814, 33_267, 31_779]
-both["your data"] = [max_length, *work.values()]
-both.loc["training batches"] = [130, batches[0]]
-both.loc["validation batches"] = [19, batches[1]]
-both.loc["test batches"] = [38, batches[2]]
+both = pd.read_csv("results/batches.csv", index_col="counted")
+both["your data"] = [max_length, *work.values(), *batches]
 both
 
 # %% [markdown]

@@ -10,6 +10,7 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
 # In the book that the lecture series follows this is the step before training:
 # *calculating the classification loss and accuracy*.
@@ -30,7 +31,7 @@ from spamft.reading.layout import Layout
 from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
@@ -122,14 +123,14 @@ assert abs(before.loss - by_hand.item()) < 1e-4
 print(before.describe(names))
 
 # %% [markdown]
-# > **You should see** about half, because classes are equal and the head knows
-# > nothing. The first line has accuracy and loss, and an interval that is explained
-# > below. MCC is 0 for guessing and 1 for all right. Then a line for each class:
-# > precision and recall come below, F1 is their harmonic mean, and after "predicted"
-# > stands how many of its messages were predicted ham and how many spam. The book
-# > reports, for GPT-2 before training, 46.25 %, 45.00 % and 48.75 % on training,
-# > validation and test (10 batches of 8 of each), and losses of 2.453, 2.583 and
-# > 2.322.
+# > **You should see** something around a half, because classes are equal and the head
+# > knows nothing; how far it may be off is counted below. The first line has accuracy
+# > and loss, and an interval that is explained below. MCC is 0 for guessing and 1 for
+# > all right. Then a line for each class: precision and recall come below, F1 is their
+# > harmonic mean, and after "predicted" stands how many of its messages were predicted
+# > ham and how many spam. The book reports, for GPT-2 before training, 46.25 %, 45.00 %
+# > and 48.75 % on training, validation and test (10 batches of 8 of each), and losses
+# > of 2.453, 2.583 and 2.322.
 #
 # ## Why is the first loss not ln 2?
 #
@@ -176,8 +177,8 @@ axes.set_ylabel("heads (number)")
 figure
 
 # %% [markdown]
-# The average is a coin's, single heads are luckier or less so. An untrained "46 %" or
-# "55 %" is the head's luck.
+# The average is a coin's, single heads are luckier or less so, some of them by a lot.
+# An untrained "46 %" or "64 %" is the head's luck.
 #
 # ## Sums, not means of means
 #
@@ -257,7 +258,8 @@ print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 #
 # - The loss is minus the logarithm of the true class's probability, and a coin pays
 #   ln 2.
-# - An untrained classifier scores about 50 % on equal classes, by its head's luck.
+# - An untrained classifier scores 50 % on equal classes on average; what one of them
+#   scores is its head's luck.
 # - A report sums over messages, says which class suffers, and how sure it is.
 #
 # ## What if?

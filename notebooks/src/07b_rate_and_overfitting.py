@@ -9,6 +9,7 @@
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
 # The lecture does not come to this. That accuracy cannot be minimised, overfitting and
 # the three exercises are from the book, chapter 6. The four rates and the early
@@ -35,7 +36,7 @@ from spamft.sources.lessons import lesson_names
 from spamft.train import TrainConfig, fit
 from spamft.trunk import cache_trunk
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"

@@ -6,12 +6,14 @@
 #   measure what reading the last column costs, and take the model with you.
 # - **You need** nothing but this page: one call finetunes a model, with the method of
 #   notebook 7.
-# - **It takes** 20 minutes to read. The page runs in less than a minute with the
-#   bundled GPT, and in ten to twenty minutes with GPT-2 on two cores, most of it in the
-#   section on the last column.
+# - **It takes** 20 minutes to read. The page runs in a few minutes with the bundled
+#   GPT, and in ten to twenty minutes with GPT-2 on two cores, most of it in the section
+#   on the last column.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
+# - **The outputs stored here** were made on the SMS collection with the small GPT.
+#   Where messages are shown, they are the bundled sample's, as is said there.
 #
 # In the book, chapter 6, this is the last section: *using the LLM as a spam
 # classifier*.
@@ -41,7 +43,7 @@ from spamft.sources import open_model, open_splits
 from spamft.sources.lessons import lesson_names
 from spamft.use.predict import predict_in_order
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "collection"]
 DATA = "auto"
 TEXT, LABEL = None, None  # the columns of a file of your own
 MODEL = "gpt"
@@ -238,16 +240,16 @@ loss = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
 wrong = test.assign(loss=loss.numpy(), chance=logits.softmax(-1)[:, 1].numpy())
 wrong = wrong.sort_values("loss", ascending=False)
 
-# %%
+# %% tags=["messages"]
 for _, row in wrong.head(6).iterrows():
     true = model.label_names[row.Label]
     print(f"true {true:4s} predicted {row.chance:4.0%} {spam}: {row.Text[:84]}")
 
 # %% [markdown]
 # Read them and ask: would *you* have known? Some labels are debatable, some messages
-# lack the context, and some are plain mistakes of the model. Look also at how they
-# *end*: have the worst ones something in common? Write your guess down; notebook 15
-# puts it to the test. How sure is the model, when right and when wrong?
+# lack the context, and some are plain mistakes of the model. Look also at how those of
+# the sample *end*: have the worst ones something in common? Write your guess down;
+# notebook 15 puts it to the test. How sure is the model, when right and when wrong?
 
 # %%
 sure = logits.softmax(-1).max(-1).values * 100
@@ -335,7 +337,7 @@ figure
 # %% [markdown]
 # The line of the last real token must be zero, because a real token never sees the
 # padding to its right; the next cell checks it. A service that pads a little
-# differently from its training changes its answers if it reads the last column, and
+# differently from its training may change its answers if it reads the last column, and
 # cannot if it reads the last real token.
 
 # %%
