@@ -203,9 +203,10 @@ def runs_in(texts: Iterable[str]) -> set[tuple[str, ...]]:
 
 def texts_of(output) -> list[str]:
     """All that can be read in an output: its forms but pictures, and what is beside."""
-    forms = {k: v for k, v in output.get("data", {}).items() if "image/png" not in k}
-    beside = [str(value) for value in output.get("metadata", {}).values()]
-    return [output.get("text", ""), *map(str, forms.values()), *beside]
+    forms = sorted(output.get("data", {}).items())
+    beside = sorted(output.get("metadata", {}).items())
+    texts = [str(form) for kind, form in forms if kind != "image/png"]
+    return [output.get("text", ""), *texts, *(str(each) for _, each in beside)]
 
 
 def _words(text: str) -> list[str]:
