@@ -52,7 +52,7 @@ HEADLINES = {  # patterns of what the lecture's data gives, and the book's loade
         r"train, folded +49 +49",
     ],
     "03": [r"longest training message: 120 tokens", r"\[130, 19, 38\]", r"50256"],
-    "13": [
+    "02b": [
         r"exact duplicates +403 +403",
         r"train, exact +37 +37",
         r"train, folded +49 +49",
