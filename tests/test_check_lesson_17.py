@@ -3,6 +3,7 @@ import math
 import pytest
 from solving import try_out
 
+from notebooks.build import HERE
 from spamft.models.llama import LlamaConfig
 
 TRIALS = {
@@ -21,3 +22,9 @@ def test_the_exercises_tell_right_from_usual_and_from_other(name, tmp_path):
         "frozen": 0.58,
     }
     try_out(name, TRIALS[name], at_hand, tmp_path)
+
+
+def test_the_committed_page_was_built_with_smollm2_and_not_with_the_stand_in():
+    """SPAMFT_SMOLLM2 must name its file when notebooks/build.py runs."""
+    page = (HERE / "17_modern_llm.ipynb").read_text(encoding="utf-8")
+    assert "134,515,008 parameters" in page

@@ -205,6 +205,40 @@ print(
 # [dropout](../docs/glossary.md#dropout) (0 here, as in the book, so that the trunk can
 # be cached), freezing most of the model, as chapter 6 does.
 #
+# ## One rate for the head, another for the body
+#
+# The head begins with random numbers, the body (the last block and the final norm) with
+# pretrained ones. So the head has farther to go, and some recipes give it a larger
+# rate: ten times that of the body in *Dive into Deep Learning*. The optimizer takes
+# groups of parameters, each with its own rate. The library has one rate for all, so
+# here is the loop of notebook 7, by hand:
+
+# %% tags=["slow"]
+learner = copy.deepcopy(start)
+body = [p for p in learner.model.gpt.parameters() if p.requires_grad]
+groups = [
+    {"params": body, "lr": 5e-5},
+    {"params": learner.model.head.parameters(), "lr": 5e-4},
+]
+optimizer = torch.optim.AdamW(groups, weight_decay=0.1)
+loader = make_loader(cached.train, 8, shuffle=True, drop_last=True, seed=SEED)
+learner.train()
+for _ in range(EPOCHS):
+    for batch in loader:
+        *inputs, truth = (each.to(device) for each in batch)
+        optimizer.zero_grad()
+        F.cross_entropy(learner(*inputs), truth).backward()
+        optimizer.step()
+for what, loss in (
+    ("both at 5e-05", histories["5e-05"][-1].validation_loss),
+    ("body 5e-05, head 5e-04", evaluate(learner, watched).loss),
+):
+    print(f"{what:24s}validation loss {loss:.3f}")
+
+# %% [markdown]
+# Compare with the rates above, too: a larger rate for all may do as well. It is one
+# more hyperparameter, and again the validation part decides.
+#
 # ## The book's exercises, trained
 #
 # Chapter 6 ends with three exercises: pad to the most that the model can read (6.1),
