@@ -19,6 +19,7 @@ from spamft.plumbing.display import naming
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import WITH_A_CHOICE, Download, DownloadError, Patience
 from spamft.pretrained import PUBLISHED, gpt2_download, load_gpt2
+from spamft.sources.auto import MODEL, blaming, meant
 from spamft.tokenizer import VOCABULARY, load_tokenizer
 
 __all__ = ["Pretrained", "open_model"]
@@ -61,8 +62,24 @@ def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     file holds a Llama and its tokenizer. The `source` says if there is a chat template,
     and whether it is known. Raises DownloadError or SpamftError.
     """
-    opened = _open(str(name), seed)
+    chosen = meant(MODEL) if str(name) in ("auto", "gpt") else None
+    if chosen and chosen != "gpt":
+        return _open_chosen(chosen, str(name), seed)
+    opened = _open("gpt" if chosen else str(name), seed)
     return opened._replace(source=opened.source + describe_chat(opened.tokenizer))
+
+
+def _open_chosen(chosen: str, name: str, seed: int) -> Pretrained:
+    """What the environment says that `name` means. What asks for "gpt" teaches parts
+    that other architectures have not."""
+    with blaming(MODEL):
+        opened = open_model(chosen, seed=seed)
+        if name == "gpt" and not isinstance(opened.gpt, GPT):
+            raise SpamftError(
+                "it is no GPT-2, which is asked for here: set it to tiny, gpt2 or the "
+                "folder of one"
+            )
+    return opened._replace(source=f"{opened.source} (chosen by {MODEL})")
 
 
 def _open(name: str, seed: int) -> Pretrained:
