@@ -84,7 +84,6 @@ def test_what_hugging_face_calls_it_is_there():
         known |= set(dir(place))
     for called in (
         *(peft.LoraConfig, transformers.BitsAndBytesConfig, whole.forward),
-        transformers.LlamaConfig,
         *(transformers.TrainingArguments, trainer, trainer.train, trainer.predict),
         transformers.modeling_outputs.BaseModelOutput,
         transformers.modeling_outputs.SequenceClassifierOutput,
