@@ -11,11 +11,12 @@ TEXT = (DOCS / "glossary.md").read_text(encoding="utf-8")
 ENTRIES = dict(re.findall(r"^### (.+)\n\n((?:.+\n)+)", TEXT, re.MULTILINE))
 # What a learner of this course must be able to look up
 NEEDED = (
-    "accuracy, adapter, attention, backpropagation, balance, balanced accuracy, "
-    "baseline, batch, block, bucketing, calibration, causal mask, checkpoint, "
-    "classification finetuning, clipping, confidence, confusion matrix, "
-    "cross-entropy, cross-validation, dropout, dynamic padding, early stopping, "
-    "embedding, epoch, finetuning, frozen, gradient, head, hidden state, "
+    "accuracy, adapter, alpha, attention, backpropagation, balance, "
+    "balanced accuracy, baseline, batch, block, bucketing, calibration, causal mask, "
+    "checkpoint, classification finetuning, clipping, confidence, "
+    "confidence interval, confusion matrix, cross-entropy, cross-validation, "
+    "data loader, device, dropout, dynamic padding, early stopping, embedding, "
+    "epoch, evaluation mode, finetuning, frozen, gradient, head, hidden state, "
     "hyperparameter, instruction finetuning, integrated gradients, label, layer, "
     "layer normalisation, leak, learning curve, learning rate, linear probe, "
     "logistic regression, logit, logit lens, LoRA, loss, mask, nat, neural network, "

@@ -100,12 +100,12 @@ QUESTIONS = {
             stays.""",
         ),
         b=(
-            "A row in the table of embeddings, too.",
-            """That table has a row for each token of the vocabulary. A class is no
-            token.""",
+            "One row of weights; the bias is there already.",
+            """Each output has a bias of its own, so that a class can be likely whatever
+            the message says.""",
         ),
         c=(
-            "One row of weights and one bias, in the head.",
+            "One row of weights and one bias.",
             "Each class is one output: a weight for each channel, and a bias.",
         ),
     ),
