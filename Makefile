@@ -6,6 +6,9 @@ NOTEBOOKS ?= notebooks
 RUN = .venv/bin/python
 INSTALL = $(RUN) -m pip install --quiet --constraint constraints.txt
 
+# A kernel works in the folder of its notebook, so a file here needs its whole path
+auto = $(if $(filter-out auto,$($1)),SPAMFT_$1="$(or $(realpath $($1)),$($1))")
+
 # Threads that wait for each other sleep, in notebooks, too: spamft/plumbing/threads.py
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -17,8 +20,8 @@ demo: .venv/ready # the main job: messages in, a finetuned classifier and its fi
 page: demo # the demo's classifier as one HTML page, for any browser
 	$(RUN) -m spamft page runs/demo runs/page.html --overwrite
 
-lab: .venv/lab # the notebooks, in JupyterLab
-	$(RUN) -m jupyter lab "$(NOTEBOOKS)" $(OPTIONS)
+lab: .venv/lab # the notebooks, in JupyterLab; DATA and MODEL say what "auto" means there
+	$(call auto,DATA) $(call auto,MODEL) $(RUN) -m jupyter lab "$(NOTEBOOKS)" $(OPTIONS)
 
 test: .venv/dev # everything that can be checked without a network
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal

@@ -189,7 +189,9 @@ def make_loader(
     one never changes the order of its batches.
     """
     if shuffle and batches is not None:
-        raise SpamftError("batches= takes the first ones: it does not go with shuffle")
+        raise SpamftError(
+            "batches= takes the first ones, in the dataset's order: leave out shuffle"
+        )
     generator = torch.Generator().manual_seed(seed)
     if similar:
         if not shuffle or drop_last:

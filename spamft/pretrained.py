@@ -11,10 +11,11 @@ from torch import Tensor
 
 from spamft.gpt import GPT, GPTConfig, check_causal
 from spamft.models.backbone import Architecture, HuggingFace
-from spamft.models.hub import download_weights, is_at_hand
+from spamft.models.hub import download_weights, expected_download
 from spamft.models.layout import Layout, open_weights
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import Download, Patience
 from spamft.plumbing.files import whole_folder
 from spamft.plumbing.jsonfile import read_json, write_json
 from spamft.plumbing.tensors import write_tensors
@@ -27,7 +28,7 @@ __all__ = [
     "PUBLISHED",
     "Published",
     "from_hf",
-    "gpt2_is_at_hand",
+    "gpt2_download",
     "hf_config",
     "load_gpt2",
     "save_gpt2",
@@ -95,7 +96,10 @@ _SIZES = {  # ours -> theirs
 }
 
 
-def load_gpt2(name_or_folder: str | Path) -> GPT:
+def load_gpt2(
+    name_or_folder: str | Path,
+    patience: Patience = Patience(),  # noqa: B008, it is frozen
+) -> GPT:
     """OpenAI's GPT-2 by name, "tiny", or a GPT-2 in a folder of Hugging Face's layout.
 
     "tiny" is the package's own. Other names are those of PUBLISHED and come from the
@@ -110,7 +114,8 @@ def load_gpt2(name_or_folder: str | Path) -> GPT:
     if name in PUBLISHED:
         config, revision, digest = PUBLISHED[name]
         repository, size = f"{OWNER}/{name}", _about_bytes(config)
-        return _load_folder(download_weights(repository, revision, digest, size))
+        folder = download_weights(repository, revision, digest, size, patience)
+        return _load_folder(folder)
     folder = TINY if name == "tiny" else Path(name)
     if not folder.is_dir():
         raise SpamftError(
@@ -121,14 +126,16 @@ def load_gpt2(name_or_folder: str | Path) -> GPT:
 
 
 def _about_bytes(config: GPTConfig) -> int:
-    """The weights' size on the disk without the small ones: biases and norms."""
+    """The size of the hub's file, masks included, without biases and norms."""
     tokens = config.vocab_size + config.context_length
-    return 4 * config.emb_dim * (tokens + 12 * config.n_layers * config.emb_dim)
+    block = 12 * config.emb_dim**2 + config.context_length**2
+    return 4 * (config.emb_dim * tokens + config.n_layers * block)
 
 
-def gpt2_is_at_hand(timeout: float) -> bool:
-    """Whether gpt2 is in the hub's cache, or the hub answers in `timeout` seconds."""
-    return is_at_hand(f"{OWNER}/gpt2", PUBLISHED["gpt2"].revision, timeout)
+def gpt2_download(timeout: float, enough: float) -> Download | None:
+    """What is still to come of gpt2, as `expected_download` finds it."""
+    where = f"{OWNER}/gpt2", PUBLISHED["gpt2"].revision
+    return expected_download(*where, timeout, enough)
 
 
 def save_gpt2(gpt: GPT, folder: Path | str, dtype: torch.dtype = torch.float32) -> None:

@@ -23,6 +23,8 @@ collect_ignore_glob = ["browser/*"]  # needs a browser: `make browser`
 os.environ["HF_HUB_OFFLINE"] = "1"  # the two tests of the hub speak to a loopback
 if "SPAMFT_SMOLLM2" in os.environ:  # for its own tests alone: "auto" would take it
     os.environ["REAL_SMOLLM2"] = os.environ.pop("SPAMFT_SMOLLM2")
+for switch in ("SPAMFT_DATA", "SPAMFT_MODEL"):  # they say what "auto" means
+    os.environ.pop(switch, None)
 os.environ["PIP_NO_INDEX"] = "1"  # "auto" would ask for a model there
 os.environ["SPAMFT_CACHE"] = os.devnull  # or find one here
 torch.set_num_threads(1)  # the models are tiny: a second thread would only wait

@@ -2,6 +2,7 @@ import pytest
 import torch
 from solving import try_out
 
+from spamft.check import check
 from spamft.gpt import GPT, GPTConfig
 
 TRIALS = {
@@ -30,3 +31,9 @@ def test_the_exercises_tell_right_from_usual_and_from_other(name, tiny_gpt, tmp_
         "vectors": tiny_gpt.embed(ids),
     }
     try_out(name, TRIALS[name], at_hand, tmp_path)
+
+
+def test_natural_spellings_of_an_answer_are_understood(tmp_path):
+    for answer in ((3, 1), (3, 100), [3, 1.0]):
+        assert check("4.2", answer, folder=tmp_path).outcome == "right"
+    assert "Two numbers" in check("4.2", 3, folder=tmp_path).text

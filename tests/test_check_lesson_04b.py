@@ -5,6 +5,8 @@ import torch
 from solving import try_out
 from torch.nn import functional as F
 
+from spamft.check import check
+
 TRIALS = {
     "4b.1": ("perplexity", "perplexity = 2"),
     "4b.2": ("jumbled", "jumbled = 'c b'"),
@@ -30,3 +32,9 @@ def test_the_exercises_tell_right_from_usual_and_from_other(
         **{"text": text, "loss": loss, "gpt": tiny_gpt, "tokenizer": tokenizer},
     }
     try_out(name, TRIALS[name], at_hand, tmp_path)
+
+
+def test_words_are_compared_without_what_stands_between_them(tmp_path):
+    given = {"text": "See you, my friend.", "gpt": None, "folder": tmp_path}
+    given["loss"] = lambda gpt, text: len(text) if text.startswith("f") else 0
+    assert check("4b.2", "friend my see you", **given).outcome == "right"

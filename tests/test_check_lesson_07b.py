@@ -70,3 +70,5 @@ def test_a_nudge_that_changes_a_prediction_is_named(at_hand, tmp_path):
     given = {name: at_hand[name] for name in ("logits", "labels")}
     told = check("7b.2", 100, **given, folder=tmp_path)
     assert told.outcome == "misconception" and "Take less" in told.text
+    told = check("7b.2", -1e-4, **given, folder=tmp_path)
+    assert told.outcome == "misconception" and "Raise it" in told.text

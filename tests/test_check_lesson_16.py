@@ -45,3 +45,13 @@ def test_other_classes_have_no_notices_and_no_guess_is_judged(run, tmp_path):
     answer = check("16.3", names["interval"], run=run, folder=tmp_path)
     assert answer.outcome == "right"
     assert read_guesses(tmp_path)["16.3"].right is None
+
+
+def test_any_guess_inside_the_interval_is_right(run, tmp_path):
+    found = locked_alarms(run.model, run.tokenizer, run.rule).false_alarms
+    low, high = 1000 * found.low, 1000 * found.high
+    for number, right in ((low + 1, True), (high - 1, True), (high + 9, False)):
+        folder = tmp_path / f"{number:.0f}"
+        guess("16.3", number, sure=0.5, folder=folder)
+        check("16.3", (0, 0.5), run=run, folder=folder)
+        assert read_guesses(folder)["16.3"].right is right

@@ -35,6 +35,14 @@ def test_no_right_choice_can_be_guessed_from_its_length():
     assert longest < len(NUMBERS) * 3 * 0.6
 
 
+def test_no_page_has_one_letter_throughout_and_each_is_right_as_often():
+    rights = {n: [find(f"{n}.q{place}").right for place in (1, 2, 3)] for n in NUMBERS}
+    assert not [number for number, letters in rights.items() if len({*letters}) == 1]
+    for letter in "abc":
+        count = sum(letters.count(letter) for letters in rights.values())
+        assert count / (3 * len(NUMBERS)) == pytest.approx(1 / 3, abs=0.06), letter
+
+
 def test_a_name_that_no_lesson_has_is_refused_with_what_there_is():
     for name in ("99.1", "6", "6.x", "../6.1", "6.10", None):
         with pytest.raises(SpamftError, match=re.escape("such as '6.1' or '6.q2'")):

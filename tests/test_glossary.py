@@ -11,15 +11,20 @@ TEXT = (DOCS / "glossary.md").read_text(encoding="utf-8")
 ENTRIES = dict(re.findall(r"^### (.+)\n\n((?:.+\n)+)", TEXT, re.MULTILINE))
 # What a learner of this course must be able to look up
 NEEDED = (
-    "accuracy, adapter, attention, backpropagation, balance, baseline, batch, block, "
-    "calibration, causal mask, checkpoint, classification finetuning, confidence, "
-    "confusion matrix, cross-entropy, dropout, early stopping, embedding, epoch, "
-    "finetuning, frozen, gradient, head, hidden state, hyperparameter, "
-    "instruction finetuning, label, layer normalisation, leak, learning curve, "
-    "learning rate, logit, LoRA, loss, mask, NF4, optimizer, overfitting, padding, "
-    "parameter, perplexity, pooling, precision, pretraining, prompt, QLoRA, recall, "
-    "regularisation, residual connection, seed, shortcut, softmax, split, threshold, "
-    "token, tokenizer, trunk, underfitting, vocabulary, weight decay"
+    "accuracy, adapter, alpha, attention, backpropagation, balance, "
+    "balanced accuracy, baseline, batch, block, bucketing, calibration, causal mask, "
+    "checkpoint, classification finetuning, clipping, confidence, "
+    "confidence interval, confusion matrix, cross-entropy, cross-validation, "
+    "data loader, device, dropout, dynamic padding, early stopping, embedding, "
+    "epoch, evaluation mode, finetuning, frozen, gradient, head, hidden state, "
+    "hyperparameter, instruction finetuning, integrated gradients, label, layer, "
+    "layer normalisation, leak, learning curve, learning rate, linear probe, "
+    "logistic regression, logit, logit lens, LoRA, loss, mask, nat, neural network, "
+    "NF4, normalizer, optimizer, overfitting, padding, parameter, perplexity, "
+    "pooling, precision, pretraining, prompt, QLoRA, recall, regularisation, "
+    "residual connection, RMSNorm, rotary positions, seed, shortcut, significant, "
+    "softmax, split, SwiGLU, temperature, tensor, TF-IDF, threshold, token, "
+    "tokenizer, trunk, underfitting, vocabulary, warm-up, weight decay"
 )
 # Names of theirs in packages that this one does not use, and one of no signature
 ELSEWHERE = {"accuracy", "evaluate", "SFTTrainer", "train_test_split"} | {

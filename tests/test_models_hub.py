@@ -5,9 +5,11 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from spamft.gpt import GPT, GPTConfig
-from spamft.models.hub import download_weights, is_at_hand
+from spamft.models.hub import download_weights, expected_download
 from spamft.plumbing.fetch import DownloadError, Patience
 from spamft.pretrained import PUBLISHED, load_gpt2, save_gpt2
+from spamft.sources import models, open_model
+from spamft.tokenizer import load_tokenizer
 
 TINY = GPTConfig(vocab_size=99, context_length=12, emb_dim=16, n_layers=2, n_heads=2)
 
@@ -133,16 +135,84 @@ def test_what_comes_after_we_gave_up_is_checked_all_the_same(hub):
         download_weights(*where)
 
 
-def test_weights_are_at_hand_if_cached_or_if_the_hub_answers(hub, folder, monkeypatch):
+def test_what_is_still_to_come_is_nothing_of_cached_ones(hub, folder, monkeypatch):
     published_tiny(monkeypatch)
-    where = ("openai-community/gpt2", PUBLISHED["gpt2"].revision)
+    where = ("openai-community/gpt2", PUBLISHED["gpt2"].revision, 1.0, 60.0)
     hub()
-    assert not is_at_hand(*where, timeout=1)
+    assert expected_download(*where) is None
     hub(**{p.name: p.read_bytes() for p in folder.iterdir()})
-    assert is_at_hand(*where, timeout=1)
+    size = (folder / "model.safetensors").stat().st_size
+    assert expected_download(*where).size == size
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert not is_at_hand(*where, timeout=1)
+    assert expected_download(*where) is None
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     load_gpt2("gpt2")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert is_at_hand(*where, timeout=1)
+    assert expected_download(*where) == (0, 0.0)
+
+
+def paced(pause: float, stop: threading.Event) -> type[Hub]:
+    """A hub that sends weights in ten pieces, so many seconds apart."""
+
+    class Paced(Hub):
+        def send_body(self, body: bytes):
+            size = -(-len(body) // 10)
+            slow = self.path.endswith("safetensors")
+            for start in range(0, len(body), size):
+                if slow and stop.wait(pause):
+                    return
+                self.wfile.write(body[start : start + size])
+
+    return Paced
+
+
+@pytest.mark.parametrize(
+    "pause, taken, said",
+    [
+        (0, "gpt2", "gpt2"),
+        (0.05, "gpt2", "gpt2"),
+        (0.4, "tiny", 'minutes here; "gpt2" by name downloads it however long'),
+        (60, "tiny", 'would take hours here; "gpt2" by name downloads it however'),
+    ],
+)
+def test_with_a_choice_a_slow_hub_is_no_worse_than_none(
+    hub, folder, monkeypatch, capsys, pause, taken, said
+):
+    """Here a download may take 2 seconds, instead of 5 minutes."""
+    published_tiny(monkeypatch)
+    tokenizer = load_tokenizer("tiny")
+    monkeypatch.setattr(models, "load_tokenizer", lambda name: tokenizer)
+    monkeypatch.setattr(models, "WITH_A_CHOICE", 2.0)
+    monkeypatch.setattr("spamft.plumbing.fetch.LOOK", 0.9)
+    monkeypatch.setattr("spamft.models.hub.LARGE", 0)
+    stop, began = threading.Event(), time.monotonic()
+    hub(paced(pause, stop), **{p.name: p.read_bytes() for p in folder.iterdir()})
+    model = open_model("gpt")
+    stop.set()
+    assert time.monotonic() - began < 9
+    assert model.name == taken and said in model.source
+    announced = "downloading openai-community/gpt2, " in capsys.readouterr().err
+    assert announced is (taken == "gpt2"), "nothing is begun, so nothing is announced"
+
+
+def test_a_hub_that_becomes_slow_is_given_up_for_the_bundled_model(
+    hub, folder, monkeypatch
+):
+    stop = threading.Event()
+
+    class Falters(Hub):
+        def send_body(self, body: bytes):
+            self.wfile.write(body[: len(body) // 2])
+            if self.path.endswith("safetensors"):
+                stop.wait(60)
+            self.wfile.write(body[len(body) // 2 :])
+
+    published_tiny(monkeypatch)
+    monkeypatch.setattr(models, "WITH_A_CHOICE", 2.0)
+    monkeypatch.setattr("spamft.plumbing.fetch.LOOK", 0.5)
+    hub(Falters, **{p.name: p.read_bytes() for p in folder.iterdir()})
+    began = time.monotonic()
+    model = open_model("gpt")
+    stop.set()
+    assert time.monotonic() - began < 9
+    assert model.name == "tiny" and "failed or was too slow" in model.source

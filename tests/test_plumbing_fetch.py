@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from spamft.plumbing.fetch import DownloadError, Patience, fetch, reachable
+from spamft.plumbing import fetch as module
+from spamft.plumbing.fetch import DownloadError, Patience, estimate, fetch
 from spamft.plumbing.files import sha256
 
 CONTENT = bytes(range(256)) * 40
@@ -190,10 +191,35 @@ def test_a_hanging_name_look_up_is_not_waited_for(get, monkeypatch):
 @pytest.mark.parametrize(
     "fault, answer", [("good", True), ("404", False), ("500", False), ("stall", False)]
 )
-def test_reachable_asks_once_and_not_for_long(server, fault, answer):
-    assert reachable(f"{server[0]}/{fault}", timeout=0.3) is answer
-    assert server[1] == [fault]
-    assert not reachable(refused_port(), timeout=0.3)
+def test_an_estimate_asks_once_and_not_for_long(server, fault, answer):
+    found = estimate(f"{server[0]}/{fault}", timeout=0.3, enough=9)
+    assert (found is not None) is answer and server[1] == [fault]
+    assert estimate(refused_port(), timeout=0.3, enough=9) is None
+
+
+@pytest.mark.parametrize(
+    "pause, least, most", [(0, 0, 3), (0.1, 30, 300), (9, 1e4, 1e9)]
+)
+def test_an_estimate_tells_by_the_first_seconds_how_long_the_whole_takes(
+    serve, monkeypatch, pause, least, most
+):
+    """1,000 pieces: at 0.1 seconds each they take 100 seconds."""
+
+    class Paced(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            while not stop.wait(pause):
+                self.wfile.write(bytes(1000))
+
+    stop = threading.Event()
+    monkeypatch.setattr(module, "LOOK", 0.6)
+    began = time.monotonic()
+    found = estimate(serve(Paced) + "/x", timeout=2, enough=60)
+    stop.set()
+    assert time.monotonic() - began < 3
+    assert found.size == 1_000_000 and least <= found.seconds <= most
 
 
 KILLED = """

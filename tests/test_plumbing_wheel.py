@@ -85,6 +85,16 @@ def test_an_index_that_is_not_quick_is_given_up_at_once(index):
     assert time.monotonic() - began < 9  # it did not wait for the second piece
 
 
+def test_what_takes_more_than_a_moment_is_announced_in_one_line(
+    index, monkeypatch, capfd
+):
+    monkeypatch.setattr(module, "AT_ONCE", 0.2)
+    index.offers(pieces=4, pause=0.3)
+    take(index)
+    said = [line for line in capfd.readouterr().err.splitlines() if "download" in line]
+    assert len(said) == 1 and said[0].startswith("downloading thing==1, 0 MB; to go on")
+
+
 def test_an_index_that_never_ends_is_given_up(index):
     index.offers(pieces=2, pause=60.0)
     with pytest.raises(TooSlow, match="not complete after 1 seconds"):

@@ -9,6 +9,7 @@ from test_models_vocabulary import train
 from spamft.gpt import GPT, GPTConfig
 from spamft.models.llama_files import save_llama
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import Download
 from spamft.pretrained import save_gpt2
 from spamft.sources import models, open_model
 from spamft.tokenizer import TINY, save_bpe
@@ -16,8 +17,8 @@ from spamft.tokenizer import TINY, save_bpe
 
 def test_auto_takes_gpt2_where_the_hub_answers(offline, monkeypatch):
     tiny = open_model("tiny")
-    monkeypatch.setattr(models, "gpt2_is_at_hand", lambda timeout: True)
-    monkeypatch.setattr(models, "load_gpt2", {"gpt2": tiny.gpt}.__getitem__)
+    monkeypatch.setattr(models, "gpt2_download", lambda *limits: Download(0, 0.0))
+    monkeypatch.setattr(models, "load_gpt2", lambda name, patience: tiny.gpt)
     monkeypatch.setattr(models, "load_tokenizer", {"gpt2": tiny.tokenizer}.get)
     assert open_model("auto").name == "gpt2"
 

@@ -1,6 +1,6 @@
 """Questions and exercises of the notebooks, and what a learner knows of them.
 
-answers.py      ask, guess, check: the three calls, and what they say
+answers.py      ask, guess, check, forget: the four calls, and what they say
 exercise.py     a question and its choices; an exercise and its law
 lessons.py      "6.q1" -> the question by that name
 record.py       guesses.json: what was guessed, how sure, and whether it was right
@@ -29,6 +29,6 @@ lesson_16.py    stress it
 lesson_17.py    a modern LLM
 """
 
-from spamft.check.answers import ask, check, guess
+from spamft.check.answers import ask, check, forget, guess
 
-__all__ = ["ask", "check", "guess"]
+__all__ = ["ask", "check", "forget", "guess"]

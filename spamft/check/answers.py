@@ -4,6 +4,7 @@
     guess("6.q1", "b", sure=0.7)      written down, then explained
     guess("6.1", 1.6, sure=0.5)       written down, before the cell that computes
     check("6.1", value)               right, a misconception, or a hint
+    forget()                          all guesses are removed: a new learner begins
 
 No wrong answer raises an error, so a whole notebook can run. `...` is an answer that is
 still open.
@@ -13,18 +14,28 @@ import inspect
 import math
 import textwrap
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from spamft.check.exercise import Exercise, Law, Question, close, is_open, same
+from spamft.check.exercise import (
+    Exercise,
+    Law,
+    Question,
+    close,
+    is_open,
+    nearly,
+    same,
+)
 from spamft.check.lessons import find
-from spamft.check.record import Guess, keep, settle
+from spamft.check.record import FILE, Guess, keep, remove, settle
 from spamft.plumbing.display import brief
 from spamft.plumbing.errors import SpamftError
 
-__all__ = ["Answer", "ask", "check", "guess"]
+__all__ = ["Answer", "ask", "check", "forget", "guess"]
 
 WIDTH = 79  # columns of a notebook's output that need no scrolling
+SURE = "the chance, from 0 to 1, that you are right"
 HERE = "."  # a notebook's kernel works in its folder
 
 
@@ -32,7 +43,8 @@ HERE = "."  # a notebook's kernel works in its folder
 class Answer:
     """What is said to the learner; as the last line of a cell it shows."""
 
-    outcome: str  # "asked", "noted", "open", "right", "misconception" or "wrong"
+    # "asked", "noted", "open", "right", "misconception", "wrong" or "forgotten"
+    outcome: str
     text: str
 
     def __repr__(self) -> str:
@@ -48,16 +60,17 @@ def ask(name: str) -> Answer:
 def guess(name: str, answer: Any, *, sure: Any, folder: Path | str = HERE) -> Answer:
     """Write down an answer, and how sure you are of it, into a file in `folder`.
 
-    `sure` is a probability, from that of drawing lots among the choices to 1. A number
-    counts as right within a tenth. Raises SpamftError for an answer of another kind.
+    `sure` is the chance, from 0 to 1, that you are right. A number counts as right
+    within a tenth, unless the exercise says otherwise. Raises SpamftError for an answer
+    of another kind.
     """
     asked = find(name)
     if is_open(answer) or is_open(sure):
         how = " or ".join(map(repr, asked.choices)) or "a number"
         return Answer(
             "open",
-            f"{name} waits for your guess: {how} in place of the first ..., and how "
-            f"sure you are, from {_lots(asked):.2g} to 1, in place of the second.",
+            f"{name} waits for your guess: {how} in place of the first ..., and in "
+            f"place of the second {SURE}.{_blindly(asked)}",
         )
     mine = _valid(name, asked, answer, sure)
     counts = keep(folder, name, mine)
@@ -100,12 +113,25 @@ def check(
     for typical, misconception in law.wrong:
         if same(given, typical):
             return Answer("misconception", f"{name}: not yet. {misconception}")
-    return Answer("wrong", f"{name}: not yet. Hint: {law.hint}")
+    near = "This is near: give three digits. " if nearly(given, law.right) else ""
+    return Answer("wrong", f"{name}: not yet. {near}Hint: {law.hint}")
+
+
+def forget(*, folder: Path | str = HERE) -> Answer:
+    """Remove all guesses in `folder`, so that a new learner starts anew."""
+    removed = remove(folder)
+    if not removed:
+        return Answer("forgotten", "There are no guesses to forget.")
+    names = brief(", ".join(removed), 200)
+    return Answer(
+        "forgotten",
+        f"{len(removed)} guesses are removed with {FILE}: {names}. A new learner can "
+        "begin.",
+    )
 
 
 def _valid(name: str, asked: Question | Exercise, answer: Any, sure: Any) -> Guess:
     """The guess, or SpamftError for one of another kind."""
-    lowest = _lots(asked)
     if asked.choices and not (isinstance(answer, str) and answer in asked.choices):
         raise SpamftError(
             f"{name}: {brief(answer)!r} is none of its answers: "
@@ -114,17 +140,17 @@ def _valid(name: str, asked: Question | Exercise, answer: Any, sure: Any) -> Gue
     if not asked.choices:
         answer = _number(name, answer, "its answer")
     sure = _number(name, sure, "sure")
-    if not lowest - 0.01 <= sure <= 1:  # 0.33 is as good as a third
-        raise SpamftError(
-            f"{name}: sure={sure:g} must be from {lowest:.2g}, which is drawing lots, "
-            "to 1, which is certain"
-        )
-    return Guess(answer, sure, len(asked.choices))
+    if not 0 <= sure <= 1:
+        meant = f"; {sure:g} % is sure={sure / 100:g}" if 1 < sure <= 100 else ""
+        raise SpamftError(f"{name}: sure={sure:g}, but it is {SURE}{meant}")
+    today = date.today().isoformat()
+    return Guess(answer, sure, len(asked.choices), made=today)
 
 
-def _lots(asked: Question | Exercise) -> float:
-    """How likely one is right who draws lots."""
-    return 1 / len(asked.choices) if asked.choices else 0.0
+def _blindly(asked: Question | Exercise) -> str:
+    """What is sure who knows nothing: nobody can say that of a number."""
+    n = len(asked.choices)
+    return f" Guessing blindly among {n} answers is {1 / n:.2g}." if n else ""
 
 
 def _number(name: str, value: Any, what: str) -> float:
@@ -148,7 +174,7 @@ def _settle(
             return None
         if exercise.choices:
             return first.answer == wanted
-        return close(first.answer, float(wanted))
+        return close(first.answer, wanted)
 
     return settle(folder, name, judged)
 
@@ -157,14 +183,25 @@ def _remark(counts: Guess, mine: Guess) -> str:
     noted = f"Noted: {_shown(mine)}."
     if counts.right is None or (counts.answer, counts.sure) == (mine.answer, mine.sure):
         return noted
-    return f"{noted} The answer was known: your first counts, {_shown(counts)}."
+    return (
+        f"{noted} The answer was known: your first guess{_when(counts)} counts, "
+        f"{_shown(counts)}."
+    )
 
 
 def _looking_back(counts: Guess | None) -> str:
     if counts is None:
         return "There is no guess of yours to compare. Next time guess first."
     was = {True: "right", False: "wrong", None: "not judged"}[counts.right]
-    return f"Your guess, {_shown(counts)}, was {was}."
+    return f"Your guess{_when(counts)}, {_shown(counts)}, was {was}."
+
+
+def _when(guess: Guess) -> str:
+    """The day of a guess; nothing if none was written down."""
+    if not guess.made:
+        return ""
+    day = date.fromisoformat(guess.made)
+    return f" of {day.day} {day:%B} {day.year}"
 
 
 def _shown(guess: Guess) -> str:

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-__all__ = ["YES_NO", "Exercise", "Law", "Question", "close", "is_open", "same"]
+__all__ = [
+    "YES_NO",
+    "Exercise",
+    "Law",
+    "Question",
+    "close",
+    "is_open",
+    "nearly",
+    "same",
+]
 
 YES_NO = ("yes", "no")
 
@@ -54,7 +63,7 @@ class Law:
     hint: str
     wrong: Sequence[tuple[Any, str]]  # a typical wrong answer, and what it confuses
     given: Any = ...  # what is compared with these; ... is the answer as it stands
-    guess: Any = None  # what was right to guess; None: `right` itself, if a number
+    guess: Any = None  # right to guess; (low, high): a number between; None: `right`
 
 
 @dataclass(frozen=True)
@@ -75,26 +84,53 @@ def is_open(answer: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two answers are equal; numbers to a ten-thousandth, lists one by one.
+    """Whether `one` is the answer `other`; lists one by one.
+
+    A whole number must agree to a ten-thousandth, another to three digits.
 
     >>> same((1.0, "a"), [1.00001, "a"]), same(1, None), same({1}, {1})
     (True, False, True)
+    >>> same(1.61, 1.60944), same(1.6, 1.60944), same(149, 150)
+    (True, False, False)
     """
     one, other = _plain(one), _plain(other)
     if isinstance(one, Number) and isinstance(other, Number):
-        return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
+        alike = math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
+        return alike or bool(abs(one - other) <= _half_a_digit(other))
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and one == other
 
 
-def close(guess: float, right: float) -> bool:
-    """Whether a guess is as good as right: within a tenth.
+def nearly(one: Any, other: Any) -> bool:
+    """Whether a number, or one of several, is the answer with too few digits.
 
-    >>> close(110, 100), close(111, 100), close(0, 0)
-    (True, False, True)
+    >>> nearly(1.6, 1.60944), nearly((0.3, 1), (0.333, 1)), nearly(149, 150)
+    (True, True, False)
     """
-    return abs(guess - right) <= 0.1 * abs(right)
+    one, other = _plain(one), _plain(other)
+    if isinstance(one, Number) and isinstance(other, Number):
+        return same(one, other) or (_half_a_digit(other) > 0 and close(one, other))
+    several = isinstance(one, tuple | list) and isinstance(other, tuple | list)
+    return several and len(one) == len(other) and all(map(nearly, one, other))
+
+
+def close(guess: float, right: float | tuple[float, float]) -> bool:
+    """Whether a guess is as good as right: within a tenth, or within a pair of ends.
+
+    >>> close(110, 100), close(111, 100), close(0, 0), close(0.2, (0.15, 0.25))
+    (True, False, True, True)
+    """
+    if isinstance(right, tuple):
+        return bool(right[0] <= guess <= right[1])
+    return bool(abs(guess - right) <= 0.1 * abs(right))
+
+
+def _half_a_digit(number: float) -> float:
+    """By how much rounding to three digits may change it; 0 for a whole number."""
+    if not math.isfinite(number) or number == round(number):
+        return 0.0
+    return 0.5 * 10.0 ** (math.floor(math.log10(abs(number))) - 2) * (1 + 1e-9)
 
 
 def _plain(value: Any) -> Any:

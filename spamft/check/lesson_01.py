@@ -17,7 +17,7 @@ def always_spam(answer, counts, names) -> Law:
     return Law(
         counts[names[1]] / counts.sum(),
         "It is right where the rule of always naming the other class is wrong.",
-        "Which share of all messages is of this class? Do not round.",
+        "How many messages of this class are there, divided by all messages?",
         [
             (0.5, "A rule with one answer is no coin: the classes are not equal."),
             (
@@ -100,20 +100,21 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """A server sends the right file with a single letter changed. Which check
-        notices?""",
+        """A server puts the same file of messages into a new zip that is packed in
+        another way. You have noted three things of the old download. Which of them
+        still agrees?""",
         right="c",
         a=(
-            "The number of lines.",
-            "A letter in place of a letter leaves the same number of lines.",
+            "The size of the zip.",
+            "The same content, packed in another way, takes more bytes or fewer.",
         ),
         b=(
-            "The size.",
-            "A letter in place of a letter leaves the same number of bytes.",
+            "The SHA-256 of the zip.",
+            "It is computed from the bytes of the zip, and these are others.",
         ),
         c=(
-            "The SHA-256.",
-            "Any change of the content gives another fingerprint.",
+            "The SHA-256 of the file inside.",
+            "Unpacked, the bytes are the same, so their fingerprint is the same.",
         ),
     ),
 }

@@ -26,7 +26,7 @@ def three_sizes(answer) -> Law:
             ([1046, 149, 299], "That is 70 / 10 / 20."),
         ],
         given=list(answer),
-        guess=right[-1],
+        guess=(right[-1], right[-1]),  # a tenth off would be right without the rounding
     )
 
 
@@ -36,13 +36,15 @@ def share_kept(answer, splits, encoded) -> Law:
     right = splits.test["Text"].isin(other).mean()
     return Law(
         right,
-        "Another seed draws another fifth, so about a fifth of them meet again.",
+        "Another seed draws another fifth of all, so on average a fifth, 0.2, of them "
+        f"meet again. In this one draw it is {right:.3f}, by chance.",
         "random_split with seed 7, then the mean of splits.test['Text'].isin(...).",
         [
             (0.7, "70 % is the training part: the test part is a fifth."),
             (0.0, "Two draws of a fifth do not avoid each other: some are in both."),
             (1.0, "The seed decides who is in the test part; another draws others."),
         ],
+        guess=(0.15, 0.25),  # one draw is off by chance
     )
 
 
@@ -74,20 +76,22 @@ EXERCISES = {
 }
 QUESTIONS = {
     "q1": Question(
-        """You train on the messages as they come, 87 % of them ham, without balancing.
-        Which mistake do you expect more of than with equal classes?""",
+        """You make the classes equal in another way: no ham is left out, but each spam
+        is copied six times. Then you split at random. What goes wrong?""",
         right="a",
         a=(
-            "Spam that is predicted ham.",
-            "With so much ham, ham is the safe guess, and doubtful messages go there.",
+            "The test score is too good.",
+            """Nearly every spam of the test part has a copy in the training part: the
+            model has seen it with its label.""",
         ),
         b=(
-            "Ham that is predicted spam.",
-            "Equal classes bring more of that: there spam is as safe a guess as ham.",
+            "Nothing: the classes are equal, and no message is lost.",
+            """That is true, and not enough: copies of one message must not lie in two
+            parts. Split first, and copy in the training part alone.""",
         ),
         c=(
-            "Both alike: the loss treats messages alike.",
-            "It does, and that is why the class with more messages counts more.",
+            "The model predicts ham too often.",
+            "It would with few spam. Here half of the training messages are spam.",
         ),
     ),
     "q2": Question(

@@ -7,10 +7,13 @@ __all__ = ["EXERCISES", "QUESTIONS"]
 
 
 def question_marks(answer, messages, names) -> Law:
-    """In which class are question marks more frequent, the first or the second?"""
+    """Which class has the larger share of messages with a question mark, the first or
+    the second?"""
     has = messages["Text"].str.contains("?", regex=False)
     of = [messages["Label"] == name for name in names]
     right = [has[rows].mean() for rows in of]
+    if hasattr(answer, "keys"):  # a dict or a Series, by the classes' names
+        answer = [answer[name] for name in names]
     return Law(
         right,
         "Each class has its own total, so that the larger one has no advantage.",
@@ -24,6 +27,7 @@ def question_marks(answer, messages, names) -> Law:
             ),
             ([int((has & rows).sum()) for rows in of], "Those are counts, not shares."),
             (right[::-1], f"In this order: {', '.join(names)}."),
+            ([100 * each for each in right], "As shares from 0 to 1, not in percent."),
         ],
         given=[float(each) for each in answer],
         guess="first" if right[0] > right[1] else "second",
@@ -53,15 +57,15 @@ def by_chance(answer) -> Law:
     """All 50 are ham: is that, by chance, likelier than one in a million?"""
     right = 0.5**50
     return Law(
-        1.0,
+        1,
         "One half, fifty times over: about one in 10^15. Chance does not do that.",
         "One message is ham with one half. And fifty, one after the other?",
         [
-            (1 / 50 / right, "One in fifty would be one draw of 50 chances."),
+            (1 / 50 / right, "That is one chance in fifty. Here fifty things happen."),
             (0.5 * 50 / right, "Chances of one after the other are multiplied."),
             (0.5 / right, "That is one message. There are fifty."),
         ],
-        given=float(answer) / right,
+        given=round(float(answer) / right, 2),  # 9e-16 will do
         guess="no",
     )
 
@@ -75,15 +79,15 @@ QUESTIONS = {
     "q1": Question(
         """A pattern occurs in two messages, both ham, and half of all messages are ham.
         Is it a shortcut?""",
-        right="a",
+        right="b",
         a=(
+            "Yes: it predicts the label in all cases.",
+            "Two cases are too few. A coin shows two heads often enough.",
+        ),
+        b=(
             "One cannot say: chance does that one time in four.",
             """One half times one half. The audit asks for at least twenty messages, and
             for counts that chance does not give.""",
-        ),
-        b=(
-            "Yes: it predicts the label in all cases.",
-            "Two cases are too few. A coin shows two heads often enough.",
         ),
         c=(
             "No: shortcuts point to spam.",
@@ -110,21 +114,21 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """You let a program give every suspect the label that the model prefers, in the
-        test part as well. What happens?""",
-        right="a",
+        """You let the model that you will test give every suspect the label that it
+        prefers, in the test part as well. What happens?""",
+        right="c",
         a=(
-            "The score rises, whether the labels got better or not.",
-            """The model is now compared with its own opinion. Some suspects were
-            right, and hard.""",
+            "The labels become right, and so does the score.",
+            "A suspect is a question to a person. The model errs on some of them.",
         ),
         b=(
             "The score falls, for fewer labels are right.",
             "It is measured by the new labels, right or wrong, and agrees with them.",
         ),
         c=(
-            "The labels become right, and so does the score.",
-            "A suspect is a question to a person. The model errs on some of them.",
+            "The score rises, whether the labels got better or not.",
+            """The model is now compared with its own answers. Some suspects had the
+            right label, and were only difficult.""",
         ),
     ),
 }

@@ -33,8 +33,9 @@ def more(answer, tokenizer) -> Law:
     )
     return Law(
         loud / calm,
-        "Capitals were rare in the text it was built on: more and smaller pieces.",
-        "Count with len(tokenizer.encode_ordinary(...)), divide, and do not round.",
+        "The tokenizer was built from texts in which words in capitals are rare. Most "
+        "have no token of their own, and become more and smaller pieces.",
+        "Count both with len(tokenizer.encode_ordinary(...)), and divide.",
         [
             (1, "As many letters are not as many tokens. Count the tokens."),
             (calm / loud, "That is the other way round: how many times as many?"),
@@ -71,28 +72,29 @@ EXERCISES = {
 }
 QUESTIONS = {
     "q1": Question(
-        """You pad every message to 240 tokens instead of 120. What happens to the
-        number of batches of 8, and to the work of the model?""",
+        """Of 800 messages, 799 have 20 tokens and one has 1,000. You make batches of 8,
+        and pad each message to the longest of *all* instead of the longest of its
+        batch. How many times as many tokens does the model compute?""",
         right="a",
         a=(
-            "The same number of batches, each at least twice the work.",
-            "The rectangles are twice as wide, and the model computes all of them.",
+            "About 34 times as many.",
+            """Now 800 x 1,000 = 800,000. Before, one batch had 8 x 1,000 = 8,000, and
+            99 batches had 8 x 20 each, 15,840: together 23,840.""",
         ),
         b=(
-            "Twice as many batches, each as much work as before.",
-            "A batch holds 8 messages, however wide they are.",
+            "50 times as many.",
+            "That holds for 99 batches. The one with the long message stays as it was.",
         ),
         c=(
-            "The same number of batches, and no more work: padding means nothing.",
-            """It means nothing to us. To a matrix product a padding token is as much
-            work as any.""",
+            "As many as before: there are the same messages in as many batches.",
+            "The model computes every place of a batch, and padding is a place.",
         ),
     ),
     "q2": Question(
         "You use bucketed batches in training, too. What do you give up?",
         right="a",
         a=(
-            "Chance: short messages always meet short ones.",
+            "Randomness: short messages always meet short ones.",
             """The messages of a batch are alike, so each step sees one kind. That is
             why training keeps its shuffled batches.""",
         ),
@@ -106,21 +108,21 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """Somebody finds the end of each message by looking for the first end token.
-        When is that wrong?""",
+        """An empty message is read as one end token, and padding is made of end tokens,
+        too. Somebody looks for the first end token of each row to find where the
+        message ends. For which message is that wrong?""",
         right="b",
         a=(
-            "Never: the end token stands at the end.",
-            """The padding is made of end tokens, but not each end token is
-            padding.""",
+            "For none: after the first end token there is only padding.",
+            "Not if the end token is all that the message has: then it is read.",
         ),
         b=(
-            "When a real end token is read, as for an empty message.",
-            """It has the padding's id. An empty message is read as one end token, and
-            would have no length at all.""",
+            "For the empty one.",
+            """Its only token has the padding's id, so it would have no token at all.
+            That is why a batch keeps the lengths.""",
         ),
         c=(
-            "When somebody writes <|endoftext|> in a message.",
+            "For one in which somebody has typed <|endoftext|>.",
             "`encode_ordinary` takes that as ordinary text, so it gives no end token.",
         ),
     ),

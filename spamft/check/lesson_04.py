@@ -16,7 +16,8 @@ def share_of_embedding(answer) -> Law:
     total = V * C + T * C + blocks + 2 * C
     return Law(
         V * C / total,
-        "Almost a third, which is why the output layer uses it again.",
+        "50,257 x 768 = 38.6 million of 124.4 million. Another table for the output "
+        "would add as many, so GPT-2 uses this one twice.",
         "A vector of C numbers for each of V tokens, divided by count(GPTConfig()).",
         [
             (C / V, "That compares the table's two sides. How many numbers are in it?"),
@@ -30,15 +31,19 @@ def share_of_embedding(answer) -> Law:
 
 def third_token(answer) -> Law:
     """To how many tokens can the third token attend, itself included?"""
+    count, *total = answer if isinstance(answer, tuple | list) else (answer,)
+    if total == [100]:  # in percent, as the notebook's table has them
+        total = [1]
     return Law(
         (3, 1.0),
         "To the first, the second and itself; softmax makes shares that add up to 1.",
-        "Look at shares[0, 0, 2], the first head's third row.",
+        "Two numbers: how many tokens, and the sum of their shares. Look at "
+        "shares[0, 0, 2], the first head's third row.",
         [
             ((2, 1.0), "You left out the token itself, or counted from 0."),
             ((3, 3.0), "Softmax makes shares of one whole, however many there are."),
         ],
-        given=tuple(answer),
+        given=(count, *total),
         guess=3,
     )
 
@@ -105,12 +110,12 @@ QUESTIONS = {
             all. A change of the last token moves the last output alone.""",
         ),
         b=(
-            "None but the last one's.",
+            "Only that of the last position.",
             """Every position attends to all before it, not only the last. The model
             has an output at each.""",
         ),
         c=(
-            "That of the first position alone.",
+            "Only that of the first position.",
             "Later tokens attend to it, so it reaches them.",
         ),
     ),

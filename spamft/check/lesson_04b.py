@@ -1,5 +1,7 @@
 """Questions and exercises of notebook 4b, pretrained weights."""
 
+import re
+
 import torch
 from torch.nn import functional as F
 
@@ -28,7 +30,7 @@ def perplexity(answer) -> Law:
 
 def jumbled(answer, text, loss, gpt) -> Law:
     """Is English with its words in another order as likely as before?"""
-    words = sorted(answer.split()) == sorted(text.split())
+    words = _words(answer) == _words(text)
     return Law(
         (True, True),
         "The loss rises: the model has learned an order, not a bag of words.",
@@ -77,6 +79,11 @@ def _loss_without(gpt, ids, left_out, alone=False) -> float:
             x = block(x)
     logits = gpt.logits(gpt.final_norm(x))[0, :-1]
     return F.cross_entropy(logits, ids[0, 1:]).item()
+
+
+def _words(text: str) -> list[str]:
+    """The words in the order of the alphabet, without what stands between them."""
+    return sorted(re.findall(r"\w+", text.lower()))
 
 
 EXERCISES = {

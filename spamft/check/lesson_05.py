@@ -15,7 +15,7 @@ def probability(answer) -> Law:
     return Law(
         1 / (1 + math.exp(-1)),
         "Only the difference of logits matters, here 1; what both share cancels.",
-        "e^12 / (e^11 + e^12). Do not round.",
+        "e^12 / (e^11 + e^12).",
         [
             (
                 12 / 23,
@@ -69,21 +69,21 @@ EXERCISES = {
 }
 QUESTIONS = {
     "q1": Question(
-        """You multiply both logits of a message by 10. What happens to its verdict and
-        its probabilities?""",
+        """A head for two classes is right about 80 % of the messages. You exchange its
+        two rows of weights, and its two biases. What is its accuracy now?""",
         right="a",
         a=(
-            "The verdict stays, and sounds surer.",
-            """The order is kept, the difference grows, and with it the larger
-            probability.""",
+            "20 %.",
+            """The two logits have changed places, so every verdict is the other one:
+            what was right is wrong, and what was wrong is right.""",
         ),
         b=(
-            "The verdict can change.",
-            "The larger logit stays the larger one.",
+            "80 %: it has the same numbers.",
+            "It has, but the first row gives the first class's logit, and so on.",
         ),
         c=(
-            "Nothing: softmax looks only at differences.",
-            "It does, and the difference is ten times as large now.",
+            "About 50 %: what it has learned is lost.",
+            "Nothing is lost. Exchange the rows again, and it is as good as before.",
         ),
     ),
     "q2": Question(
@@ -106,21 +106,22 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """You read the *first* token, and all of your messages begin with "Hi". Half
-        of them are spam. What accuracy can training reach?""",
+        """You read the *first* token. Half of your messages begin with "Hi", and 20 %
+        of these are spam; half begin with "Free", and 80 % of these are spam. What
+        accuracy can training reach?""",
         right="b",
         a=(
-            "The same as with the last token, in more steps.",
-            """No step helps: the vector that is read is the same for all messages,
-            whatever they say.""",
+            "50 %: the first token has read nothing.",
+            "It has read itself, and here that tells something.",
         ),
         b=(
-            "About 50 %.",
-            "The first token sees itself alone, so all messages get one answer.",
+            "80 %.",
+            """There are two vectors to judge by, so at best Hi is ham and Free is spam:
+            each is right for 80 %. What comes after the first token is not seen.""",
         ),
         c=(
-            "0 %.",
-            "One answer for all is right about all of one class.",
+            "Nearly 100 %, in more steps.",
+            "No step helps: messages with the same first token give the same vector.",
         ),
     ),
 }

@@ -105,9 +105,9 @@ QUESTIONS = {
             "The loss is a mean, and each message costs ln 4.",
         ),
         c=(
-            "It falls, for more messages are more certain.",
-            """The interval around a score gets narrower. The score itself does not
-            move.""",
+            "It falls, because more messages give a better estimate.",
+            """A better estimate is one with a narrower interval. It need not be a lower
+            number.""",
         ),
     ),
     "q3": Question(

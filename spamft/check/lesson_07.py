@@ -33,7 +33,8 @@ def moved_blocks(answer, model) -> Law:
     return Law(
         {L - 1},
         "All other blocks were frozen: no gradient, no step.",
-        "Compare model.gpt.blocks[i] with untrained.gpt.blocks[i], for every i.",
+        "The set of the indices, from 0: for every i compare the parameters of "
+        "model.gpt.blocks[i] and untrained.gpt.blocks[i] by torch.equal.",
         [
             (
                 set(range(L)),
@@ -54,13 +55,17 @@ def head_only(answer, untrained, model, encoded) -> Law:
     seen, new = (make_bucketed_loader(each) for each in (encoded.train, encoded.test))
     first, now = (evaluate(each, seen).loss for each in (untrained, answer))
     given = (still, now < first)
-    guess = None
+    guess, because = None, ""
     if all(given):
         alone, block = (evaluate(each, new).accuracy for each in (answer, model))
         guess = "higher" if alone > block else "lower"
+        because = (
+            f"{alone:.1%} of the test part with the head alone, {block:.1%} with the "
+            "last block: the head can only weigh what the frozen body gives it."
+        )
     return Law(
         (True, True),
-        "The head learned, and can only weigh what the frozen body gives it.",
+        because,
         "A copy of untrained, set_trainable(..., 'head'), then cache_trunk and fit.",
         [
             (
@@ -89,7 +94,8 @@ QUESTIONS = {
         right="a",
         a=(
             "It jumps about and stays high.",
-            "Each step overshoots, and the next gradient is that of another place.",
+            """Each step is so long that it ends on another slope. There the gradient
+            points elsewhere.""",
         ),
         b=(
             "The same curve: AdamW adapts the step to the gradient.",
@@ -120,22 +126,24 @@ QUESTIONS = {
         ),
     ),
     "q3": Question(
-        """Training loss falls, and validation loss has risen for two epochs. You train
-        five epochs more. What is most likely?""",
+        """After five epochs the training losses were 0.60, 0.35, 0.20, 0.08 and 0.02,
+        and the validation losses 0.55, 0.41, 0.36, 0.39 and 0.47. Whose weights do you
+        keep?""",
         right="b",
         a=(
-            "Validation loss follows the training loss down.",
-            "They have parted: what is still learned holds for training messages only.",
+            "Those of epoch 5.",
+            """They are the best on messages that it has seen. On others they are worse
+            than those of epochs 2, 3 and 4.""",
         ),
         b=(
-            "The gap grows: the model learns training messages by heart.",
-            """That is overfitting. Stop earlier, which is what `patience` does, or get
-            more messages.""",
+            "Those of epoch 3.",
+            """There it is best on messages that it has not trained on. Later it learns
+            what holds for the training messages alone, which is overfitting.""",
         ),
         c=(
-            "Accuracy on validation falls to that of a coin.",
-            """A loss can rise while accuracy stays: the same answers are wrong, and
-            surer.""",
+            "Those of epoch 1, where the two are closest.",
+            """Close losses say that it has learned nothing by heart. They do not say
+            that it has learned much.""",
         ),
     ),
 }

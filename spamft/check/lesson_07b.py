@@ -50,22 +50,27 @@ def nudge(answer, logits, labels) -> Law:
     after[:, 1] += float(answer)
     same = bool((after.argmax(-1) == before.argmax(-1)).all())
     first, now = (F.cross_entropy(each, labels).item() for each in (before, after))
+    moved = not math.isclose(first, now, rel_tol=1e-12)
     return Law(
-        (True, True),
+        (True, True, True),
         f"Accuracy stands still, the loss moves from {first:.6f} to {now:.6f}: that is "
         "its slope.",
         "By how much does the larger logit lead, where it leads least? Take less.",
         [
             (
-                (True, False),
+                (True, False, False),
                 "Nothing moved at all. Take a number that is not 0.",
             ),
             (
-                (False, True),
+                (True, True, False),
+                "That lowers the logit. Raise it: take a number above 0.",
+            ),
+            (
+                (False, True, True),
                 "Some prediction has changed: that is a step of the stair. Take less.",
             ),
         ],
-        given=(same, not math.isclose(first, now, rel_tol=1e-12)),
+        given=(same, moved, float(answer) > 0),
         guess="yes",
     )
 
@@ -75,11 +80,14 @@ def half(answer, whole, messages) -> Law:
     seen = answer[-1].examples / answer[-1].epoch  # per epoch
     given = (abs(seen - messages / 2) <= 16, answer[-1].lr == whole[-1].lr)
     lowest, of_all = (min(r.validation_loss for r in each) for each in (answer, whole))
+    why = "more messages are the best remedy for overfitting."
+    if lowest <= of_all:
+        why = "here half did as well. One run on few messages can do that by chance."
     return Law(
         (True, True),
-        f"{lowest:.3f} with half of them, {of_all:.3f} with all: more messages are the "
-        "best remedy for overfitting.",
-        "make_loader(cached.train, 8, batches=len(cached.train) // 16), then fit.",
+        f"{lowest:.3f} with half of them, {of_all:.3f} with all: {why}",
+        "make_loader(cached.train, 8, batches=len(cached.train) // 16), with neither "
+        "shuffle nor drop_last, then fit.",
         [
             ((False, True), f"It saw {seen:.0f} messages per epoch, not half of them."),
             (

@@ -33,7 +33,7 @@ def with_rank_4(answer, untrained) -> Law:
 
 
 def dead_gradient(answer, dead) -> Law:
-    """Would LoRA also learn if A and B both began at zero?"""
+    """Would A and B ever change if both began at zero?"""
     gradient = dead.B.grad
     return Law(
         (True, True),

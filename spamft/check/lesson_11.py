@@ -72,11 +72,11 @@ QUESTIONS = {
         What does the loss mostly measure then?""",
         right="b",
         a=(
-            "The answer, as before: it comes last.",
+            "The answer, as before: it comes last, and the end decides.",
             "Every token that counts has the same weight, wherever it stands.",
         ),
         b=(
-            "How well the model predicts the instruction and the message.",
+            "The prompt: how well it predicts instruction and message.",
             """They are most of the row. The few tokens of the answer hardly weigh in
             the mean.""",
         ),

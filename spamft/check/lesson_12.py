@@ -99,21 +99,21 @@ QUESTIONS = {
         ),
     ),
     "q2": Question(
-        """You try twenty methods, choose the one with the best test accuracy, and
-        report that accuracy. What is wrong?""",
+        """Trained with five seeds, one method has the test accuracies 94.7, 95.0, 95.7,
+        96.0 and 96.3 %. Another one, trained once, has 96.2 %. Which is better?""",
         right="a",
         a=(
-            "It is too high on average: the choice favours luck.",
-            """The best of twenty is partly good and partly lucky, and the luck does
-            not come back on new messages.""",
+            "One cannot say yet.",
+            """Seeds alone move the first from 94.7 to 96.3 %, and 96.2 % lies in there.
+            Train the other with five seeds, too.""",
         ),
         b=(
-            "Nothing: no method has trained on the test part.",
-            "No method has, but you have: you chose with it.",
+            "The other: the first has 95.5 % on average.",
+            "A mean of five is compared with a single draw, which may be a lucky one.",
         ),
         c=(
-            "It is too low, for nineteen others were worse.",
-            "The others do not enter the number.",
+            "The first: its best run has 96.3 %.",
+            "The best of five is partly luck, and the other had one try.",
         ),
     ),
     "q3": Question(

@@ -29,7 +29,8 @@ def precision(answer) -> Law:
 
 
 def messages_needed(answer) -> Law:
-    """How many test messages give a standard deviation of half a point, at 95 %?"""
+    """At an accuracy of 95 %, how many test messages give a standard deviation of 0.5
+    percentage points, that is 0.005?"""
     right = round(0.95 * 0.05 / 0.005**2)
     # a whole number that was rounded up or down is the same answer
     given = right if abs(float(answer) - right) <= 1 else float(answer)
@@ -38,14 +39,14 @@ def messages_needed(answer) -> Law:
         "p (1 - p) / 0.005² messages, six times the lecture's test part.",
         "Solve sqrt(p (1 - p) / n) = 0.005 for n.",
         [
-            (300, "300 give 1.3 points. Half a point takes more."),
+            (300, "300 give 1.3 points. 0.5 points take more."),
             (
                 math.ceil(math.sqrt(0.95 * 0.05) / 0.005),
                 "Both sides of the equation must be squared, the root's as well.",
             ),
             (
                 round(0.95 * 0.05 / 0.05**2),
-                "Half a point of a hundred is 0.005, not 0.05.",
+                "0.5 percentage points are 0.005, not 0.05.",
             ),
         ],
         given=given,

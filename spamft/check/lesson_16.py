@@ -9,6 +9,7 @@ from spamft.models.normalizer import Normalizer, look_alikes
 
 __all__ = ["EXERCISES", "QUESTIONS"]
 
+HARMLESS = "table"  # a word that tells nothing, in the place of an edit
 MANY = 0.1  # of the caught messages, in the guess of the second exercise
 
 
@@ -42,9 +43,11 @@ def shouted(answer, escapes) -> Law:
     """Do three exclamation marks let more than a tenth of the caught spam escape?"""
     shout, counts = answer
     turned, of = escapes(shout)
+    harmless, among = escapes(lambda text: f"{text} {HARMLESS}")
     return Law(
         ("cash!!!", True),
-        "What stands at the end is what the head reads: compare it with a control.",
+        f"{turned} of {of} escape. With {HARMLESS!r} in their place, a control, "
+        f"{harmless} of {among} do: only what is beyond that lies in the marks.",
         "A function of one text, text + '!!!', and escapes(shout), a pair of counts.",
         [
             (
@@ -65,19 +68,21 @@ def stopped_notices(answer, run) -> Law:
         why = "These classes are not ham and spam, so no share is known: None."
         return Law(None, why, why, [])
     share = alarms.false_alarms
+    low, high = 1000 * share.low, 1000 * share.high
     return Law(
         (share.low, share.high),
-        "150 notices know the share to some points; 1,000 times its ends answer it.",
+        f"So few notices give the share only to within some points: {share.low:.0%} to "
+        f"{share.high:.0%}. Of 1,000 that is {low:.0f} to {high:.0f}.",
         "locked_alarms(...).false_alarms has a share, a low and a high end.",
         [
-            ((0.0, 1.0), "Every share lies in there: what do 150 notices rule out?"),
+            ((0.0, 1.0), "Every share lies in there: what do the notices rule out?"),
             (
                 (share.share, share.share),
                 "That is the share itself. Its interval has two ends.",
             ),
         ],
         given=tuple(answer),
-        guess=1000 * share.share,
+        guess=(low, high),
     )
 
 

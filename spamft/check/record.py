@@ -1,6 +1,7 @@
 """What a learner guessed, how sure, and whether it was right: one small JSON file.
 
-    {"6.1": {"answer": 1.6, "sure": 0.8, "choices": 0, "right": true, "later": []}}
+    {"6.1": {"answer": 1.6, "sure": 0.8, "choices": 0, "right": true, "later": [],
+             "made": "2026-03-03"}}
 
 It is written at once and whole, in the learner's folder. Two notebooks may write it at
 the same time: each waits for the other.
@@ -11,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.jsonfile import read_json, write_json
 from spamft.plumbing.locks import take
 
-__all__ = ["FILE", "Guess", "keep", "read_guesses", "settle"]
+__all__ = ["FILE", "Guess", "keep", "read_guesses", "remove", "settle"]
 
 FILE = "guesses.json"
 PATIENCE = 10  # seconds to wait for another notebook, which takes milliseconds
@@ -28,10 +30,11 @@ class Guess:
     """The first guess, which counts, and those made once the answer was known."""
 
     answer: str | float
-    sure: float  # a probability, from 1 / choices to 1
+    sure: float  # a probability
     choices: int  # that there were; 0: a number
     right: bool | None = None  # None while the answer is not known
     later: tuple = ()  # pairs of answer and sure
+    made: str = ""  # the day, as 2026-03-03; not known of older files
 
     def __post_init__(self):
         number = isinstance(self.answer, int | float) and math.isfinite(self.answer)
@@ -42,6 +45,7 @@ class Guess:
             and self.choices in (0, 2, 3)
             and self.right in (None, True, False)
             and isinstance(self.later, tuple)
+            and (self.made == "" or date.fromisoformat(self.made))
         ):
             raise ValueError(f"{self} is no guess")
 
@@ -92,6 +96,17 @@ def settle(
         if guesses[name].right is None:
             guesses[name] = replace(guesses[name], right=judge(guesses[name]))
         return guesses[name]
+
+
+def remove(folder: Path | str) -> list[str]:
+    """Delete the file of guesses; return the names that it held."""
+    path = Path(folder) / FILE
+    if not path.exists():
+        return []
+    with _alone(path):
+        names = list(read_guesses(folder))
+        path.unlink()
+    return names
 
 
 @contextmanager

@@ -3,11 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from spamft.plumbing.fetch import DownloadError, Patience, reachable, reason
+from spamft.plumbing.fetch import (
+    Download,
+    DownloadError,
+    Patience,
+    announce,
+    estimate,
+    reason,
+)
 from spamft.plumbing.files import sha256
 from spamft.plumbing.waiting import TooSlow, in_time
 
-__all__ = ["download_weights", "is_at_hand", "is_cached"]
+__all__ = ["download_weights", "expected_download", "is_cached"]
+
+
+LARGE = 20_000_000  # bytes: what takes seconds even where the line is good
 
 
 def download_weights(
@@ -22,11 +32,16 @@ def download_weights(
     """The folder with config.json, model.safetensors and `more` of a repository.
 
     Uses huggingface_hub: its cache, its progress bar, HF_ENDPOINT and HF_HUB_OFFLINE.
-    A fresh download must have the SHA-256 `digest`, where one is known; `size`, in
-    bytes and about right, is for the deadline. Raises DownloadError, with what to do
-    by hand.
+    A fresh download must have the SHA-256 `digest`, where one is known, and is
+    announced if it is large; `size`, in bytes and about right, is for the deadline.
+    Raises DownloadError, with what to do by hand.
     """
+    from huggingface_hub import constants
+
     seconds = patience.seconds_for(size)
+    comes = not constants.HF_HUB_OFFLINE and not is_cached(repository, revision)
+    if comes and size > LARGE:
+        announce(repository, size)
     try:
         return in_time(lambda: _download(repository, revision, digest, more), seconds)
     except DownloadError:
@@ -52,15 +67,19 @@ def is_cached(repository: str, revision: str) -> bool:
     )
 
 
-def is_at_hand(repository: str, revision: str, timeout: float) -> bool:
-    """Whether the weights are in the hub's cache, or the hub answers in time."""
+def expected_download(
+    repository: str, revision: str, timeout: float, enough: float
+) -> Download | None:
+    """What is still to come of the weights: nothing of cached ones; None if the hub
+    does not answer in `timeout` seconds. See `estimate`."""
     from huggingface_hub import constants, hf_hub_url
 
     if is_cached(repository, revision):
-        return True
+        return Download(0, 0.0)
     if constants.HF_HUB_OFFLINE:
-        return False
-    return reachable(hf_hub_url(repository, "config.json", revision=revision), timeout)
+        return None
+    url = hf_hub_url(repository, "model.safetensors", revision=revision)
+    return estimate(url, timeout, enough)
 
 
 def _download(

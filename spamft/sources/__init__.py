@@ -5,6 +5,7 @@
     spelling.py    what is the same label, what is none, what is several
     splits.py      messages ready to train on: balanced, numbered, in three parts
     models.py      "auto", "gpt2", "tiny", a folder -> a pretrained GPT
+    auto.py        what "auto" means, where the environment says it
     bases.py       a pretrained model <-> what opens the same one again
     collection.py  what stands behind a collection's name
     uci.py         the SMS Spam Collection

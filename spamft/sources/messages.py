@@ -15,6 +15,7 @@ from spamft.plumbing.errors import SpamftError
 from spamft.plumbing.fetch import DownloadError, Patience
 from spamft.reading.layout import Layout
 from spamft.reading.table import is_uci
+from spamft.sources.auto import DATA, blaming, meant
 from spamft.sources.collection import Messages, OpenCollection
 from spamft.sources.intents import open_intents
 from spamft.sources.sample import open_sample
@@ -41,11 +42,22 @@ def open_messages(
     """Messages by the name of a collection, or from a file.
 
     "uci" is the SMS Spam Collection, downloaded into `cache_dir`; "sample" the messages
-    of this package, "intents" its second task; "auto" the first of uci and sample that
-    can be had. A file is the collection's zip, or what `read_messages` opens; `lecture`
-    and `layout` are explained there. Raises DownloadError or SpamftError.
+    of this package, "intents" its second task; "auto" what SPAMFT_DATA in the
+    environment says, else the first of uci and sample that can be had. A file is the
+    collection's zip, or what `read_messages` opens; `lecture` and `layout` are
+    explained there. Raises DownloadError or SpamftError.
     """
     data = str(data)
+    if data == "auto" and (chosen := meant(DATA)):
+        with blaming(DATA):
+            df, source = open_messages(
+                chosen,
+                lecture=lecture,
+                layout=layout,
+                cache_dir=cache_dir,
+                progress=progress,
+            )
+        return Messages(df, f"{source} (chosen by {DATA})")
     if (data == "auto" or data in COLLECTIONS) and layout != Layout():
         raise SpamftError(f"options of columns and reading are for files, not {data!r}")
     options = {"lecture": lecture, "progress": progress}

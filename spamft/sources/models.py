@@ -1,6 +1,5 @@
 """A name or a folder -> a pretrained GPT and the tokenizer that it reads with."""
 
-from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +17,9 @@ from spamft.models.smollm2 import SMOLLM2, open_smollm2
 from spamft.models.vocabulary import Vocabulary
 from spamft.plumbing.display import naming
 from spamft.plumbing.errors import SpamftError
-from spamft.plumbing.fetch import DownloadError
-from spamft.pretrained import PUBLISHED, gpt2_is_at_hand, load_gpt2
+from spamft.plumbing.fetch import WITH_A_CHOICE, Download, DownloadError, Patience
+from spamft.pretrained import PUBLISHED, gpt2_download, load_gpt2
+from spamft.sources.auto import MODEL, blaming, meant
 from spamft.tokenizer import VOCABULARY, load_tokenizer
 
 __all__ = ["Pretrained", "open_model"]
@@ -29,6 +29,7 @@ SCRATCH = GPTConfig(
 )
 PATIENCE = 2.0  # seconds for the hub to answer, when there is a choice
 HURRY = 4.0  # seconds for the package index to show its pace
+INSIST = '"gpt2" by name downloads it however long it takes'
 
 
 class Pretrained(NamedTuple):
@@ -49,18 +50,36 @@ class Pretrained(NamedTuple):
 def open_model(name: str | Path = "auto", *, seed: int = 123) -> Pretrained:
     """A GPT and its tokenizer, by name or from a folder.
 
-    "gpt2", "gpt2-medium", "gpt2-large" and "gpt2-xl" come from the hub; "tiny" is the
-    small pretrained GPT of this package; "gpt" is gpt2 where it is cached or can be
-    reached, else tiny; "auto" the same, but before tiny comes smollm2 where it is
-    cached or comes quickly; "scratch" is a small GPT with random weights from `seed`;
+    "gpt2", "gpt2-medium", "gpt2-large" and "gpt2-xl" come from the hub, however long
+    that takes; "tiny" is the small pretrained GPT of this package; "gpt" is gpt2 where
+    it is cached or comes in about five minutes, else tiny; "auto" the same, but before
+    tiny comes smollm2 where it is cached or comes quickly; SPAMFT_MODEL in the
+    environment, where it is set, says what "auto" and "gpt" mean; "scratch" is a small
+    GPT with random weights from `seed`;
     "smollm2" and "smollm2-360m" are pretrained Llamas from the hub, the first else from
     the package index. A folder holds a model in Hugging Face's layout, with a
     `vocabulary.tiktoken` or `tokenizer.json` if its tokens are not GPT-2's. A `.gguf`
     file holds a Llama and its tokenizer. The `source` says if there is a chat template,
     and whether it is known. Raises DownloadError or SpamftError.
     """
-    opened = _open(str(name), seed)
+    chosen = meant(MODEL) if str(name) in ("auto", "gpt") else None
+    if chosen and chosen != "gpt":
+        return _open_chosen(chosen, str(name), seed)
+    opened = _open("gpt" if chosen else str(name), seed)
     return opened._replace(source=opened.source + describe_chat(opened.tokenizer))
+
+
+def _open_chosen(chosen: str, name: str, seed: int) -> Pretrained:
+    """What the environment says that `name` means. What asks for "gpt" teaches parts
+    that other architectures have not."""
+    with blaming(MODEL):
+        opened = open_model(chosen, seed=seed)
+        if name == "gpt" and not isinstance(opened.gpt, GPT):
+            raise SpamftError(
+                "it is no GPT-2, which is asked for here: set it to tiny, gpt2 or the "
+                "folder of one"
+            )
+    return opened._replace(source=f"{opened.source} (chosen by {MODEL})")
 
 
 def _open(name: str, seed: int) -> Pretrained:
@@ -110,12 +129,27 @@ def _open_best() -> Pretrained:
 
 
 def _open_gpt() -> Pretrained:
-    """GPT-2, or where it cannot be had the small one of this package."""
-    if gpt2_is_at_hand(PATIENCE):
-        with suppress(DownloadError):  # reachable, but the download failed
-            return open_model("gpt2")
-    source = "the bundled tiny GPT (GPT-2 cannot be reached)"
-    return open_model("tiny")._replace(source=source)
+    """GPT-2, or where it comes too slowly or not at all, the small one of here."""
+    expected = gpt2_download(PATIENCE, WITH_A_CHOICE)
+    why = _why_not(expected)
+    if not why:
+        try:
+            gpt = load_gpt2("gpt2", Patience(deadline=WITH_A_CHOICE))
+            return Pretrained(gpt, load_tokenizer("gpt2"), "gpt2", "gpt2")
+        except DownloadError:  # it answered, but then
+            why = f"GPT-2's download failed or was too slow; {INSIST}"
+    return _open("tiny", 0)._replace(source=f"the bundled tiny GPT ({why})")
+
+
+def _why_not(expected: Download | None) -> str:
+    """Why a download is not even begun; nothing if it is."""
+    if expected is None:
+        return "GPT-2 cannot be reached"
+    if expected.seconds <= WITH_A_CHOICE:
+        return ""
+    minutes = expected.seconds / 60
+    how_long = f"about {minutes:.0f} minutes" if minutes < 90 else "hours"
+    return f"GPT-2, {expected.size / 1e6:.0f} MB, would take {how_long} here; {INSIST}"
 
 
 def _tokenizer_of(name: str, is_folder: bool) -> tiktoken.Encoding:
