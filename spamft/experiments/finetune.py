@@ -30,7 +30,13 @@ from spamft.methods.task import Lessons, Task
 from spamft.models.attention import attention_named, attention_of, with_attention
 from spamft.models.llama import LlamaConfig
 from spamft.models.normalizer import normalizer_of
-from spamft.models.precision import lower_precision, precision_named, precision_of
+from spamft.models.precision import (
+    autocast_training,
+    lower_precision,
+    precision_named,
+    precision_of,
+    trains_in_bf16,
+)
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -86,7 +92,8 @@ def finetune(
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `precision` is that of products with frozen weights: "float32", also by "auto", or,
-    faster and coarser, "bf16" or "int8", where the device has instructions for it.
+    faster and coarser, "bf16" or "int8", where the device has instructions for it. On a
+    GPU "bf16" is also that of what trains, whose weights stay float32.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
     finetuning resumes, and ends with the same weights to the bit; call their `remove`
     once the run is saved. `log` gets a line whenever there is news. Raises
@@ -146,12 +153,14 @@ def _work(
     _tell(log, f"device: {describe_device(setup.device)}")
     if setup.precision != "float32":
         _tell(log, f"precision: {precision_of(classifier.gpt)}")
+    if trains_in_bf16(setup.precision, setup.device):
+        _tell(log, "what trains: float32 weights, bfloat16 products")
     stored = None
     if checkpoints:
         stored = checkpoints.begin(_identity(setup, task, classifier), log)
     with _timed(seconds, "trunk"):
         lessons = setup.method.encode(
-            classifier, task, setup.config, progress=_on_terminal(log), log=log
+            classifier, task, progress=_on_terminal(log), log=log
         )
     with _timed(seconds, "train"):
         try:
@@ -200,6 +209,8 @@ def _learn(
                 at_once=at_once,
             )
 
+    if trains_in_bf16(setup.precision, setup.device):
+        autocast_training(lessons.learner)
     state = TrainState(stored["training"] if stored else None, after_step=keep)
     for record in _records(setup, lessons, state):
         history.append(record)

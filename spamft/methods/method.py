@@ -1,7 +1,7 @@
 """Method: one way to finetune, as a value; and METHODS, all there are by name.
 
     model = method.attach(gpt, task, seed)          freeze, add layers, a new head
-    lessons = method.encode(model, task, config)    the data as the model takes it
+    lessons = method.encode(model, task)    the data as the model takes it
     for record in method.learn(...):                train, or what replaces it
 
 `experiments.finetune` is these three lines with loaders around them, and the comparison
