@@ -27,8 +27,8 @@ from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
+from spamft.models.architectures import architecture_of
 from spamft.models.attention import attention_named, attention_of, with_attention
-from spamft.models.llama import LlamaConfig
 from spamft.models.normalizer import normalizer_of
 from spamft.models.precision import (
     autocast_training,
@@ -80,10 +80,10 @@ def finetune(
 
     `data` is a name for `open_splits` or its result, `model` likewise for `open_model`;
     neither is changed. `method` is a name in METHODS or a Method, by default the
-    lecture's, the last block; everything if the weights are random; of a Llama without
-    any `config` the frozen features, which measured best. `config` is a TrainConfig, or
-    the settings to change in the method's recipe. `pooling` is by default the method's
-    own, `max_length` (tokens) the longest training message. With
+    lecture's, the last block; everything if the weights are random; without any
+    `config` what the architecture names, of a Llama the frozen features. `config` is a
+    TrainConfig, or the settings to change in the method's recipe. `pooling` is by
+    default the method's own, `max_length` (tokens) the longest training message. With
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     `robust=True` makes it hard to fool: texts are normalized, and edited copies of the
@@ -274,8 +274,7 @@ def _usual_method(model: Pretrained, *, trains: bool) -> str:
     """The key of the method for who names none; `trains` if steps are wanted."""
     if model.name == "scratch":
         return "full"
-    is_llama = isinstance(model.gpt.config, LlamaConfig)
-    return "features" if is_llama and not trains else "last_block"
+    return "last_block" if trains else architecture_of(model.gpt.config).method
 
 
 def decide_config(
