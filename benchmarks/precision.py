@@ -142,7 +142,7 @@ def _lessons(
     classifier = METHODS[method].attach(gpt, task, 1)
     lower_precision(classifier.gpt, precision)
     config = decide_config(None, METHODS[method], model, data)
-    return METHODS[method].encode(classifier, task, config), config
+    return METHODS[method].encode(classifier, task), config
 
 
 def _steps(lessons: Lessons, config: TrainConfig) -> Iterator[float]:

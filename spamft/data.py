@@ -37,6 +37,8 @@ __all__ = [
     "save_splits",
 ]
 
+ROWS_AT_A_TIME = 4096  # made into text: all at once would be the job's peak of memory
+
 # The SMS Spam Collection: the lecture's address, then its backup
 SMS_COLLECTION = Archive(
     urls=(
@@ -221,10 +223,10 @@ def save_splits(splits: Splits, folder: Path | str = ".") -> list[Path]:
         # Python's csv leaves a lone carriage return unquoted, and then reads two rows
         alone = part["Text"].str.contains("\r", regex=False).any()
         quoting = csv.QUOTE_NONNUMERIC if alone else csv.QUOTE_MINIMAL
-        content = part.to_csv(index=False, lineterminator="\n", quoting=quoting)
+        options = {"index": False, "lineterminator": "\n", "quoting": quoting}
         path = Path(folder) / f"{name}.csv"
         with whole_file(path) as unfinished:
-            unfinished.write_bytes(content.encode())
+            part.to_csv(unfinished, chunksize=ROWS_AT_A_TIME, **options)
         paths.append(path)
     return paths
 

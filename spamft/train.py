@@ -20,7 +20,6 @@ from torch.utils.data import DataLoader
 
 from spamft.evaluate import IGNORED, count_sums, measure
 from spamft.plumbing.bookkeeping import Bookkeeping, not_finite
-from spamft.plumbing.device import check_bf16
 from spamft.plumbing.errors import NotFiniteError, SpamftError
 from spamft.plumbing.options import option
 
@@ -50,7 +49,6 @@ class TrainConfig:
         "stop early, after this many evaluations without a better validation loss, and "
         "keep the best weights",
     )
-    bf16: bool = option(False, "compute in bfloat16; weights stay float32")
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "patience"):
@@ -192,9 +190,7 @@ def _backward(
     loss = torch.zeros((), device=labels.device)
     correct = torch.zeros((), dtype=torch.long, device=labels.device)
     for *inputs, targets in window:
-        with torch.autocast(labels.device.type, torch.bfloat16, enabled=config.bf16):
-            logits = model(*inputs).float()
-        sums = count_sums(logits, targets, weights)
+        sums = count_sums(model(*inputs).float(), targets, weights)
         part = sums.loss / total
         part.backward()
         loss += part.detach()
@@ -226,8 +222,6 @@ def _open_books(
     if not len(loader):
         raise SpamftError("nothing to train on: the loader has no batch")
     device = next(iter(named.values())).device
-    if config.bf16:
-        check_bf16(device)
     optimizer = torch.optim.AdamW(
         named.values(),
         lr=config.lr,

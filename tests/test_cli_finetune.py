@@ -34,7 +34,7 @@ def test_finetune_tells_what_it_does_and_where(message_file, tmp_path, capsys):
 def test_every_option_reaches_the_run(message_file, tmp_path, every_instruction):
     options = (
         "--seed 7 --split-seed 8 --batch-size 4 --patience 2 --method last_block "
-        "--no-balance --bf16 --pooling mean --max-length 6 --device cpu "
+        "--no-balance --pooling mean --max-length 6 --device cpu "
         "--weight-decay 0 --clip-norm 2 --accumulate 2 --eval-every 3 --warmup-steps 1 "
         "--attention full --precision int8"
     )
@@ -46,7 +46,6 @@ def test_every_option_reaches_the_run(message_file, tmp_path, every_instruction)
             "seed",
             "batch_size",
             "patience",
-            "bf16",
             "weight_decay",
             "clip_norm",
             "accumulate",
@@ -55,7 +54,7 @@ def test_every_option_reaches_the_run(message_file, tmp_path, every_instruction)
             "epochs",
         )
     }
-    assert list(recipe.values()) == [7, 4, 2, True, 0.0, 2.0, 2, 3, 1, 2]
+    assert list(recipe.values()) == [7, 4, 2, 0.0, 2.0, 2, 3, 1, 2]
     assert metrics["recipe"]["class_weights"]
     assert metrics["data"]["split_seed"] == 8 and not metrics["data"]["balanced"]
     assert metrics["model"]["trained_parts"][0] == "block 1"

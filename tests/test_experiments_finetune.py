@@ -271,6 +271,16 @@ def test_a_precision_for_nothing_is_refused(file, method, every_instruction):
         quick(file, method, precision="bf16")
 
 
+def test_on_a_gpu_bf16_is_of_what_trains_too(file, monkeypatch, every_instruction):
+    plain = quick(file, "full")
+    for place in ("models.precision", "experiments.finetune"):
+        monkeypatch.setattr(f"spamft.{place}.trains_in_bf16", lambda *given: True)
+    run = quick(file, "full", precision="bf16")
+    losses = [each.history[-1].train_loss for each in (plain, run)]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert {p.dtype for p in run.model.parameters()} == {torch.float32}
+
+
 def test_a_wrong_precision_is_refused_before_any_work(monkeypatch):
     monkeypatch.setattr("spamft.experiments.finetune.open_splits", None)
     with pytest.raises(SpamftError, match="'int4' must be one of auto, float32"):

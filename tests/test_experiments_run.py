@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
@@ -13,6 +13,7 @@ from spamft.experiments.finetune import finetune
 from spamft.experiments.run import RESULTS, check_folder, report_dict
 from spamft.gpt import GPTConfig
 from spamft.methods.lora import lora_layers
+from spamft.train import TrainConfig
 from spamft.use.predict import dataset_for
 from spamft.use.verdict import DecisionRule, Threshold
 
@@ -54,6 +55,16 @@ def test_a_run_leaves_what_it_promises(file, tmp_path):
     stages = {"data", "model", "tokenize", "trunk", "train", "evaluate"}
     assert set(written["seconds"]) == stages
     assert len(pd.read_csv(folder / "history.csv")) == 2
+
+
+def test_a_recipe_tells_only_what_the_method_uses(file):
+    always = {"lecture", "seed", "steps", "epochs_done"}
+    for method, used in (
+        ("last_block", {f.name for f in fields(TrainConfig)}),
+        ("features", {"class_weights"}),
+        ("zero-shot", set()),
+    ):
+        assert set(run_of(file, method).metrics()["recipe"]) == always | used
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,14 @@ def test_a_normalizer_is_told_with_what_is_not_carried(run):
     assert line in card and line not in model_card(run, "", "", "")
 
 
+def test_a_regression_has_no_learning_rate(run):
+    assert "batches of" in model_card(run, "onnx", "", "")
+    for name in ("batch_size", "lr"):
+        del run.metrics["recipe"][name]
+    assert "batches of" not in (card := model_card(run, "onnx", "", ""))
+    assert "steps, seed " in card
+
+
 def test_folders_of_the_machine_are_left_out(run):
     run.metrics["model"]["source"] = "/home/me/secret/base"
     run.metrics["data"]["source"] = r"the SMS Spam Collection, C:\mine\it.tsv"

@@ -143,7 +143,7 @@ def save(model, folder):
     (folder / "config.json").write_text(json.dumps(config))
     save_file(model.state_dict(), folder / "model.safetensors")
 
-MEANS = Architecture(Size, Means, load)
+MEANS = Architecture(Size, Means, load, method="head", rates={"last blocks": 0.125})
 '''
 
 
@@ -176,6 +176,13 @@ def test_an_architecture_does_everything_that_gpt2_does(
     saved = spamft.load(run.save(tmp_path / "run"))
     there = saved.classify("red abc").probabilities
     assert there == pytest.approx(run.classify("red abc").probabilities, abs=1e-5)
+
+
+def test_an_architecture_brings_its_method_and_rates(means, letters, monkeypatch):
+    assert finetune("letters", means).setup.method is METHODS["head"]
+    monkeypatch.setattr("spamft.methods.method.LARGE", 0)
+    of_gpt2 = {"head": 5e-4, "last_block": 0.125, "full": 5e-5}
+    assert {key: METHODS[key].recipe(means.gpt).lr for key in of_gpt2} == of_gpt2
 
 
 COMMAND = '''

@@ -1,6 +1,7 @@
 """Frozen products in fewer bits: close to float32, and never in the way of training."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,10 +15,12 @@ from spamft.models.low_precision import Int8Linear, LowPrecisionLinear
 from spamft.models.precision import (
     OUTLIERS,
     Precision,
+    autocast_training,
     count_frozen,
     lower_precision,
     precision_named,
     precision_of,
+    trains_in_bf16,
 )
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
@@ -117,6 +120,21 @@ def test_auto_is_float32_and_a_wrong_name_is_refused():
     assert precision_named("float32", MPS) == "float32"
     with pytest.raises(ValueError, match="'int4' must be one of auto, float32, bf16"):
         precision_named("int4", CPU)
+
+
+def test_what_trains_is_bfloat16_on_cuda_alone():
+    assert trains_in_bf16("bf16", CUDA)
+    assert not any(trains_in_bf16("bf16", device) for device in (CPU, MPS))
+    assert not any(trains_in_bf16(name, CUDA) for name in ("float32", "int8"))
+
+
+def test_autocast_ends_with_the_call_also_with_an_error(tiny_gpt):
+    model = GPTClassifier(tiny_gpt)
+    autocast_training(model)
+    for ids in (torch.tensor([[1, 2]]), torch.tensor([[10**6]])):
+        with nullcontext() if ids.max() < 257 else pytest.raises(IndexError):
+            model.train()(ids, torch.tensor([1]))
+        assert not torch.is_autocast_enabled("cpu")
 
 
 @pytest.mark.parametrize("device", [CPU, MPS, CUDA])

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from spamft.plumbing.device import (
-    check_bf16,
     describe_device,
     free_memory,
     has_bf16,
@@ -65,19 +64,6 @@ def test_a_cpu_has_what_its_instructions_say(there, bf16, int8, monkeypatch):
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: there)
     assert (has_bf16(CPU), has_int8(CPU)) == (bf16, int8)
     assert not has_int8(CUDA) and not has_bf16(MPS) and not has_int8(MPS)
-
-
-def test_bfloat16_is_refused_where_it_is_not_in_the_hardware(monkeypatch):
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
-    check_bf16(CPU)
-    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
-    with pytest.raises(ValueError, match="this cpu has no bfloat16"):
-        check_bf16(CPU)
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **options: False)
-    with pytest.raises(ValueError, match="this cuda has no bfloat16"):
-        check_bf16(CUDA)
-    with pytest.raises(ValueError, match="this mps has no bfloat16"):
-        check_bf16(MPS)
 
 
 class Spy:

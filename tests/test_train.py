@@ -14,6 +14,7 @@ from spamft.batches import SpamDataset, make_bucketed_loader, make_loader
 from spamft.classifier import GPTClassifier, set_trainable
 from spamft.data import encode_labels
 from spamft.gpt import GPT
+from spamft.models.precision import autocast_training
 from spamft.plumbing.checkpoint import load_checkpoint, save_checkpoint
 from spamft.plumbing.errors import SpamftError
 from spamft.train import TrainConfig, TrainState, fit, train
@@ -334,12 +335,13 @@ def test_the_mode_stays_as_it_was(tiny_gpt, loader):
     assert not model.training
 
 
-def test_bfloat16_trains_float32_weights(tiny_gpt, loader, every_instruction):
+def test_autocast_trains_float32_weights(tiny_gpt, loader):
     model, seen = GPTClassifier(tiny_gpt), set()
+    autocast_training(model)
     model.head.register_forward_hook(
         lambda *call: seen.add((model.training, call[2].dtype))
     )
-    history = fit(model, loader, loader, TrainConfig(epochs=2, lr=1e-3, bf16=True))
+    history = fit(model, loader, loader, TrainConfig(epochs=2, lr=1e-3))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert history[-1].validation_loss < history[0].validation_loss

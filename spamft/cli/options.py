@@ -42,7 +42,7 @@ __all__ = [
 DEVICE_HELP = "auto (default: cuda, else mps, else cpu), cuda, mps or cpu"
 FROZEN_HELP = (
     "of products with frozen weights: auto (default: float32), float32 or, faster and "
-    "a little coarser, bf16 or int8; what trains is float32"
+    "a little coarser, bf16 or int8; what trains is float32, but with bf16 on cuda"
 )
 
 

@@ -5,6 +5,7 @@
 Nothing is printed, and no file is written but what a download caches.
 """
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,10 +27,16 @@ from spamft.experiments.rule import RulePlan, plan_rule
 from spamft.experiments.run import Run, Setup
 from spamft.methods.method import Method, describe, method_named
 from spamft.methods.task import Lessons, Task
+from spamft.models.architectures import architecture_of
 from spamft.models.attention import attention_named, attention_of, with_attention
-from spamft.models.llama import LlamaConfig
 from spamft.models.normalizer import normalizer_of
-from spamft.models.precision import lower_precision, precision_named, precision_of
+from spamft.models.precision import (
+    autocast_training,
+    lower_precision,
+    precision_named,
+    precision_of,
+    trains_in_bf16,
+)
 from spamft.plumbing.checkpoint import digest
 from spamft.plumbing.device import describe_device, pick_device, token_budget
 from spamft.plumbing.errors import NotFiniteError, SpamftError
@@ -73,10 +80,10 @@ def finetune(
 
     `data` is a name for `open_splits` or its result, `model` likewise for `open_model`;
     neither is changed. `method` is a name in METHODS or a Method, by default the
-    lecture's, the last block; everything if the weights are random; of a Llama without
-    any `config` the frozen features, which measured best. `config` is a TrainConfig, or
-    the settings to change in the method's recipe. `pooling` is by default the method's
-    own, `max_length` (tokens) the longest training message. With
+    lecture's, the last block; everything if the weights are random; without any
+    `config` what the architecture names, of a Llama the frozen features. `config` is a
+    TrainConfig, or the settings to change in the method's recipe. `pooling` is by
+    default the method's own, `max_length` (tokens) the longest training message. With
     `attention="full"` tokens also see those after them, as no GPT was pretrained.
     `lecture=True` takes the lecture's rows, split, pooling, padding and settings.
     `robust=True` makes it hard to fool: texts are normalized, and edited copies of the
@@ -85,7 +92,8 @@ def finetune(
     The validation part chooses a temperature; with `false_alarms`, a rate in 0..1, a
     threshold is chosen, too, for the class `alarm`: see `plan_rule`.
     `precision` is that of products with frozen weights: "float32", also by "auto", or,
-    faster and coarser, "bf16" or "int8", where the device has instructions for it.
+    faster and coarser, "bf16" or "int8", where the device has instructions for it. On a
+    GPU "bf16" is also that of what trains, whose weights stay float32.
     `seed` decides new weights and the order of batches. With `checkpoints` a killed
     finetuning resumes, and ends with the same weights to the bit; call their `remove`
     once the run is saved. `log` gets a line whenever there is news. Raises
@@ -145,12 +153,14 @@ def _work(
     _tell(log, f"device: {describe_device(setup.device)}")
     if setup.precision != "float32":
         _tell(log, f"precision: {precision_of(classifier.gpt)}")
+    if trains_in_bf16(setup.precision, setup.device):
+        _tell(log, "what trains: float32 weights, bfloat16 products")
     stored = None
     if checkpoints:
         stored = checkpoints.begin(_identity(setup, task, classifier), log)
     with _timed(seconds, "trunk"):
         lessons = setup.method.encode(
-            classifier, task, setup.config, progress=_on_terminal(log), log=log
+            classifier, task, progress=_on_terminal(log), log=log
         )
     with _timed(seconds, "train"):
         try:
@@ -199,6 +209,8 @@ def _learn(
                 at_once=at_once,
             )
 
+    if trains_in_bf16(setup.precision, setup.device):
+        autocast_training(lessons.learner)
     state = TrainState(stored["training"] if stored else None, after_step=keep)
     for record in _records(setup, lessons, state):
         history.append(record)
@@ -229,8 +241,7 @@ def _records(setup: Setup, lessons: Lessons, state: TrainState) -> Iterator[Reco
 
 def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]:
     """What decides how the training goes, for `Checkpoints`."""
-    # one after the other, since each is as long as the data
-    parts = [digest(x[["Label", "Text"]].to_csv(index=False)) for x in task.splits]
+    parts = [_digest_of(part) for part in task.splits]
     return {
         "data": digest([setup.data.names, parts]),
         "method": digest(describe(setup.method)),
@@ -245,6 +256,14 @@ def _identity(setup: Setup, task: Task, classifier: nn.Module) -> dict[str, str]
     }
 
 
+def _digest_of(df: pd.DataFrame) -> str:
+    """Row by row: as one text it would be as long as the data."""
+    found = hashlib.sha256()
+    for label, text in zip(df["Label"], df["Text"], strict=True):
+        found.update(digest([label, text]).encode())
+    return found.hexdigest()
+
+
 def _table(setup: Setup) -> dict:
     """What the tokenizer's normalizer does, if it has one; data has the copies."""
     normalizer = normalizer_of(setup.pretrained.tokenizer)
@@ -255,8 +274,7 @@ def _usual_method(model: Pretrained, *, trains: bool) -> str:
     """The key of the method for who names none; `trains` if steps are wanted."""
     if model.name == "scratch":
         return "full"
-    is_llama = isinstance(model.gpt.config, LlamaConfig)
-    return "features" if is_llama and not trains else "last_block"
+    return "last_block" if trains else architecture_of(model.gpt.config).method
 
 
 def decide_config(

@@ -83,7 +83,7 @@ class FrozenFeatures:
         )
         classifier = self.method.attach(gpt, task, 0).to(self.device)
         lower_precision(classifier.gpt, self.precision)
-        return self.method.encode(classifier, task, self.config)
+        return self.method.encode(classifier, task)
 
     def fit(self, rows: np.ndarray) -> None:
         """Fit the head to these rows of the training part."""

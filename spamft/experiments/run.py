@@ -243,8 +243,8 @@ def _model_facts(run: Run) -> dict:
 
 
 def _recipe_facts(run: Run) -> dict:
-    last = run.history[-1] if run.history else None
-    return asdict(run.setup.config) | {
+    last, config = run.history[-1] if run.history else None, asdict(run.setup.config)
+    return {name: config[name] for name in run.setup.method.settings} | {
         "lecture": run.setup.lecture,
         "seed": run.setup.seed,
         "steps": last.step if last else 0,

@@ -80,12 +80,14 @@ def _data(run: Finished) -> Iterator[str]:
 def _method(run: Finished) -> Iterator[str]:
     model, recipe = run.metrics["model"], run.metrics["recipe"]
     name, versions = in_markdown(run.metrics["method"]["name"]), model["versions"]
+    steps = f"{recipe['steps']:,} steps, "
+    if "lr" in recipe:  # a regression has no batches and no rate
+        steps += f"batches of {recipe['batch_size']}, learning rate {recipe['lr']:g}, "
     yield (
         f"## Method\n\n{name}: {model['trained_parameters']:,} of "
         f"{model['parameters']:,} parameters trained "
-        f"({', '.join(model['trained_parts'])}); {recipe['steps']:,} steps, batches of "
-        f"{recipe['batch_size']}, learning rate {recipe['lr']:g}, seed "
-        f"{recipe['seed']}; spamft {versions['spamft']}, PyTorch {versions['torch']}."
+        f"({', '.join(model['trained_parts'])}); {steps}seed {recipe['seed']}; "
+        f"spamft {versions['spamft']}, PyTorch {versions['torch']}."
     )
 
 

@@ -16,7 +16,6 @@ from spamft.methods.lora import LoRAConfig, add_lora
 from spamft.methods.nf4 import quantize_linears
 from spamft.methods.task import Lessons, Task
 from spamft.models.backbone import Backbone
-from spamft.train import TrainConfig
 from spamft.trunk import cache_trunk
 
 __all__ = [
@@ -100,7 +99,6 @@ class RandomWeights:
 def encode_messages(
     model: GPTClassifier,
     task: Task,
-    config: TrainConfig,
     *,
     progress: bool = False,
     log: Callable[[str], None] | None = None,
@@ -110,7 +108,6 @@ def encode_messages(
         model,
         task.encoded,
         keep=task.keep,
-        bf16=config.bf16,
         progress=progress,
         log=log,
     )

@@ -35,7 +35,6 @@ from spamft.models.prompted import NextToken, PromptClassifier
 from spamft.models.prompts import encode_answer, end_of_answer
 from spamft.plumbing.device import token_budget
 from spamft.plumbing.errors import SpamftError
-from spamft.train import TrainConfig
 from spamft.use.predict import dataset_for, predict_in_order
 
 __all__ = [
@@ -88,7 +87,6 @@ class Prompted:
 def encode_prompts(
     model: PromptClassifier,
     task: Task,
-    config: TrainConfig,
     *,
     progress: bool = False,
     log: Callable[[str], None] | None = None,

@@ -1,7 +1,7 @@
 """Method: one way to finetune, as a value; and METHODS, all there are by name.
 
     model = method.attach(gpt, task, seed)          freeze, add layers, a new head
-    lessons = method.encode(model, task, config)    the data as the model takes it
+    lessons = method.encode(model, task)    the data as the model takes it
     for record in method.learn(...):                train, or what replaces it
 
 `experiments.finetune` is these three lines with loaders around them, and the comparison
@@ -19,8 +19,8 @@ from spamft.methods.features import regress
 from spamft.methods.heads import ClassHead, RandomWeights, WithLoRA, encode_messages
 from spamft.methods.instruct import Prompted, encode_prompts
 from spamft.methods.task import Lessons, Task
-from spamft.models.backbone import LARGE, Backbone
-from spamft.models.llama import LlamaConfig
+from spamft.models.architectures import architecture_of
+from spamft.models.backbone import LARGE, LAST_BLOCKS, Backbone
 from spamft.plumbing.errors import SpamftError
 from spamft.train import Record, TrainConfig, train
 
@@ -32,19 +32,18 @@ class Recipe:
     """Training settings by the model: a small one takes larger steps.
 
     GPT-2's rate for the last block is the lecture's. Those of small models come from a
-    search with the bundled GPT on splits of other seeds than any published figure's; a
-    Llama's for its last blocks from SmolLM2 on one such split of the sample.
+    search with the bundled GPT on splits of other seeds than any published figure's.
     """
 
     small: float  # learning rate
-    gpt2: float  # of its published sizes
-    llama: float | None = None  # None: as GPT-2's
+    large: float  # of GPT-2's published sizes, and of what has none of its own
+    part: str | None = None  # what trains, where an architecture has a rate of its own
 
     def __call__(self, model: Backbone) -> TrainConfig:
         if sum(p.numel() for p in model.parameters()) <= LARGE:
             return TrainConfig(lr=self.small, warmup_steps=50, clip_norm=1.0)
-        is_llama = self.llama is not None and isinstance(model.config, LlamaConfig)
-        return TrainConfig(lr=self.llama if is_llama else self.gpt2, clip_norm=1.0)
+        own = architecture_of(model.config).rates if self.part else {}
+        return TrainConfig(lr=own.get(self.part, self.large), clip_norm=1.0)
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,8 @@ class Method:
     recipe: Callable[[Backbone], TrainConfig]  # settings, by the model
     encode: Callable[..., Lessons] = encode_messages
     learn: Callable[..., Iterator[Record]] = train
+    # those of TrainConfig that `learn` uses
+    settings: tuple[str, ...] = tuple(f.name for f in fields(TrainConfig))
 
 
 def learn_nothing(*args: Any) -> Iterator[Record]:
@@ -64,9 +65,8 @@ def learn_nothing(*args: Any) -> Iterator[Record]:
 
 
 def _ask(name: str, shots: int) -> Method:
-    return Method(
-        name, Prompted(shots), Recipe(1e-3, 1e-4), encode_prompts, learn_nothing
-    )
+    recipe = Recipe(1e-3, 1e-4)
+    return Method(name, Prompted(shots), recipe, encode_prompts, learn_nothing, ())
 
 
 METHODS: dict[str, Method] = {
@@ -77,12 +77,15 @@ METHODS: dict[str, Method] = {
         ClassHead("head", pooling="mean", depth=0.6),
         Recipe(1e-3, 1e-3),
         learn=regress,
+        settings=("class_weights",),
     ),
     "last_block": Method(
-        "last block", ClassHead("last_block"), Recipe(1e-3, 5e-5, 2e-4)
+        "last block", ClassHead("last_block"), Recipe(1e-3, 5e-5, LAST_BLOCKS)
     ),
     "last_two_blocks": Method(
-        "last two blocks", ClassHead("last_two_blocks"), Recipe(1e-3, 5e-5, 2e-4)
+        "last two blocks",
+        ClassHead("last_two_blocks"),
+        Recipe(1e-3, 5e-5, LAST_BLOCKS),
     ),
     "full": Method("full", ClassHead("all"), Recipe(3e-4, 5e-5)),
     "random": Method(

@@ -4,17 +4,19 @@ The trunk, the class head, LoRA, NF4, instructions, explanations and the memory 
 use no others, so another architecture is one file that has them. `gpt.GPT` is one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from spamft.models.layout import Layout
 
-__all__ = ["LARGE", "Architecture", "Backbone", "HuggingFace"]
+__all__ = ["LARGE", "LAST_BLOCKS", "Architecture", "Backbone", "HuggingFace"]
 
 LARGE = 50e6  # parameters; GPT-2 is large here, the bundled GPT is not
+LAST_BLOCKS = "last blocks"  # a part that trains, and may have a rate of its own
 
 
 class Backbone(Protocol):
@@ -51,3 +53,5 @@ class Architecture(NamedTuple):
     build: Callable[[Any], Backbone]  # config -> a model with random weights
     load: Callable[[Path], Backbone]  # a folder in Hugging Face's layout -> a model
     theirs: HuggingFace | None = None  # without it, no classifier is exported
+    method: str = "last_block"  # in METHODS, for who names none and gives no settings
+    rates: Mapping[str, float] = MappingProxyType({})  # where not as GPT-2's, by part

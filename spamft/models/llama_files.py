@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from spamft.gpt import check_causal
-from spamft.models.backbone import Architecture, HuggingFace
+from spamft.models.backbone import LAST_BLOCKS, Architecture, HuggingFace
 from spamft.models.layout import Layout, open_weights
 from spamft.models.llama import Llama, LlamaConfig
 from spamft.plumbing.display import brief
@@ -150,4 +150,6 @@ LLAMA = Architecture(
     Llama,
     load_llama,
     HuggingFace(LAYOUT, hf_config, "LlamaForSequenceClassification"),
+    method="features",  # which measured best
+    rates={LAST_BLOCKS: 2e-4},  # of SmolLM2, on a split that no figure is measured on
 )

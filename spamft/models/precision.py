@@ -2,7 +2,8 @@
 
 Only products with frozen weights change. What trains and all sums - the residual
 stream, norms, softmax, the head - stay float32, and so does what is saved: a rounded
-layer keeps its float32 weight beside its own.
+layer keeps its float32 weight beside its own. On a GPU, in bf16, torch's autocast
+chooses the products of what trains, too; its weights are float32 there as well.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,11 +24,13 @@ __all__ = [
     "PRECISIONS",
     "NothingFrozenError",
     "Precision",
+    "autocast_training",
     "count_frozen",
     "lower_precision",
     "missing_for",
     "precision_named",
     "precision_of",
+    "trains_in_bf16",
 ]
 
 PRECISIONS = ("auto", "float32", "bf16", "int8")
@@ -96,12 +99,17 @@ def lower_precision(gpt: Backbone, precision: str, blocks: int | None = None) ->
     """Change `gpt`: the linear layers of its first `blocks` multiply in this precision.
 
     By default those are its frozen ones. Weights are shared with the layers that were
-    there. Raises NothingFrozenError if there are none.
+    there. Raises NothingFrozenError if there are none, but where what trains is in
+    bf16, too.
     """
     if precision == "float32":
         return
+    device = next(gpt.parameters()).device
     lower = gpt.blocks[: count_frozen(gpt) if blocks is None else blocks]
-    if not (places := list(_linears(lower))):
+    places = list(_linears(lower))
+    if not places and blocks is None and trains_in_bf16(precision, device):
+        return
+    if not places:
         raise NothingFrozenError(
             f"precision={precision!r} is for frozen matrices in float32, and here are "
             "none: leave it out"
@@ -112,6 +120,30 @@ def lower_precision(gpt: Backbone, precision: str, blocks: int | None = None) ->
             setattr(parent, name, Int8Linear(linear, outliers[linear]))
         else:
             setattr(parent, name, BF16Linear(linear))
+
+
+def trains_in_bf16(precision: str, device: torch.device) -> bool:
+    """Whether `autocast_training` belongs to this precision there: on CUDA's GPUs."""
+    return precision == "bf16" and device.type == "cuda"
+
+
+def autocast_training(model: nn.Module) -> None:
+    """Change `model`: in training mode it computes in bfloat16; weights stay float32.
+
+    What is evaluated is computed as before.
+    """
+    entered: list[torch.autocast] = []
+
+    def enter(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        device = next(module.parameters()).device.type
+        entered.append(torch.autocast(device, torch.bfloat16, enabled=module.training))
+        entered[-1].__enter__()
+
+    def leave(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        entered.pop().__exit__(None, None, None)
+
+    model.register_forward_pre_hook(enter)
+    model.register_forward_hook(leave, always_call=True)
 
 
 def _linears(blocks: Iterable[nn.Module]) -> Iterator[tuple[nn.Module, str, nn.Linear]]:

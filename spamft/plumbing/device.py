@@ -10,7 +10,6 @@ from spamft.plumbing.threads import describe_threads
 
 __all__ = [
     "DEVICES",
-    "check_bf16",
     "describe_device",
     "free_memory",
     "has_bf16",
@@ -110,9 +109,3 @@ def _has_instructions(*names: str) -> bool:
     """Whether this CPU has one of them; with a torch too old to say, it has not."""
     there = getattr(torch.cpu, "get_capabilities", dict)()
     return any(there.get(name, False) for name in names)
-
-
-def check_bf16(device: torch.device) -> None:
-    """Raise SpamftError unless the device computes in bfloat16 itself."""
-    if not has_bf16(device):
-        raise SpamftError(f"this {device.type} has no bfloat16: train with bf16=False")

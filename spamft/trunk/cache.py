@@ -58,7 +58,6 @@ def cache_trunk(
     memory_budget: int = MEMORY_BUDGET,
     folder: Path | str | None = None,
     keep: Path | None = None,
-    bf16: bool = False,
     progress: bool = False,
     log: Log | None = None,
 ) -> tuple[TrainablePart, Sequence[Dataset]]:
@@ -68,7 +67,7 @@ def cache_trunk(
     are kept as `dtype`, float32 or bfloat16: in memory if they fit `memory_budget`
     bytes, else in a file in `folder` (by default the system's for temporary files) that
     goes away with them. With `keep` they stay in that file, and the same call finds
-    them there. `bf16` computes in bfloat16. If the first block trains, or the disk is
+    them there. If the first block trains, or the disk is
     full, the datasets come back as they are. `log` gets a line before and after the
     pass. Raises SpamftError if dropout would change the trunk's outputs each time.
     """
@@ -85,12 +84,12 @@ def cache_trunk(
             f"dropout {dropout} changes the frozen blocks' outputs at every step: "
             "set it to 0 or train without the cache"
         )
-    kept = _kept(messages, keep, bf16, log)
+    kept = _kept(messages, keep, log)
     store = kept.read(messages.shape, dtype) if kept else None
     if store is None:
         store = _new_store(messages, memory_budget, folder, kept, place)
         began = time.perf_counter()
-        _fill(store, messages, bf16, progress)
+        _fill(store, messages, progress)
         plan = replace(plan, seconds=time.perf_counter() - began)
         log(f"trunk: {plan.seconds:.1f} s, {plan.gflops_per_second:,.0f} GFLOP/s")
         if kept:
@@ -114,9 +113,7 @@ def _fits(plan: TrunkPlan, folder: Path) -> bool:
     return shutil.disk_usage(folder).free > 1.1 * plan.bytes
 
 
-def _kept(
-    messages: DistinctMessages, keep: Path | None, bf16: bool, log: Log
-) -> KeptTensor | None:
+def _kept(messages: DistinctMessages, keep: Path | None, log: Log) -> KeptTensor | None:
     """The file where the hidden states stay, if that is wanted and possible."""
     if keep is None:
         return None
@@ -124,7 +121,7 @@ def _kept(
     if not _fits(messages.plan, keep.parent):
         log(f"trunk: no room to keep them in {keep.parent}")
         return None
-    return KeptTensor(keep, messages.identity(bf16))
+    return KeptTensor(keep, messages.identity())
 
 
 def _place(messages: DistinctMessages) -> torch.device:
@@ -151,9 +148,7 @@ def _new_store(
 
 
 @torch.no_grad()
-def _fill(
-    store: Tensor, messages: DistinctMessages, bf16: bool, progress: bool
-) -> None:
+def _fill(store: Tensor, messages: DistinctMessages, progress: bool) -> None:
     """Write the hidden states of every distinct message into `store` (rows, C)."""
     model, device, starts = messages.model, messages.device, messages.starts()
     bar = tqdm(
@@ -163,8 +158,7 @@ def _fill(
         desc="trunk",
         disable=not progress,
     )
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
-    with evaluation_mode(model), bar, autocast:
+    with evaluation_mode(model), bar:
         for group in messages.groups:
             rows = [torch.tensor(messages.ids[i]) for i in group]
             lengths = torch.tensor([messages.lengths[i] for i in group])

@@ -133,13 +133,13 @@ class DistinctMessages:
             return list(range(len(self.widths)))
         return [0, *torch.tensor(self.widths).cumsum(0).tolist()][:-1]
 
-    def identity(self, bf16: bool) -> str:
+    def identity(self) -> str:
         """What decides the hidden states, as a SHA-256."""
         ids, lengths = (
             torch.frombuffer(each, dtype=torch.int32)
             for each in (self.ids.numbers, self.lengths)
         )
-        settings = [self.cut, str(self.dtype), bf16, self.model.pooling, self.widths]
+        settings = [self.cut, str(self.dtype), self.model.pooling, self.widths]
         settings += [attention_of(self.model.gpt), *precision_of(self.model.gpt)]
         weights = self.model.state_dict()
         return digest([ids, lengths, settings, self.device.type, weights])
