@@ -1,16 +1,19 @@
 """Does a filter that has learned some writers' notices know another writer's?
 
-    python benchmarks/notices.py --data sample --model tiny
+    python benchmarks/notices.py --data sample --model tiny --keep FILE
 
 One of the six writers of the bundled notices is held out after the other, notices of
 others are learned, and the held-out writer's are measured: false alarms of the genuine
 ones, and what is caught of the spam. So pooling, copies, epochs and how many writers
 are chosen with the locked notices and the test part out of sight; what a way costs on
-ordinary messages, the validation part tells.
+ordinary messages, the validation part tells. With `--keep FILE` a killed benchmark goes
+on where it was.
 """
 
 import argparse
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -20,6 +23,7 @@ from spamft.data import encode_labels
 from spamft.experiments.finetune import finetune
 from spamft.experiments.robust import plan_robustness
 from spamft.experiments.run import Run
+from spamft.plumbing.files import whole_file
 from spamft.sources import open_model, open_splits
 from spamft.sources.notices import notices
 from spamft.use.predict import dataset_for, predict_in_order
@@ -66,22 +70,29 @@ def main() -> None:
     parser.add_argument(
         "--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="NAME"
     )
+    parser.add_argument("--keep", type=Path, required=True, metavar="FILE")
     args = parser.parse_args()
+    cells = json.loads(args.keep.read_text()) if args.keep.exists() else {}
     data, pretrained = open_splits(args.data), open_model(args.model)
     parts = list(_by_writer(encode_labels(notices(), data.names)))
     rows = []
     for name in args.ways:
-        way, found, accuracies = WAYS[name], [], []
+        way, run, found = WAYS[name], None, []
         for held, part in enumerate(parts):
-            if held == 0 or way.writers:  # else the held-out writer changes nothing
-                others = (parts[held + 1 :] + parts[:held])[: way.writers]
-                run = _run(data, pretrained, way, others, args.seed)
-            found.append(_measure(run, part))
-            accuracies.append(run.reports["validation"].accuracy)
-            print(name, list(WRITERS)[held], found[-1], accuracies[-1], flush=True)
-        counts = [str(sum(each)) for each in zip(*found, strict=True)]
+            key = json.dumps([args.data, args.model, args.seed, *way, held])
+            if key not in cells:
+                if run is None or way.writers:  # else who is held out is all one
+                    others = (parts[held + 1 :] + parts[:held])[: way.writers]
+                    run = _run(data, pretrained, way, others, args.seed)
+                accuracy = run.reports["validation"].accuracy
+                cells[key] = [*_measure(run, part), accuracy]
+                with whole_file(args.keep) as file:
+                    file.write_text(json.dumps(cells))
+            found.append(cells[key])
+            print(name, list(WRITERS)[held], found[-1], flush=True)
+        *counts, accuracies = zip(*found, strict=True)
         mean = sum(accuracies) / len(accuracies)
-        rows.append([name, *counts, f"{mean:.1%}"])
+        rows.append([name, *(str(sum(each)) for each in counts), f"{mean:.1%}"])
     print(table(["", "false alarms", "of", "caught", "of", "validation"], rows))
 
 
