@@ -1,6 +1,7 @@
 """Scoring on a local cluster of two workers, one of which is killed: `make ray`.
 
-Ray gives its own agent 15 seconds to start: on a very busy machine it does not.
+Ray gives a new node 30 seconds to start, a number in its own `node.py`: on a very busy
+machine it does not start.
 """
 
 import os
