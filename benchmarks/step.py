@@ -2,6 +2,8 @@
 
     optimizer     AdamW, fused and not, on gradients of noise
     activations   8 messages at once, with checkpointing, as 2 x 4 and as 8 x 1
+    last token    one block, forward and backward, of which one token a message is read:
+                  all of it, with query, key and value of each token, and as spamft does
     compile       steps of several lengths with the blocks compiled, and how long until
                   the first one was done
 
@@ -15,6 +17,7 @@ import argparse
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from setting import GPT2, Clock, finish, gpt2_parser, table
@@ -22,12 +25,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from spamft.gpt import GPT
+from spamft.gpt import GPT, Block
 from spamft.methods.method import METHODS
 from spamft.methods.task import Task
-from spamft.trunk import TrainablePart
+from spamft.trunk import TrainablePart, last_token
 
-PARTS = ("optimizer", "activations", "compile")
+PARTS = ("optimizer", "activations", "last token", "compile")
 TOKENS = 33  # of each of 8 messages, about the mean of the SMS collection's batches
 LENGTHS = (12, 25, 33, 40, 18, 60, 28, 31, 22, 50)  # of batches, to compile for
 TURNS = 5
@@ -40,7 +43,7 @@ def main() -> None:
     made.add_argument("--method", default="lora-16", choices=("lora-16", "full"))
     args = made.parse_args()
     measures = {"optimizer": _optimizers, "activations": _activations}
-    measures["compile"] = _compiled
+    measures |= {"last token": _last_tokens, "compile": _compiled}
     numbers = {part: measures[part](args) for part in args.parts}
     finish(args, {"method": args.method} | numbers, _show)
 
@@ -111,6 +114,40 @@ def _activations(args: argparse.Namespace) -> dict[str, float]:
             "8 x 1": lambda: in_parts(1),
         }
     )
+
+
+def _last_tokens(args: argparse.Namespace) -> dict[str, float]:
+    """The block of GPT-2's width, on 8 messages of 54 and of 120 tokens."""
+    block, rows = Block(GPT2), torch.arange(8)
+    runs = {}
+    for width in (54, 120):  # a batch of the SMS collection, and the lecture's width
+        x, positions = torch.randn(8, width, GPT2.emb_dim), torch.full((8,), width - 1)
+        mask = torch.ones(8, 1, 1, width, dtype=torch.bool)
+
+        def whole(x: Tensor = x, positions: Tensor = positions) -> Tensor:
+            return block(x)[rows, positions]
+
+        def projected(x: Tensor = x, mask: Tensor = mask) -> Tensor:
+            q, k, v = block.project(x)
+            gathered = block.gather(q[:, :, -1:], k, v, mask)
+            return block.finish(x[:, -1], gathered[:, 0])
+
+        def one(x: Tensor = x, positions: Tensor = positions) -> Tensor:
+            return last_token(block, x, positions)
+
+        ways = {
+            "the whole block": whole,
+            "query, key and value of each": projected,
+            "spamft": one,
+        }
+        for name, way in ways.items():
+            runs[f"{name}, {width} tokens"] = partial(_backward, block, way)
+    return _taking_turns(runs)
+
+
+def _backward(block: nn.Module, way: Callable[[], Tensor]) -> None:
+    block.zero_grad()
+    way().square().sum().backward()
 
 
 def _compiled(args: argparse.Namespace) -> dict[str, float]:
