@@ -108,8 +108,8 @@ verdict
 # %% [markdown]
 # ## Your own messages
 #
-# Write something into the box and press Enter. First the book's two messages, the spam
-# of notebook 0, and two that are shorter:
+# First the book's two messages, the spam of notebook 0, and two that are shorter (only
+# the beginnings are printed):
 
 # %%
 tried = [
@@ -128,9 +128,10 @@ for text, verdict in zip(tried, run.classify(tried), strict=True):
 # > are not enough: the third is predicted ham. The model knows the spam that it has
 # > read. In the SMS collection 585 of 747 spam have five digits in a row, and 3 ham; in
 # > the sample 218 of 552 spam have a web address, and more ham than spam says *free*,
-# > *win* or *prize*.
+# > *win*, *prize* or *congratulations*.
 #
-# Now your own. Then try to write a friendly message that is predicted spam.
+# Now your own: write into the box and press Enter. Try a friendly message, too, that is
+# predicted spam.
 
 # %%
 box = widgets.Text(
