@@ -4,7 +4,8 @@
 # - **You will** look at nine trainings, each spoilt by one fault, name the fault from
 #   the curves, the report and a few messages, and be told what gives it away.
 # - **You need** notebooks 5 to 7; notebook 7b for the learning rate.
-# - **It takes** 30 minutes, most of them to think. The page runs in half a minute.
+# - **It takes** 10 minutes to read, 40 for questions and exercises. The page runs in
+#   half a minute, longer beside other programs.
 #
 # Neither the lecture nor the book has this page. Code that trains a model seldom
 # crashes when it is wrong. It runs, prints numbers, and the numbers are worse than they
@@ -14,7 +15,7 @@
 # %%
 from spamft import diagrams
 from spamft.check import ask, check, guess
-from spamft.check.faults import FAULTS, learn, prepare, show
+from spamft.check.faults import FAULTS, learn, prepare, show  # for this page alone
 from spamft.plots import plot_losses
 from spamft.sources import open_model, open_splits
 
@@ -38,12 +39,13 @@ diagrams.training_step()
 # %%
 data, opened = open_splits(DATA, seed=SEED), open_model(MODEL)
 names = data.names
-healthy = prepare(data, opened, FEW)
-sound = learn(healthy)
+healthy = prepare(data, opened, FEW)  # tokens, a head; the frozen blocks run once
+sound = learn(healthy)  # the loop of notebook 7, four epochs
 
 # %% [markdown]
 # The log has a line per epoch. `show` prints the last one, the test part twice, how
-# many of each class were found, and the mistakes of which the model is surest.
+# many of each class were found, and the mistakes of which the model is surest: `spam as
+# ham 0.97` is a spam that was predicted ham, with a probability of 97 %.
 
 # %%
 print(*sound.history, sep="\n")
@@ -54,7 +56,8 @@ print(show(sound, names))
 # > the loss of a model that gives each of two classes one half. The training loss falls
 # > to almost 0. The validation loss falls and then rises a little
 # > ([overfitting](../docs/glossary.md#overfitting)). Validation and test are alike, up
-# > to what chance does with one or two hundred messages. Both classes are found.
+# > to what chance does: 5 to 8 points each way, with one or two hundred messages. Both
+# > classes are found.
 #
 # In the nine runs below one thing each is wrong, and all else is as above. In
 # `spamft/check/faults.py` each fault is a function of a few lines; look there after you
@@ -65,6 +68,7 @@ runs = {number: learn(spoil(healthy)) for number, spoil in FAULTS.items()}
 
 
 def curves(*numbers):
+    # | joins two dicts
     shown = {"sound": sound} | {f"run {number}": runs[number] for number in numbers}
     figure = plot_losses({name: run.history for name, run in shown.items()})
     figure.axes[0].set_ylim(0, HIGHEST)  # the others share it
@@ -217,8 +221,8 @@ guess("7c.q9", ..., sure=...)
 # - *The classes of each part* have alike sizes. Else it was split before it was
 #   shuffled.
 # - *Ten messages alone*, trained on until the loss is 0: it must get there. Else
-#   nothing trains, the rate is too small, gradients are kept, or the wrong token is
-#   read.
+#   nothing trains, the rate is too small, gradients are not reset, or the wrong token
+#   is read.
 # - *Validation* is above chance. Below it, labels mean different things in two parts.
 # - *Test like validation*, within their intervals. Else one of them has a leak; count
 #   the messages that both have (notebook 2b).
@@ -284,7 +288,8 @@ guess("7c.3", ..., sure=...)
 
 # %% [markdown]
 # Write it: a list of the numbers of those runs in which a part has no message of one of
-# the classes. A part's class ids are in `part.hidden.labels`.
+# the classes. The parts of run n are `runs[n].setup.train`, `.validation` and `.test`,
+# and a part's class ids are in `part.hidden.labels`.
 
 # %% tags=["exercise-3"]
 one_class_only = ...

@@ -6,17 +6,17 @@
 #   measure what reading the last column costs, and take the model with you.
 # - **You need** nothing but this page: one call finetunes a model, with the method of
 #   notebook 7.
-# - **It takes** 20 minutes to read. The page runs in a few minutes with the bundled
-#   GPT, and in ten to twenty minutes with GPT-2 on two cores, most of it in the section
-#   on the last column.
+# - **It takes** 25 minutes to read, 25 for questions and exercises. The page runs in
+#   one to five minutes with the bundled GPT, and in ten to twenty minutes with GPT-2 on
+#   two cores, most of it in the section on the last column.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 # - **The outputs stored here** were made on the SMS collection with the small GPT.
 #   Where messages are shown, they are the bundled sample's, as is said there.
 #
-# In the book, chapter 6, this is the last section: *using the LLM as a spam
-# classifier*.
+# In the book: section 6.8; its `classify_review` is our `spamft.classify`, here
+# `run.classify`, its `torch.save` our `save` ([all names](../docs/lecture.md)).
 
 # %%
 import copy
@@ -83,9 +83,8 @@ sorted(path.name for path in FOLDER.iterdir())
 # From text to verdict there are six steps, of which one is new: tokenize, cut, run the
 # model, divide the [logits](../docs/glossary.md#logit) by the run's *temperature*,
 # apply [softmax](../docs/glossary.md#softmax), take the likelier class. The temperature
-# was chosen on the validation part, so that of the answers given with 90 % about 90 %
-# are right ([calibration](../docs/glossary.md#calibration), notebook 14). It changes no
-# verdict. By hand:
+# was chosen on the validation part to make the percentages more modest; it changes no
+# verdict (notebook 14: [calibration](../docs/glossary.md#calibration)). By hand:
 
 # %%
 message = "Your account is locked. Confirm your details today at bank-login.example"
@@ -109,9 +108,30 @@ verdict
 # %% [markdown]
 # ## Your own messages
 #
-# Write something into the box and press Enter. Start with one of your own, then try to
-# get a real spam past the model, and to write a friendly message that it predicts to be
-# spam.
+# First the book's two messages, the spam of notebook 0, and two that are shorter (only
+# the beginnings are printed):
+
+# %%
+tried = [
+    "You are a winner you have been specially selected to receive $1000 cash or a "
+    "$2000 award.",
+    "Hey, just wanted to check if we're still on for dinner tonight? Let me know!",
+    "You have been chosen as a WINNER! Claim your cash prize now.",
+    "Call 08001234567",
+    "prize.example",
+]
+for text, verdict in zip(tried, run.classify(tried), strict=True):
+    print(f"{verdict.label:5s}{verdict.probabilities[spam]:4.0%} {spam}: {text[:16]}")
+
+# %% [markdown]
+# > **You should see**, with the bundled GPT, that words such as *winner* and *prize*
+# > are not enough: the third is predicted ham. The model knows the spam that it has
+# > read. In the SMS collection 585 of 747 spam have five digits in a row, and 3 ham; in
+# > the sample 218 of 552 spam have a web address, and more ham than spam says *free*,
+# > *win*, *prize* or *congratulations*.
+#
+# Now your own: write into the box and press Enter. Try a friendly message, too, that is
+# predicted spam.
 
 # %%
 box = widgets.Text(
@@ -143,8 +163,8 @@ widgets.VBox([box, answer])
 #
 # ## A file of messages
 #
-# An engineer has a file. Here is one with three messages, one of them empty, as happens
-# in real files (the model reads an empty message as one end token):
+# Here is one with three messages, one of them empty (the model reads an empty message
+# as one end token):
 
 # %%
 inbox = FOLDER / "inbox.csv"
@@ -187,17 +207,18 @@ assert max(abs(a - b) for a, b in zip(there, here, strict=True)) < 1e-4
 diagrams.saved_folder()
 
 # %% [markdown]
-# The card has all that is needed to use the weights: the classes' names, the length
-# that training saw, the token to read. (In Hugging Face's folders this is
-# `config.json`.)
+# The card has all that is needed to use the weights: the model's sizes, the classes'
+# names, the token to read, the length that training saw, the temperature. (In Hugging
+# Face's folders this is `config.json`. The book saves the weights alone.)
 
 # %%
 card = json.loads((FOLDER / "model" / "classifier.json").read_text())
-{key: value for key, value in card.items() if key != "canary"}
+shown = ("gpt", "label_names", "pooling", "max_length", "rule", "sha256")
+{key: card[key] for key in shown}
 
 # %% [markdown]
-# It also has two locks. The first is a fingerprint of each file (`sha256`; `seal` is
-# that of the card itself). Change one byte of a copy of the weights, as a broken disk
+# It also has two locks. The first is a fingerprint of each file (`sha256`). Change one
+# byte of a copy of the weights, as a broken disk
 # does:
 
 # %%
@@ -232,7 +253,9 @@ print("other", differs.tolist(), sep="\n")
 # ## The most wrong messages
 #
 # A score tells how often the model errs; reading its errors tells why. Sort the test
-# messages by their loss, the largest first: the model was sure of these, and wrong.
+# messages by their loss, the largest first: the model was sure of these, and wrong. (In
+# this section and the next, percentages are as trained, without the temperature, and so
+# larger than those of `classify`.)
 
 # %%
 logits, labels = run.logits["test"], torch.tensor(test["Label"].tolist())
@@ -243,7 +266,8 @@ wrong = wrong.sort_values("loss", ascending=False)
 # %% tags=["messages"]
 for _, row in wrong.head(6).iterrows():
     true = model.label_names[row.Label]
-    print(f"true {true:4s} predicted {row.chance:4.0%} {spam}: {row.Text[:84]}")
+    text = row.Text if len(row.Text) < 90 else f"{row.Text[:45]} ... {row.Text[-40:]}"
+    print(f"true {true:4s} predicted {row.chance:4.0%} {spam}: {text}")
 
 # %% [markdown]
 # Read them and ask: would *you* have known? Some labels are debatable, some messages
@@ -260,26 +284,34 @@ figure, axes = paper(
     f"{sure[~right].median():.0f} %.",
     height=3,
 )
-bins = range(50, 101, 5)
-axes.hist(sure[right], bins=bins, color=BLUE, alpha=0.6, label="right")
-axes.hist(sure[~right], bins=bins, color=ORANGE, alpha=0.8, label="wrong")
+for which, color, name in ((right, BLUE, "right"), (~right, ORANGE, "wrong")):
+    share = torch.full((int(which.sum()),), 100 / max(1, int(which.sum())))
+    axes.hist(
+        sure[which],
+        bins=range(50, 101, 10),
+        weights=share,
+        color=color,
+        histtype="step",
+        linewidth=3,
+        label=f"{int(which.sum())} {name}",
+    )
 axes.set_xlabel("probability of the predicted class (%)")
-axes.set_ylabel("test messages (number)")
+axes.set_ylabel("share of the right, of the wrong (%)")
 axes.legend(frameon=False)
 figure
 
 # %% [markdown]
 # Some wrong answers stand at the right edge: the model is almost certain, and wrong.
-# This is [confidence](../docs/glossary.md#confidence) as trained, without the
-# temperature: after five epochs the model is overconfident. Do not let a program delete
-# mail because of one such number.
+# After five epochs it is overconfident: its
+# [confidence](../docs/glossary.md#confidence) is larger than its share of right
+# answers. Do not let a program delete mail because of one such number.
 #
 # ## Last column against last real token
 #
-# The book pads all messages to one width and reads the last column. Notebook 5 showed
-# on an untrained model that its answer moves with the padding. Now train one that way,
-# by the same recipe: the same rate, epochs and seed, the same block, another token to
-# read. (`pooling="last"` pads to one width.)
+# The book pads all messages to one width and reads the last column. Notebook 5 showed,
+# on heads fitted quickly, that such an answer moves with the padding. Now train one
+# that way, by the same recipe: the same rate, epochs and seed, the same block, another
+# token to read. (`pooling="last"` pads to one width.)
 
 # %% tags=["slow"]
 column = spamft.finetune(
@@ -298,10 +330,9 @@ for name, each in runs.items():
     print(f"{name:16s} {report.accuracy:.2%} ({low:.1%} to {high:.1%})")
 
 # %% [markdown]
-# One run each, so look at the intervals before you choose. What is certain is something
-# else: the classifier that reads the last column works at the width at which it was
-# trained. Give both models the same test messages, padded to other widths, and count
-# the verdicts that change:
+# One run each: if the intervals overlap, do not choose by these. One thing is certain:
+# a classifier that reads the last column is trained for one width. Give both models the
+# same test messages, padded to other widths, and count the verdicts that change:
 
 
 # %%
@@ -323,6 +354,7 @@ for name, each in runs.items():
     for more in extra:
         differ = predict_at(each.model, model.max_length + more) != first
         changed[name].append(differ.float().mean().item() * 100)
+assert max(changed["last real token"]) == 0
 
 # %%
 most = [f"{name} up to {max(shares):.1f} %" for name, shares in changed.items()]
@@ -335,21 +367,16 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# The line of the last real token must be zero, because a real token never sees the
-# padding to its right; the next cell checks it. A service that pads a little
-# differently from its training may change its answers if it reads the last column, and
-# cannot if it reads the last real token.
-
-# %%
-assert max(changed["last real token"]) == 0
-
-# %% [markdown]
+# The line of the last real token is zero, because a real token never sees the padding
+# to its right. A service that pads a little differently from its training may change
+# its answers if it reads the last column, and cannot if it reads the last real token.
+#
 # ## Take it with you
 #
 # This model is small enough for one HTML file. It opens in any browser, also on a
 # telephone, with no server and no network, and nothing that is typed into it leaves it.
-# (It has no room for GPT-2's 124 million parameters, and says so.) In a terminal:
-# `spamft page runs/notebook-8 page.html`.
+# (It has no room for GPT-2's 124 million parameters, and says so.) In a terminal, in
+# the folder `notebooks`: `spamft page runs/notebook-8 page.html`.
 
 # %%
 try:
@@ -360,7 +387,7 @@ except ValueError as reason:
 # %% [markdown]
 # Open `runs/notebook-8/page.html` and type: each token is coloured by what it
 # contributes ([what there is to see](../docs/page.md)). Other programs can open the
-# model, too, with `pip install "spamft[export]"` ([what each of them
+# model, too, after `pip install -e ".[export]"` in the repository ([what each of them
 # takes](../docs/export.md)):
 #
 # ```
@@ -369,8 +396,7 @@ except ValueError as reason:
 # ```
 #
 # The first is for Hugging Face's `pipeline("text-classification")`, the second for
-# onnxruntime. Each is opened with the program that it is for, and compared with spamft;
-# only if they agree, it is kept.
+# onnxruntime.
 #
 # ## What just happened
 #
@@ -381,7 +407,7 @@ except ValueError as reason:
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
+# Three questions. Replace the first `...`
 # by `"a"`, `"b"` or `"c"`, and the second by how sure you are, from 0.33 (drawn by lot)
 # to 1 (certain). Then each choice is explained.
 
@@ -421,8 +447,9 @@ guess("8.q3", ..., sure=...)
 guess("8.1", ..., sure=...)
 
 # %% [markdown]
-# Find a `short` one, of at most five words, fewer if you can. (With a file of your own:
-# one that is predicted to be of the second class.)
+# Find a `short` one, of at most five words, fewer if you can. Look at how the test's
+# spam, and the false alarms above, end. (With a file of your own: one that is predicted
+# to be of the second class.)
 
 # %% tags=["exercise-1"]
 short = ...
@@ -431,14 +458,15 @@ short = ...
 check("8.1", short, run=run, spam=spam)
 
 # %% [markdown]
-# **2.** *Guess:* does a message get another verdict when it is asked alone, `"yes"` or
-# `"no"`?
+# **2.** Twenty messages are classified in one call, then each in a call of its own.
+# *Guess:* does any verdict change, `"yes"` or `"no"`?
 
 # %% tags=["guess-2"]
 guess("8.2", ..., sure=...)
 
 # %% [markdown]
-# Put into `alone` the verdicts of `wrong["Text"][:20]`, each from a call of its own.
+# Put into `alone` the list of what `run.classify` returns (not only its label) for each
+# of `wrong["Text"][:20]`, in a call of its own.
 
 # %% tags=["exercise-2"]
 alone = ...
@@ -454,7 +482,8 @@ check("8.2", alone, run=run, wrong=wrong, spam=spam)
 guess("8.3", ..., sure=...)
 
 # %% [markdown]
-# Write `precision(threshold)` for the test part, from `logits` and `labels`.
+# Write `precision(threshold)` for the test part, from `logits` and `labels`, without
+# the temperature: which share of the messages above the threshold is spam?
 
 # %% tags=["exercise-3"]
 precision = ...

@@ -40,8 +40,8 @@ def trunk(blocks: int = 12, trained: int = 1, epochs: int = 5) -> Diagram:
     if not 0 < trained < blocks:
         raise SpamftError(f"{trained=} of {blocks=}: leave at least one frozen below")
     frozen = blocks - trained
-    top = f"block{'s' if trained > 1 else ''} {frozen + 1}"
-    top += f" to {blocks}" if trained > 1 else ""
+    below = "the first block" if frozen == 1 else f"the first {frozen} blocks"
+    top = "the last block" if trained == 1 else f"the last {trained} blocks"
     cost, kept = blocks * epochs, frozen + trained * epochs
     drawing = Diagram(
         "trunk",
@@ -53,9 +53,7 @@ def trunk(blocks: int = 12, trained: int = 1, epochs: int = 5) -> Diagram:
     )
     drawing.box(LEFT, 54, 300, 34, "all messages", color="grey")
     drawing.arrow((166, 88), (166, 112))
-    drawing.box(
-        LEFT, 112, 300, 62, f"trunk: blocks 1 to {frozen}\nfrozen".replace("\\\n", "\n")
-    )
+    drawing.box(LEFT, 112, 300, 62, f"trunk: {below}\nfrozen")
     drawing.note(332, 143, "runs once")
     drawing.arrow((166, 174), (166, 198))
     drawing.box(LEFT, 198, 300, 44, "kept: a vector per token", color="grey")
@@ -65,11 +63,11 @@ def trunk(blocks: int = 12, trained: int = 1, epochs: int = 5) -> Diagram:
         266,
         300,
         62,
-        f"top: {top},\nfinal norm, head".replace("\\\n", "\n"),
+        f"top: {top},\nfinal norm, head",
         color="orange",
     )
-    drawing.arrow((316, 311), (352, 311), (352, 220), (316, 220), color="orange")
-    drawing.note(364, 256, f"trains:\n{epochs} epochs".replace("\\\n", "\n"))
+    drawing.arrow((316, 312), (352, 312), (352, 282), (316, 282), color="orange")
+    drawing.note(364, 297, f"trains:\n{epochs} epochs")
     drawing.note(
         LEFT,
         356,
