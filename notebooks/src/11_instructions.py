@@ -4,16 +4,21 @@
 # - **You will** write a message as a prompt with an answer, mask the prompt, train a
 #   GPT to answer in words, read its answers in three ways, and then teach it five kinds
 #   of instructions, most of which a class head cannot learn.
-# - **You need** the loop of notebook 7 and LoRA of notebook 9.
-# - **It takes** 20 minutes to read and a minute to run with the bundled GPT, longer
-#   with GPT-2.
+# - **You need** the loop of notebook 7. Of LoRA (notebook 9) this is enough: the
+#   model's matrices are frozen, and beside each of them two thin ones train.
+# - **It takes** 20 minutes to read, 20 for questions and exercises. The page runs in
+#   a minute with the bundled GPT, longer with GPT-2.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
+# - **The outputs stored here** were made on the bundled sample with the small GPT.
 #
 # *[Instruction finetuning](../docs/glossary.md#instruction-finetuning)* is the first of
 # the lecture's two kinds: training on specific instructions, for a broader set of
-# tasks. It is the book's chapter 7; Hugging Face calls it supervised finetuning, SFT.
+# tasks. Hugging Face calls it supervised finetuning, SFT. In the book: chapter 7; its
+# `format_input` is our `encode_prompt`, its `InstructionDataset` and
+# `custom_collate_fn` together are our `InstructionDataset`
+# ([other names](../docs/lecture.md)).
 
 # %%
 import pandas as pd
@@ -71,10 +76,12 @@ print(tokenizer.decode(prompt))
 # %% [markdown]
 # ## Learn the answer, not the question
 #
-# The model reads prompt and answer as one row, and predicts the next token at every
-# place. Only the answer is to be learned, so the labels of the prompt are
+# The model reads prompt and answer as one row. The label of each place is the *next*
+# token. Only the answer is to be learned, so the labels inside the prompt are
 # [masked](../docs/glossary.md#mask): set to -100, which PyTorch's cross-entropy leaves
-# out. By hand, as the library does it:
+# out. At the last token of the prompt the label is the first token of the answer. That
+# one counts, so one label fewer is masked than the prompt has tokens. By hand, as the
+# library does it:
 
 # %%
 answer = tokenizer.encode_ordinary(f" {names[1]}") + [tokenizer.eot_token]
@@ -98,12 +105,13 @@ diagrams.instruction_row((ids, labels), tokenizer)
 
 # %%
 with torch.no_grad():
-    logits = gpt(torch.tensor([ids], device=device))[0].cpu()  # (T, V)
+    # one text in the batch: (1, T, V); of it the only one: (T, V)
+    logits = gpt(torch.tensor([ids], device=device))[0].cpu()
 logs = logits.log_softmax(-1)
 counted = [(t, label) for t, label in enumerate(labels) if label != IGNORED]
 by_hand = -sum(logs[t, label] for t, label in counted) / len(counted)
 torch.testing.assert_close(by_hand, F.cross_entropy(logits, torch.tensor(labels)))
-print(f"{by_hand:.2f} nats per token that counts")
+print(f"loss {by_hand:.2f} per token that counts")
 
 # %% [markdown]
 # ## Without any training
@@ -120,8 +128,8 @@ replies = (f" {names[0].title()}.", f" {names[1]}, I think", " I do not know")
 
 # %% [markdown]
 # The second is to compare how likely the model finds each name. The third is the same
-# per token of the name, so that a longer name is not penalised. We ask about 60 test
-# messages:
+# per token of the name, so that a longer name is not penalised. We ask about the first
+# 60 test messages. The four examples are the shortest of each class, in turn:
 
 # %%
 train, K = data.splits.train, len(names)
@@ -141,7 +149,7 @@ def as_prompts(shots):
 
 # %% tags=["slow"]
 def scores(gpt, prompts):
-    """Accuracy by reading, and how many written answers began with a name."""
+    """Accuracy by reading; also how many answers began with a name, or chose one."""
     result = {}
     for reading in ("generated", "likelihood", "per_token"):
         answers = read_answers(gpt, tokenizer, prompts, names, reading)
@@ -149,6 +157,8 @@ def scores(gpt, prompts):
         result[reading] = sum(right) / len(right)
         if reading == "generated":
             result["a name"] = sum(a is not None for a in answers) / len(answers)
+        if reading == "likelihood":
+            result[f"chose {names[1]}"] = answers.count(1) / len(answers)
     return result
 
 
@@ -158,8 +168,9 @@ pd.DataFrame(table).T.map("{:.1%}".format)
 
 # %% [markdown]
 # > **You should see** that the bundled GPT hardly ever writes a name, with or without
-# > examples. If it has to choose, it is about as good as a coin, because its choice
-# > hardly depends on the message. It never learned to answer.
+# > examples. If it has to choose, it makes nearly the same choice for every message
+# > (column *chose spam*), so it is right as often as that class occurs. It never
+# > learned to answer.
 #
 # ## Train it to answer
 #
@@ -173,16 +184,18 @@ run = spamft.finetune(data, opened, "instructions", **how)
 tuned = run.model.gpt
 
 # %% [markdown]
-# (The accuracy of an epoch counts tokens, among them the end token, which is easily
-# learned. The last lines and the table count messages.)
+# Three accuracies of one model stand here. That of an epoch counts tokens, among them
+# the end token, which is easily learned. The line `test` counts all test messages. The
+# next table counts the first 60 of these, which says less. Believe the line `test`.
 
 # %% tags=["slow"]
 table["instruction-tuned"] = scores(tuned, zero)
 pd.DataFrame(table).T.map("{:.1%}".format)
 
 # %% [markdown]
-# It answers now, and nearly always with one of the names. (It had one epoch; notebook
-# 12 shows what three give.) Where all names have equally many tokens, the last two
+# It answers now, and nearly always with one of the names. (It had one epoch; on the
+# SMS collection and with three epochs it is right for 96.1 %, see notebook 12.) Where
+# all names have equally many tokens, the last two
 # readings agree, because dividing changes nothing. How sure is it about our message?
 # Softmax over the two likelihoods, after division by the run's temperature (a
 # [calibration](../docs/glossary.md#calibration), notebook 14):
@@ -242,7 +255,9 @@ history = fit(follower, loader, make_bucketed_loader(unseen, 512), config, log=p
 # Compare the two losses over the epochs. If the training loss goes on falling while the
 # validation loss has stopped, the model is
 # [overfitting](../docs/glossary.md#overfitting): it learns these few examples by heart.
-# What does it answer? Of each kind, the first that was held out:
+# In the stored output that begins after epoch 3. Notebook 7b would stop there; here all
+# epochs were run, so that you see it, and the last model answers. Of each kind, the
+# first that was held out:
 
 # %% tags=["slow"]
 answers = respond(follower, tokenizer, prompts, 24)
@@ -272,9 +287,21 @@ marked = answered.assign(form=formed, wanted=answered["answer"] == answered["out
 marked.groupby("kind")[["form", "wanted"]].sum()
 
 # %% [markdown]
-# > **You should see** that one model now does different things by what it is asked. How
-# > well depends on the kind: labels come out right most often, numbers more often have
-# > the form than the value, and explanations mostly have neither.
+# > **You should see** that the bundled GPT has learned the form of some answers, and
+# > hardly any of the tasks. Most that it gets right are labels, and of those a coin
+# > would get half. Explanations mostly have not even the form.
+#
+# A form can be right and the answer invented. Which of the extracted numbers and
+# addresses do not stand in the message at all?
+
+# %%
+for row in marked[marked["kind"] == "extract"].itertuples():
+    if row.form and row.answer != "none" and row.answer not in row.input:
+        print(f"invented: {row.answer}\n    wanted: {row.output}")
+
+# %% [markdown]
+# A language model writes what is likely. Nothing makes it copy, so a checker of forms
+# lets inventions pass.
 #
 # The lecture says that this kind of finetuning needs larger datasets and more computing
 # power. This page has varied neither, so it does not show how much they help; it shows
@@ -285,8 +312,8 @@ marked.groupby("kind")[["form", "wanted"]].sum()
 # - An instruction example is a prompt and an answer in one row, with the prompt's
 #   labels masked.
 # - The same loop trained it; answers were read as text and as likelihoods.
-# - One model that answers in words can follow several kinds of instructions, some of
-#   them much better than others.
+# - One model that answers in words can be taught several kinds of instructions. From
+#   some two hundred examples the small GPT learned forms rather than tasks.
 #
 # ## What if?
 #

@@ -6,16 +6,15 @@
 #   for a filter that may lose one message in a hundred, and compute what remains of the
 #   precision where spam is rare.
 # - **You need** notebooks 6 and 7.
-# - **It takes** 25 to 30 minutes to read, and some seconds to run with the bundled GPT,
-#   longer with GPT-2.
+# - **It takes** 30 minutes to read, 20 for questions and exercises. The page runs in
+#   seconds with the bundled GPT, longer with GPT-2.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 # - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
-# The lecture ends with three CSV files, and the chapter of the book that it follows
-# (Raschka, chapter 6) with an accuracy. This notebook, which is ours, asks what such a
-# number means.
+# The lecture ends with three CSV files, the book's chapter 6 with an accuracy. This
+# notebook, which is ours, asks what such a number means.
 
 # %%
 import math
@@ -83,10 +82,11 @@ figure
 # > **You should see** a spread of several points, from nothing but another shuffle.
 # > Many differences in the table of experiments that comes with the book are smaller.
 #
-# How much spread should chance give? The accuracy p on n test messages has a standard
-# deviation of √(p (1 − p) / n), if each test part is drawn from endlessly many
-# messages. Ours are drawn from the same ones, each at most once, so two test parts
-# share messages, and their scores differ less: by √(1 − n / N), for N messages.
+# How much spread should chance give? Throw n coins that show heads with probability p.
+# The share of heads has a standard deviation of √(p (1 − p) / n): 1.3 points for
+# p = 0.95 and n = 300. A test part is like that, if it is drawn from endlessly many
+# messages. Ours share messages, for they come from the same N, so they differ less:
+# by the factor √(1 − n / N).
 
 # %%
 n, p = len(cut.test), scores.mean() / 100
@@ -97,9 +97,10 @@ print(f"{n} of the same {len(drawn)}: {same_pool:.1f} points")
 print(f"measured with 30 splits: {scores.std():.1f} points")
 
 # %% [markdown]
-# A standard deviation of thirty numbers is itself uncertain, by an eighth. Within that,
-# chance explains what we measured. For messages that the model has yet to meet, the
-# first number counts: that one is in the interval which a report prints.
+# Thirty numbers show their standard deviation only roughly. Within that, chance
+# explains what we measured. For messages that the model has yet to meet, the first
+# number counts: twice that one, to either side, is about the interval that a report
+# prints.
 #
 # ## Is 90 % sure right 9 times out of 10?
 #
@@ -126,6 +127,7 @@ def answers(part):
     return predict_in_order(run.model, dataset), torch.tensor(part["Label"].tolist())
 
 
+# from here on each part is a pair, its logits and its labels
 validation, test, ham = map(answers, (*data.splits[1:], aside))
 before = report(*test)
 low, high = before.interval
@@ -149,6 +151,7 @@ pd.DataFrame(reliability(*test, bins=5), columns=columns).round(2)
 # report:
 
 # %%
+# *test: both of the pair; .T: columns instead of rows
 sure, right, count = reliability(*test).T
 by_hand = (np.abs(sure - right) * count).sum() / count.sum()
 assert abs(by_hand - before.calibration_error) < 1e-9
@@ -156,10 +159,10 @@ print(f"on average {by_hand:.1%} between sure and right")
 
 # %% [markdown]
 # One number corrects a part of it: divide all [logits](../docs/glossary.md#logit) by a
-# *temperature*, chosen on the validation part for the lowest loss. It changes no
-# verdict, only how sure the model sounds; above 1 it sounds less sure. (The
-# `temperature` of text generation is the same division.) `finetune` has done so, too,
-# for the probabilities that `run.classify` shows:
+# *temperature*, chosen on the validation part for the lowest loss. Logits of (0, 4)
+# mean 98 % spam; divided by 2 they are (0, 2), and mean 88 %. No verdict changes.
+# (The `temperature` of text generation is the same.) `finetune` has done so, too, for
+# the probabilities that `run.classify` shows:
 
 # %%
 temperature = calibrate.fit_temperature(*validation)
@@ -179,11 +182,10 @@ plot_reliability(tables)
 
 # %% [markdown]
 # Such a picture is a *reliability diagram*; a larger dot stands for more messages.
-# Below the grey line the model is overconfident. That is no accident: training went on
-# until the loss of the training messages was near 0, and the easiest way to lower it
-# further is to make the logits larger. Where a person reads the probabilities, or a
-# program multiplies them by a cost, use the temperature. To sort messages by
-# probability you need none: their order stays.
+# Below the dotted line the model is overconfident. That is no accident: when the loss
+# of the training messages is near 0, the easiest way to lower it further is to make the
+# logits larger. The temperature brings sure and right nearer, not together. Use it
+# where a person reads the probabilities, or a program multiplies them by a cost.
 #
 # ## And you?
 #
@@ -216,7 +218,8 @@ print(f"threshold {threshold:.3f}")
 
 # %%
 checked = torch.cat([spam_of[0][test[1] == 1], spam_of[1][half:]])
-truth = (torch.arange(len(checked)) < (test[1] == 1).sum()).long()
+rest = len(aside) - half  # the ham stands behind the spam
+truth = torch.cat([torch.ones(len(checked) - rest), torch.zeros(rest)]).long()
 for name, at in (("at 50 %", 0.5), ("chosen", threshold)):
     rates = calibrate.rates_at(checked, truth, at)
     caught, lost = rates.recall, rates.false_positives
@@ -226,9 +229,10 @@ for name, at in (("at 50 %", 0.5), ("chosen", threshold)):
     )
 
 # %% [markdown]
-# > **You should see** that less ham is lost and less spam caught (the spam is the test
-# > part's). The first line is what the accuracy on equal classes hid: most real mail is
-# > ham, and of that the model loses more than one message in a hundred.
+# > **You should see** that less ham is lost and less spam caught. The first line is
+# > what the accuracy on equal classes hid: most real mail is ham, and of that the model
+# > loses more than one in a hundred. Is the second line a filter that you want? That
+# > depends on the model: with the small sample it catches only about a fifth.
 # > `finetune(..., false_alarms=0.01)` chooses such a threshold, too, and saves it with
 # > the model.
 #
@@ -266,9 +270,9 @@ diagrams.precision_recall([[many - lost, lost], [few - caught, caught]], names)
 #
 # ## Tell the model how rare spam is
 #
-# It was trained where half of the messages were spam. By Bayes' rule the odds of spam
-# change by the ratio of the shares. In logits that is a sum, and it moves verdicts
-# without any threshold:
+# It was trained where spam to ham was 1 : 1. Such a ratio is called *odds*. Where 13 %
+# are spam the odds are 13 : 87. So multiply the model's odds by 13/87 (*Bayes' rule*).
+# Spam's logit minus ham's is the logarithm of the odds, so add ln(13/87), about -1.9:
 
 # %%
 half_spam, natural = torch.tensor([0.5, 0.5]), torch.tensor([0.87, 0.13])
@@ -298,18 +302,24 @@ pd.DataFrame(table).T.round(3)
 # ## The price of a mistake
 #
 # Which threshold is best depends on the price. Let a lost ham cost as much as 1, 10 or
-# 100 missed spam, at 13 % spam. Both axes are stretched: each line upward is ten times
-# the cost below it, and to the right there is as much room from 90 to 99 % as from 50
-# to 90 %.
+# 100 missed spam, at 13 % spam. What does the cheapest threshold do?
 
 # %%
 curve = calibrate.threshold_curve(checked, truth).iloc[1:]
 prices = (1, 10, 100)
 by_price = {f"lost {names[0]} = {c}": calibrate.costs(curve, 0.13, c) for c in prices}
+cheapest = {name: curve.loc[cost.idxmin()] for name, cost in by_price.items()}
+pd.DataFrame(cheapest).T.round(3)
+
+# %% [markdown]
+# The whole curves; each line upward is ten times the cost below it, and to the right
+# there is as much room from 90 to 99 % as from 50 to 90 %:
+
+# %%
 plot_costs(curve["threshold"].tolist(), by_price)
 
 # %% [markdown]
-# The more a lost message costs, the farther right the lowest point, or it stays: the
+# The more a lost message costs, the higher the best threshold, or it stays: the
 # filter must be surer. (For a real filter, choose the threshold on messages that you do
 # not then measure on.) Nothing of this took more training: one model, and as many
 # filters as there are prices, each a line of code.
@@ -376,8 +386,8 @@ precision = ...
 check("14.1", precision)
 
 # %% [markdown]
-# **2.** *Guess:* how many test messages does it take for a standard deviation of half a
-# point, at an accuracy of 95 %?
+# **2.** *Guess:* how many test messages does it take for a standard deviation of 0.5
+# percentage points (0.005), at an accuracy of 95 %?
 
 # %% tags=["guess-2"]
 guess("14.2", ..., sure=...)

@@ -5,10 +5,12 @@
 #   check that harmless edits change fewer, count false alarms on notices that nothing
 #   was trained on, and train a model that is harder to fool.
 # - **You need** a finetuned classifier; one call makes it, a second one the robust one.
-# - **It takes** 25 minutes to read and two minutes to run with the bundled GPT.
+# - **It takes** 25 minutes to read, 25 for questions and exercises. The page runs in
+#   two minutes with the bundled GPT.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
+# - **The outputs stored here** were made on the bundled sample with the small GPT.
 #
 # A test part tells how a model does on messages like those that it learned from. People
 # who send spam want to get past it, and change how they write. This notebook is ours;
@@ -70,17 +72,19 @@ for text in (message, fooling):
     print(len(run.tokenizer.encode_ordinary(text)), "tokens,", run.classify(text))
 
 # %% [markdown]
-# Whatever the verdict is, the model reads another text than you do. Its
-# [tokenizer](../docs/glossary.md#tokenizer) knows no such words and falls back to
-# single bytes; each � below is half a letter:
+# Whatever the verdict is, the model reads another text than you do; which messages get
+# past that way is counted below. Its [tokenizer](../docs/glossary.md#tokenizer) knows
+# no such words and falls back to single bytes; each � below is half a letter. (The
+# picture's probabilities are those before the temperature that `run.classify` uses.)
 
 # %%
 diagrams.message_life(fooling, run.model, run.tokenizer)
 
 # %% [markdown]
 # The package has some twenty edits. All leave the meaning: a reader understands, and
-# the web address is still the same. Here they are on a shorter message (the last two
-# change only longer ones):
+# the web address is still the same. Here they are on a shorter message. Zero-width
+# spaces and soft hyphens cannot be seen at all, and the last two edits change only
+# longer messages:
 
 # %%
 short = "Confirm at bank-login.example now. You won 50!"
@@ -109,19 +113,20 @@ def escapes(change):
     return len(turned), len(changed)
 
 
-by_hand = escapes(lambda text: EDITS["capitals"](text, random.Random(SEED)))
-print(f"in capitals {by_hand[0]} of {by_hand[1]} caught {names[1]} escape")
+alike = EDITS["look-alike letters"]
+by_hand = escapes(lambda text: alike(text, random.Random(SEED)))
+print(f"look-alike letters: {by_hand[0]} of {by_hand[1]} caught {names[1]} escape")
 
 # %% [markdown]
 # Any edit may change verdicts, so that alone proves little. It takes a *control*: the
 # same messages, changed in the same place by as many characters of harmless words.
-# Which lets more escape, capitals or harmless words? Guess before you run it.
+# Which lets more escape, look-alike letters or harmless words? Guess before you run it.
 
 
 # %%
 def harmless(text):
     draw = random.Random(SEED)
-    return control(text, EDITS["capitals"](text, draw), draw)
+    return control(text, alike(text, draw), draw)
 
 
 print(harmless(message))
@@ -151,11 +156,12 @@ before = stressed(run)
 before.table()[["edit", "escapes", "escapes_of", "escapes_control", "alarms"]].round(2)
 
 # %% [markdown]
-# Its row of capitals is what we counted by hand:
+# Its first row is what we counted by hand. (The control of the table draws other
+# harmless words than ours, so it may differ by a message or two.)
 
 # %%
-in_capitals = next(each for each in before.effects if each.edit == "capitals").escapes
-assert (in_capitals.edit.count, in_capitals.edit.of) == by_hand
+first = before.effects[0].escapes
+assert (first.edit.count, first.edit.of) == by_hand
 
 # %%
 plot_stress(before.table(), before.label)
@@ -163,11 +169,12 @@ plot_stress(before.table(), before.label)
 # %% [markdown]
 # > **You should see** with the sample and the bundled GPT that look-alike letters, or a
 # > link moved to the front, let more than half of the caught spam escape, far more than
-# > harmless words do. An edit whose dot lies in its ring, the control, does no more
-# > than any other change would.
+# > harmless words do. If a dot lies inside its ring, the edit does no more than
+# > harmless words do.
 #
 # An edit that makes spam of everything has no escapes. That is why the right panel is
-# there. What the strongest edits do to single messages:
+# there. What the strongest edits do to single messages (some of the sample's are in
+# the English of Nigeria; that is not the edit):
 
 # %%
 for effect in before.strongest():
@@ -200,7 +207,8 @@ else:
 # %% [markdown]
 # The notices differ from friends' messages as spam does: they have money, codes and
 # links. What a test part says of friends' messages need not hold for them; only
-# messages of another origin can tell.
+# messages of another origin can tell. In the stored output the model does badly on
+# both: about a fifth of each, and the intervals overlap.
 #
 # ## Read as people do
 #
@@ -232,6 +240,8 @@ assert Normalizer(table)(fooling) == message
 #   locked ones. (Only where the classes are ham and spam.)
 # - *Pooling mean*: the head reads the mean of all tokens' vectors, so what stands at
 #   the end does not decide alone (see [pooling](../docs/glossary.md#pooling)).
+#
+# To be quick this model trains for one epoch, where the one above had five.
 
 # %% tags=["slow"]
 how = {"config": {"epochs": EPOCHS}, "seed": SEED, "device": DEVICE}
@@ -285,7 +295,7 @@ for name, each in {"before": run, "robust": robust}.items():
 # ## What just happened
 #
 # - An edit counts as an attack if it changes more verdicts than harmless words do.
-# - A locked set shows mistakes that a test part of the same origin hides.
+# - A locked set, of another origin, asks what no test part can answer.
 # - What looks alike is made alike before the model reads it; the rest is learned, from
 #   edited copies and from notices.
 #

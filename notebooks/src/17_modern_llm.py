@@ -4,7 +4,7 @@
 # - **You will** take apart SmolLM2, a Llama, beside a GPT, compute by hand what is
 #   different, and put a classifier on it that reads what words alone do not tell.
 # - **You need** notebook 4 (a block by hand); for the last section notebook 5.
-# - **It takes** 25 minutes to read and 10 for the questions and exercises. It runs in
+# - **It takes** 25 minutes to read, 20 for questions and exercises. The page runs in
 #   a minute with SmolLM2 on two cores, and in seconds with the stand-in.
 #
 # The lecture and the book use GPT-2, of 2019. Most open models since are built like
@@ -92,8 +92,8 @@ print(gpt.blocks[0], llama.blocks[0], sep="\n\n")
 
 # %%
 text = "I will be home late tonight, so please feed the cat."
-ids = torch.tensor([tokenizer.encode_ordinary(text)])
-with torch.no_grad():
+ids = torch.tensor([tokenizer.encode_ordinary(text)])  # (1, T)
+with torch.no_grad():  # x is (1, T, C); -1 is C, the channels of each vector
     x, eps = llama.embed(ids), config.norm_eps
     normal = x / (x.pow(2).mean(-1, keepdim=True) + eps).sqrt()
     normal = normal * llama.blocks[0].norm_1.weight
@@ -110,8 +110,9 @@ with torch.no_grad():
 # turns the queries and keys: their channels are taken in pairs, each pair is a point in
 # a plane, and at position p it is turned by p times an angle. The first pair turns
 # fast, the last one slowly. These are [rotary
-# positions](../docs/glossary.md#rotary-positions). By hand a pair is a complex number,
-# and turning is a product:
+# positions](../docs/glossary.md#rotary-positions). By hand, with complex numbers: the
+# point (a, b) is a + bi, and the product with cos w + i sin w turns it by the angle w.
+# `torch.polar` makes that second number:
 
 
 # %%
@@ -127,6 +128,7 @@ def turned(x, positions, base):
 T, H, G, D = ids.shape[1], config.n_heads, config.n_kv_heads, config.head_dim
 attention = llama.blocks[0].attention
 with torch.no_grad():
+    # the channels cut into heads of D, then the heads before the tokens: (1, H, T, D)
     q = attention.query(normal).view(1, T, H, D).transpose(1, 2)
     k = attention.key(normal).view(1, T, G, D).transpose(1, 2)
     v = attention.value(normal).view(1, T, G, D).transpose(1, 2)
@@ -137,7 +139,8 @@ torch.testing.assert_close(q_turned, rotate(q, where, config.rope_base))
 # %% [markdown]
 # Why turn? Because the product of a query and a key then depends on how far they are
 # apart, and on nothing else about where they stand. Move all tokens on by 100, and no
-# score changes:
+# score changes but by rounding. (There are fewer heads of keys than of queries, so
+# `[:, :G]` takes as many of these.)
 
 # %%
 moved = [rotate(each, where + 100, config.rope_base) for each in (q, k)]
@@ -179,7 +182,7 @@ figure
 with torch.no_grad():
     keys, values = (e.repeat_interleave(H // G, dim=1) for e in (k_turned, v))
     scores = q_turned @ keys.transpose(2, 3) / math.sqrt(D)  # (1, H, T, T)
-    future = torch.ones(T, T).triu(1).bool()
+    future = torch.ones(T, T).triu(1).bool()  # True above the diagonal
     shares = scores.masked_fill(future, -math.inf).softmax(-1)
     gathered = attention.out((shares @ values).transpose(1, 2).flatten(2))
     torch.testing.assert_close(gathered, attention(normal), atol=1e-4, rtol=1e-4)
@@ -193,7 +196,7 @@ print(f"{H} heads of queries, {G} of keys and values")
 # %%
 def kept(config, kv_heads, tokens=1024):
     """MB of keys and values, at 4 bytes a number."""
-    channels = config.emb_dim // config.n_heads * kv_heads
+    channels = config.emb_dim // config.n_heads * kv_heads  # of a token in a block
     return 2 * config.n_layers * channels * tokens * 4 / 1e6
 
 
@@ -253,7 +256,7 @@ assert tokenizer.encode(tokenizer.decode(prompt), allowed_special="all") == prom
 
 # %% [markdown]
 # (A model without such a template, as the stand-in, gets plain text.) The model goes on
-# from there, as the assistant:
+# from there, as the assistant. Does it choose one of the four names?
 
 # %%
 ids = torch.tensor([prompt])
@@ -265,11 +268,14 @@ print("truth: ", names[data.splits.test["Label"].iloc[0]])
 # %% [markdown]
 # ## A classifier on it
 #
-# The bundled *intents* are four classes that share their words: news, promise, question
-# and request. Counting words tells little there. A model that has read a lot can tell
-# more, and nothing of it has to be trained: take the mean of a message's vectors after
-# three fifths of the blocks and the final norm, and let a logistic regression read it
-# (*frozen features*).
+# In the stored output SmolLM2 talks about the message and chooses none of the names. It
+# has not learned this task, but its vectors may hold what it takes. The bundled
+# *intents* are four classes
+# that share their words: news, promise, question and request. Counting words tells
+# little there. A model that has read a lot can tell more, and nothing of it has to be
+# trained: take the mean of a message's vectors and let a logistic regression weigh it
+# (*frozen features*). We take the vectors after three fifths of the blocks, which did
+# better than the last ones, and pass them through the final norm.
 
 # %%
 few, test = data.splits.train[:FEW], data.splits.test[:MANY]
@@ -307,6 +313,7 @@ torch.testing.assert_close(vectors, by_hand, atol=0.05, rtol=0.01)
 # %%
 def score(blocks):
     """Accuracy on `test` of a regression on the features after so many blocks."""
+    # scaled by each channel's spread; C=0.01 keeps the weights small
     regression = LogisticRegression(C=0.01, fit_intercept=False, max_iter=2000)
     reader = make_pipeline(StandardScaler(with_mean=False), regression)
     reader.fit(features(few["Text"], blocks), few["Label"])
