@@ -146,9 +146,11 @@ class Trainable:
     def __str__(self) -> str:
         if not self.trained:
             return f"none of {self.total:,} parameters train"
+        share = self.trained / self.total
+        digits = 1 if share >= 0.001 else 3  # a head alone is not 0.0 %
         return (
             f"{self.trained:,} of {self.total:,} parameters train "
-            f"({self.trained / self.total:.1%}): {', '.join(self.parts)}"
+            f"({share:.{digits}%}): {', '.join(self.parts)}"
         )
 
 

@@ -5,15 +5,16 @@
 #   cut the messages into three parts and save these, and then look for messages of
 #   the test part that also stand in the training part.
 # - **You need** the idea of a DataFrame (notebook 1).
-# - **It takes** 15 minutes to read, 10 for the questions and exercises, and a few
-#   seconds to run.
+# - **It takes** 20 minutes to read, 20 for questions and exercises, and a few seconds
+#   to run.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
 # - **The outputs stored here** were made on the SMS collection.
 #
 # This is the lecture from 20:00 to 25:52. The speaker calls the messages *emails*. They
-# are SMS, short text messages from telephones.
+# are SMS, short text messages from telephones. In the book: section 6.2; its
+# `create_balanced_dataset` is our `balance` ([all names](../docs/lecture.md)).
 
 # %%
 import tempfile
@@ -51,13 +52,16 @@ print(source, counts.to_dict(), sep="\n")
 # %% [markdown]
 # ## Balance: as many of each
 #
-# A model that trains on unequal classes learns that "ham" is the safe answer. The
-# lecture [balances](../docs/glossary.md#balance) by *undersampling*: keep every message
-# of the rarer class, and draw as many of the other. By hand, for the two classes here:
+# A model that trains on unequal classes learns that "ham" is the safe answer. (The
+# book's reason is simplicity: less data, faster training.) The lecture
+# [balances](../docs/glossary.md#balance) by *undersampling*: keep every message of the
+# rarer class, and draw as many of the other. By hand, for the two classes here; which
+# of them is the rarer depends on your file:
 
 # %%
 n = counts.min()
-ham, spam = (messages[messages["Label"] == name] for name in sorted(names))
+ham = messages[messages["Label"] == names[0]]
+spam = messages[messages["Label"] == names[1]]
 if len(ham) > n:
     ham = ham.sample(n, random_state=SEED)
 elif len(spam) > n:
@@ -78,12 +82,12 @@ pd.testing.assert_frame_equal(balanced, by_hand)
 # %% [markdown]
 # Undersampling is simple, but it has a price: most of the ham goes unused, 4,078
 # messages in the lecture. Other methods keep all rows and let those of the rare class
-# count more in the loss (`python -m spamft finetune --no-balance`). Notebook 14 comes
-# back to what a balanced score hides.
+# count more in the *loss*, the number that training makes small (notebook 6). Notebook
+# 14 comes back to what a balanced score hides.
 #
 # ## Encode: names become numbers
 #
-# A loss function needs numbers, so ham becomes 0 and spam 1. By hand it is a `map`:
+# A model computes with numbers, so ham becomes 0 and spam 1. By hand it is a `map`:
 
 # %%
 ids = {names[0]: 0, names[1]: 1}
@@ -92,8 +96,8 @@ numbers.value_counts().sort_index()
 
 # %% [markdown]
 # The lecture compares this with token ids, and rightly: both are a table from words to
-# numbers. GPT-2's has 50,257 entries, this one has two. In both the number is only a
-# name: class 1 is not "more" than class 0, and token 500 is not half of token 1,000.
+# numbers. GPT-2's has 50,257 entries, this one has two. The number is only a name.
+# Class 1 is not more than class 0, and token 500 is not half of token 1,000.
 #
 # Here is a trap. Write the numbers back into the frame, and run that cell a second
 # time. The loop does the same:
@@ -105,9 +109,10 @@ for _ in range(2):
 print(trap["Label"].isna().sum(), "labels are gone")
 
 # %% [markdown]
-# Every label is gone: the second run looks for "ham" and finds 0. `encode_labels`
-# returns a new frame, leaves numbers alone, and refuses a label that it does not know
-# instead of making it `NaN`:
+# Every label is gone. `map` looks up each value in `ids`. The second time it looks up 0
+# and 1, finds neither, and writes `NaN`, pandas' "nothing". `encode_labels` returns a
+# new frame, leaves numbers alone, and refuses a label that it does not know instead of
+# making it `NaN`:
 
 # %%
 encoded = encode_labels(encode_labels(balanced, names), names)
@@ -123,13 +128,13 @@ except ValueError as error:
 #
 # The [split](../docs/glossary.md#split) makes three parts: 70 % to train on, 10 % to
 # watch the training with (validation), and 20 % to measure at the very end, on messages
-# that played no part (test). Twice the speaker says 20 % for validation and 10 % for
-# test: at 22:09, which he corrects at once, and at 25:52. His code does 10 and 20, and
-# his counts agree with it.
+# that played no part (test): most for learning, and enough left for a score to mean
+# something.
 #
 # First shuffle, because the frame still has all ham before all spam. Then cut twice:
 
 # %%
+# frac=1 draws all rows, in random order; reset_index then numbers them anew
 shuffled = encoded.sample(frac=1, random_state=SEED).reset_index(drop=True)
 train_end = int(len(shuffled) * 0.7)
 validation_end = train_end + int(len(shuffled) * 0.1)
@@ -142,6 +147,8 @@ parts = [
 # %% [markdown]
 # `int` rounds down, and the test part takes what is left, so nothing is lost. The
 # lecture checks this with a sum, which is a good habit. There: 1045 + 149 + 300 = 1494.
+# (The speaker says 20 % for validation and 10 % for test at 22:09 and at 25:52. His
+# code and his counts have 10 and 20.)
 
 # %%
 sizes = [len(part) for part in parts]
@@ -153,15 +160,17 @@ assert sum(sizes) == len(balanced)
 
 # %%
 splits = random_split(encoded, 0.7, 0.1, seed=SEED)
-for ours, theirs in zip(splits, parts, strict=True):
+for ours, theirs in zip(splits, parts, strict=True):  # strict: equally many, or stop
     pd.testing.assert_frame_equal(ours, theirs.reset_index(drop=True))
 
 # %% [markdown]
 # A shuffle does not promise that half of each part is spam, only about half. The
-# smaller the part, the more chance decides:
+# smaller the part, the more chance decides. With some hundred messages anything from 40
+# to 60 % is usual and does no harm, but keep it in mind: in notebook 6 this share
+# decides what "always ham" reaches.
 
 # %%
-shares = [part["Label"].mean() for part in splits]
+shares = [part["Label"].mean() for part in splits]  # the mean of 0s and 1s
 for part, share in zip(Splits._fields, shares, strict=True):
     print(f"{part:10s} {share:.1%} {names[1]}")
 
@@ -207,19 +216,22 @@ for before, after in zip(splits, load_splits(folder), strict=True):
 diagrams.split()
 
 # %% [markdown]
-# On a small scale: four copies of one message among eight messages, split by chance.
+# On a small scale: four copies of one message among eight messages, split by chance
+# into four to train, two for validation and two to test. All of them, side by side:
 
 # %%
 chain = ["Send this to 10 friends!"] * 4
 chain += ["see you at 8", "lunch?", "I am home", "ok then"]
 example = pd.DataFrame({"Label": [1] * 4 + [0] * 4, "Text": chain})
 cut = random_split(example, 0.5, 0.25, seed=1)
-cut.test.assign(in_train=cut.test["Text"].isin(cut.train["Text"]))
+print(pd.concat(cut._asdict())["Text"])
+print("test, in train, too:", cut.test["Text"].isin(cut.train["Text"]).tolist())
 
 # %% [markdown]
 # Count them in your split by hand, then with the library. `exact` are texts that stand
 # in train word for word. `folded` are also those that differ only in case, digits,
-# punctuation and spaces, which `duplicate_key` takes out:
+# punctuation and spaces, which `duplicate_key` takes out. (The sample was written
+# without repeats: there you count 0, and the collection's numbers follow below.)
 
 # %%
 exact = splits.test["Text"].isin(splits.train["Text"])
@@ -231,7 +243,11 @@ leaks
 
 # %% [markdown]
 # The cure is to shuffle *groups* of equal messages instead of single messages, so that
-# a group goes into one part as a whole:
+# a group goes into one part as a whole. First the eight, then your messages:
+
+# %%
+whole = random_split(example, 0.5, 0.25, groups=duplicate_groups(example), seed=1)
+print(count_leaks(whole)["test"])
 
 # %%
 groups = duplicate_groups(encoded)
@@ -251,11 +267,11 @@ both
 
 # %% [markdown]
 # > **You should see** equal columns with the collection, where almost all of what leaks
-# > is spam. The sample was written without repeats, so nothing leaks there.
+# > is spam.
 #
-# These notebooks keep the lecture's split, to agree with it to the row. The command
-# line uses the leak-free one unless told otherwise. From here on, one call to
-# `open_splits` makes either:
+# Notebooks 2 to 8 keep the lecture's split, to agree with it to the row; most of those
+# after them, and the command line, use the leak-free one. From here on, one call to
+# `open_splits` makes either; `lecture=True` means the lecture's rows and split:
 
 # %%
 again = open_splits(DATA, lecture=True, seed=SEED, **options)
@@ -273,9 +289,8 @@ print(again)
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Answer in the cell below
-# each: a letter in place of the first `...`, and in place of the second how sure you
-# are, from 0.33 (no idea) to 1 (certain).
+# Answer in the cell below each question: a letter in place of the first `...`, and in
+# place of the second the chance that you are right, from 0.33 (a blind guess) to 1.
 
 # %%
 ask("2.q1")
@@ -304,8 +319,8 @@ guess("2.q3", ..., sure=...)
 # %% [markdown]
 # ## Exercises
 #
-# Guess, then compute. A number that you guess counts as right within a tenth. The cell
-# with `check` says whether you are right, and why. Solutions:
+# Guess, then compute. A number that you guess counts as right within a tenth; one that
+# you compute must not be rounded. `check` says whether you are right. Solutions:
 # `src/solutions/02_balance_encode_split_save.py`.
 #
 # **1.** *Guess:* of 1,494 messages split at 80 / 10 / 10, how many are in the test
@@ -325,7 +340,7 @@ check("2.1", three_sizes)
 
 # %% [markdown]
 # **2.** *Guess:* you split your data with another seed. Which share of the test part is
-# in the new test part, too, from 0 to 1?
+# on average in the new test part, too, from 0 to 1?
 
 # %% tags=["guess-2"]
 guess("2.2", ..., sure=...)

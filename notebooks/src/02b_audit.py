@@ -4,8 +4,8 @@
 # - **You will** find, by hand and then in one call, what a file of labelled messages
 #   hides: lost lines, repeats, leaks, shortcuts, and labels that may be wrong.
 # - **You need** notebooks 1 and 2.
-# - **It takes** 20 minutes to read and 10 for the questions and exercises. It runs in
-#   less than a minute.
+# - **It takes** 25 minutes to read, 25 for questions and exercises. It runs in about a
+#   minute.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two classes and at
 #   least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label. The class that comes second by name stands where spam does here.
@@ -59,7 +59,14 @@ print(source)
 # ## All in one call
 #
 # `audit` looks at a DataFrame and, given the three parts, at what leaks between them.
-# From the command line: `spamft audit FILE`.
+# From the command line: `spamft audit FILE`. Three of its words:
+#
+# - *but for case, digits and punctuation*, or *folded*: equal if these are taken out.
+#   *Nearly*: at least half of their runs of four words are the same.
+# - *balanced accuracy*: the mean of two shares, that of ham that is right and that of
+#   spam that is right. A coin has 50 %.
+# - *means spam to 60 %*: of the messages that have it, 60 % are spam. Compare that with
+#   the share of spam in all messages.
 
 # %% tags=["slow"]
 data = open_splits(DATA, lecture=True, seed=SEED, **reading)
@@ -81,10 +88,9 @@ yours += [len(found.mojibake), round(found.length_rule * 100)]
 collection.assign(**{"your data": yours})
 
 # %% [markdown]
-# *Folded* duplicates differ at most in case, digits and punctuation. Each count of
-# duplicates includes the one before it. `audit_file`, which reads the file itself, also
-# names the line whose quotation mark swallows two messages: line 5082. (In pandas,
-# which counts from 0, it is row 5081.)
+# The folded duplicates include the exact ones, and the near ones both. `audit_file`,
+# which reads the file itself, also names the line whose quotation mark swallows two
+# messages: line 5082. (In pandas, which counts from 0, it is row 5081.)
 #
 # Below we plant faults, to see whether they are found.
 #
@@ -114,15 +120,19 @@ assert planted.exact_duplicates == repeats
 assert planted.leaks["test"]["exact"] == leaked.sum()
 
 # %% [markdown]
-# How much does a leak flatter? Train a model that counts words (TF-IDF, which counts
-# rare ones more, and logistic regression), and compare how much of the leaked and of
-# the other spam it gets right. For a leaked message it is enough to remember:
+# How much does a leak flatter? Train a model that counts words. *TF-IDF* counts the
+# words of a message, rare ones more. *Logistic regression* gives each word a weight,
+# adds up the weights, and says spam if the sum is large; `fit` finds the weights and
+# `predict` uses them. Compare the test score with and without what leaked, and of the
+# spam the leaked with the other. For a leaked message it is enough to remember:
 
 # %%
+# C=10 lets weights grow larger than usual; max_iter only gives it time
 words = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000))
 words.fit(splits.train["Text"], splits.train["Label"])
 right = words.predict(splits.test["Text"]) == splits.test["Label"]
 is_spam = splits.test["Label"] == 1
+print(f"test: {right.mean():.1%} right; without the leaks {right[~leaked].mean():.1%}")
 for what, rows in (("leaked", leaked & is_spam), ("not leaked", ~leaked & is_spam)):
     print(f"{names[1]}, {what}: {right[rows].mean():.1%} of {rows.sum()} right")
 
@@ -174,38 +184,39 @@ figure, axes = paper(
 )
 axes.plot([0, 100], [0, 100], color=GREY, label="as frequent in both: no shortcut")
 axes.plot(share[names[0]], share[names[1]], "o", color=BLUE)
-for what in farthest:
-    axes.annotate(what, share.loc[what], (6, -3), textcoords="offset points")
+for what, above in zip(farthest, (-14, 8, -3), strict=True):  # so that names part
+    axes.annotate(what, share.loc[what], (6, above), textcoords="offset points")
 axes.set_xlabel(f"messages of {literal(names[0])} that have it (%)")
 axes.set_ylabel(f"messages of {literal(names[1])} that have it (%)")
 axes.legend(frameon=False, loc="lower right")
 figure
 
 # %% [markdown]
-# The distance from the line, up or down, is what a feature is good for: alone it is
-# right for 50 % plus half of that distance, if both classes count alike (*balanced
-# accuracy*). The library's table agrees:
+# The distance from the line, up or down, is what a feature is good for: its balanced
+# accuracy is 50 % plus half of that distance. Take one that is in 10 % of ham and 50 %
+# of spam. "It means spam" is right for 90 % of ham and 50 % of spam, on average 70 %:
+# 50 plus half of 40. The library's table agrees:
 
 # %%
 for each in place_table(messages):
     assert abs((100 + gap[each.what]) / 200 - each.accuracy) < 1e-9
     if each.what.startswith("ends with"):
-        print(f"{each.what:28s}{each.accuracy:.1%}  {each}")
+        print(f"{each.what:28s}balanced {each.accuracy:.1%}  {each}")
+print(f"of all messages, {len(spam) / len(messages):.1%} are {names[1]}")
 
 # %% [markdown]
 # > **You should see**, on the collection, a digit farthest from the line: it is in 95 %
 # > of the spam and in 16 % of the ham. On the sample it is a web address at the end:
-# > about half of its spam ends in one. Write down a guess: what will a GPT finetuned on
-# > the sample, which judges a message at its last token, make of such a spam if you put
-# > a full stop behind it? Notebook 15 tries it.
+# > about half of its spam ends in one. Notebook 15 shows what a finetuned GPT makes of
+# > such a spam if you put a full stop behind it.
 #
 # Not every shortcut is a fault: spam *does* have telephone numbers and addresses. Ask
 # of each whether it will hold where the model is used.
 #
 # Now plant one: mark a tenth of the ham, as an anonymiser would, and ask the audit. It
-# tries patterns, places, words and punctuation marks. It keeps those that are in at
-# least 20 messages, cannot be chance, and either occur almost only with one label or
-# have a balanced accuracy of 70 %.
+# tries patterns, places, words and punctuation marks. It keeps one if three things
+# hold: it is in 20 messages or more; chance does not explain it; and nearly all its
+# messages have one label, or its balanced accuracy is 70 %.
 
 # %% tags=["slow"]
 marked = messages.copy()
@@ -231,14 +242,16 @@ truth = encode_labels(messages, names)["Label"]
 chances = cross_val_predict(
     judge, messages["Text"], truth, cv=5, method="predict_proba"
 )
+# a column per class; this takes from each row the column of its label
 of_label = chances[range(len(messages)), truth]
 doubted = messages.assign(probability=of_label).nsmallest(5, "probability")
 doubted[["Label", "probability"]].round(3)
 
 # %% [markdown]
 # The audit does the same with pieces of words, 2 to 4 characters long, and keeps equal
-# messages in the same fifth. Otherwise each repeat would confirm its own label. Does it
-# work? Swap eight labels, and see how many of these rows are among its first forty:
+# messages in the same fifth. Otherwise each repeat would confirm its own label. Another
+# way of counting doubts other messages, so the two lists need not agree. Does it work?
+# Swap eight labels, and see how many of these rows are among its first forty:
 
 # %% tags=["slow"]
 swapped = messages.copy()
@@ -254,11 +267,11 @@ print(f"drawn by lot: {8 * len(suspects) / len(swapped):.1f} on average")
 # > correctly, but hard to tell. So a suspect is a question to a person, not a verdict.
 # > On the SMS collection the list has jokes labelled spam and adverts labelled ham.
 #
-# The first suspects of your own data:
+# The first suspects of your own data. Is the label wrong? You decide:
 
 # %% tags=["messages"]
 for each in found.suspects[:5]:
-    print(f"labelled {each.label}, predicted {each.predicted}: {each.text[:60]}")
+    print(f"labelled {each.label}, predicted {each.predicted}: {each.text[:160]}")
 
 # %% [markdown]
 # ## Broken letters
@@ -282,9 +295,8 @@ assert not re.search(PATTERNS["broken encoding"], "café, £5")
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
-# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1. Your answer is kept in `guesses.json`, and then explained.
+# Answer in the cell below each question: a letter in place of the first `...`, and in
+# place of the second the chance that you are right, from 0.33 (a blind guess) to 1.
 
 # %%
 ask("2b.q1")
@@ -313,18 +325,18 @@ guess("2b.q3", ..., sure=...)
 # %% [markdown]
 # ## Exercises
 #
-# Guess, then compute. A number that you guess counts as right within a tenth.
-# Solutions: `src/solutions/02b_audit.py`.
+# Guess, then compute. A number that you guess counts as right within a tenth; one that
+# you compute must not be rounded. Solutions: `src/solutions/02b_audit.py`.
 #
-# **1.** *Guess:* in which class are question marks more frequent, `"first"` (ham) or
-# `"second"` (spam)?
+# **1.** *Guess:* which class has the larger share of messages with a question mark,
+# `"first"` (ham) or `"second"` (spam)?
 
 # %% tags=["guess-1"]
 guess("2b.1", ..., sure=...)
 
 # %% [markdown]
 # Put the share of messages that have one, of the first class and of the second, into
-# `shares`:
+# `shares`, a list of two numbers from 0 to 1:
 
 # %% tags=["exercise-1"]
 shares = ...
@@ -340,7 +352,8 @@ check("2b.1", shares, messages=messages, names=names)
 guess("2b.2", ..., sure=...)
 
 # %% [markdown]
-# Count it: put into `share_leaked` the share for `twice`, split with seed 123.
+# Count it: put into `share_leaked` the share for `twice`, with its labels encoded, not
+# balanced, and split with seed 123.
 
 # %% tags=["exercise-2"]
 twice = pd.concat([messages, spam], ignore_index=True)
@@ -351,8 +364,8 @@ check("2b.2", share_leaked, twice=twice, names=names)
 
 # %% [markdown]
 # **3.** A pattern is in 50 ham and 0 spam, half of all messages are ham, and the
-# pattern has nothing to do with the label. *Guess:* is that, by chance, likelier than
-# one in a million, `"yes"` or `"no"`?
+# pattern has nothing to do with the label. *Guess:* is it likelier than one in a
+# million that all 50 are ham by chance, `"yes"` or `"no"`?
 
 # %% tags=["guess-3"]
 guess("2b.3", ..., sure=...)

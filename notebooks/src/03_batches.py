@@ -4,8 +4,8 @@
 # - **You will** cut text into tokens, make messages equally long with padding, stack
 #   them into batches, and see how much of the work is then done on padding.
 # - **You need** the three parts of notebook 2; one call makes them again.
-# - **It takes** 15 minutes to read, 10 for the questions and exercises, and a few
-#   seconds to run. The first run with a network downloads GPT-2 (548 MB);
+# - **It takes** 20 minutes to read, 20 for questions and exercises, and a few seconds
+#   to run. The first run with a network downloads GPT-2 (548 MB);
 #   `MODEL = "tiny"` avoids that.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
@@ -15,7 +15,8 @@
 #
 # The lecture ends before this step, and announces it: *we are going to first create
 # data loaders*. From here on we follow the book, whose chapter 6 is the lecture's
-# source.
+# source. In the book: section 6.3; its `SpamDataset` takes a CSV file, ours a DataFrame
+# ([all names](../docs/lecture.md)).
 
 # %%
 import math
@@ -76,8 +77,9 @@ assert tokenizer.decode(tokenizer.encode_ordinary(odd)) == odd
 
 # %% [markdown]
 # That text ends with `<|endoftext|>`, the name of the one special token. In a message
-# it is only text, and `encode_ordinary` treats it so. tiktoken's plain `encode` would
-# raise an error, and a stranger could stop your program with one message.
+# it is only text, and `encode_ordinary` treats it so. Plain `encode`, which the book
+# uses, would raise an error, and a stranger could stop your program with one message.
+# (Both are names of tiktoken, OpenAI's library of tokenizers.)
 #
 # How long are the messages in tokens?
 
@@ -101,18 +103,21 @@ diagrams.padding()
 # %% [markdown]
 # GPT-2 has no token for "nothing". The book takes the end token, the last one of the
 # vocabulary: 50256 in GPT-2, 4095 in the small GPT. By hand, for two messages; look for
-# it at the end of a row:
+# it at the end of a row. (An empty message becomes one end token, so that there is
+# something to read.)
 
 # %% tags=["messages"]
 pad_id = tokenizer.eot_token
 two = train_ids[:2]
 width = max(map(len, two))
+# a list times 3 is the list three times over
 padded = torch.tensor([tokens + [pad_id] * (width - len(tokens)) for tokens in two])
 padded
 
 # %% [markdown]
-# The library's `collate` does the same and returns the true lengths as well. It must:
-# padding has the same id as a real end token, so afterwards nobody can tell them apart.
+# The library's `collate` (put together) takes pairs of ids and label. It returns the
+# same rectangle, the true lengths and the labels. The lengths are needed: padding has
+# the same id as a real end token, so afterwards nobody can tell them apart.
 
 # %% tags=["messages"]
 labels = train["Label"].tolist()
@@ -124,20 +129,21 @@ batch.lengths, batch.labels
 # ## A dataset: tokenize once
 #
 # PyTorch calls anything a *dataset* that has a length and gives its i-th example. The
-# book's `SpamDataset` reads a CSV file, tokenizes it and pads everything to the
-# longest. By hand without the padding, which can wait:
+# book's `SpamDataset` tokenizes and pads everything to the longest. By hand without the
+# padding, which can wait. A *class* bundles data with functions; `self` is the object
+# itself:
 
 
 # %%
 class ByHand(torch.utils.data.Dataset):
-    def __init__(self, df):
+    def __init__(self, df):  # when it is made: ByHand(train)
         self.ids = encode_texts(df["Text"].tolist(), tokenizer)
         self.labels = df["Label"].tolist()
 
-    def __len__(self):
+    def __len__(self):  # len(by_hand)
         return len(self.ids)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i):  # by_hand[i]
         return self.ids[i], self.labels[i]
 
 
@@ -151,7 +157,8 @@ assert all(dataset[i] == by_hand[i] for i in range(len(dataset)))
 # Messages are tokenized once, when the dataset is made, not once per
 # [epoch](../docs/glossary.md#epoch), which is one pass through all of them.
 # `max_length` cuts longer ones. The book cuts validation and test to the longest
-# training message, so that every part has the same width:
+# training message, so that every part has the same width. (In the collection no test
+# message is longer.)
 
 # %%
 max_length = dataset.max_length
@@ -164,19 +171,19 @@ print(f"longest training message: {max_length} tokens; {cut} test messages are c
 # The model trains on 8 messages at once, in another order every epoch. `make_loader` is
 # PyTorch's `DataLoader` with two habits added. It collates as above, and it shuffles
 # with a random generator of its own, so that using *another* loader, to evaluate for
-# example, never changes the order in which training sees its batches. (Iterating over
-# this loader uses up one shuffle. Create a new one before you train.)
+# example, never changes the order in which training sees its batches. Each pass
+# through a loader takes the next random order, so start each training with a new one.
 
 # %%
 from spamft.batches import make_bucketed_loader, make_loader
 
 loader = make_loader(dataset, BATCH_SIZE, shuffle=True, seed=SEED)
 first = next(iter(loader))
-print(first.ids.shape, type(loader).__name__)
+print(first.ids.shape, first.labels.shape, type(loader).__name__)
 
 # %% [markdown]
-# This is what the model gets to learn from: the ids, and for each row the label that it
-# should predict. Turned back into text:
+# Eight rows, as wide as the longest of *these eight*, and eight labels. This is what
+# the model gets to learn from. Turned back into text:
 
 # %% tags=["messages"]
 rows = zip(first.ids, first.lengths, first.labels, strict=True)
@@ -197,7 +204,8 @@ for row, length in zip(first.ids, first.lengths, strict=True):
 
 # %% [markdown]
 # The book's loaders pad *everything* to the longest training message, and in training
-# leave out the last batch if it is not full. Ours do so if asked. `encode_splits` makes
+# leave out the last batch if it is not full, because a step on few messages is a noisy
+# one. Ours do so if asked. `encode_splits` makes
 # the three datasets in one call; the last number is the most that the model can read,
 # its [context](../docs/glossary.md#context):
 
@@ -224,34 +232,41 @@ assert [len(each) for each in book_loaders] == batches
 # %% [markdown]
 # ## How much of it is padding?
 #
-# Look at the rectangle of one epoch: one row per message, blue where a token is real.
-# The book's is as wide as the longest message. Beside it stand the same messages sorted
-# by length:
+# Ask of each place whether a token is real there: is its position smaller than the
+# message's length? `[:, None]` stands the lengths upright, as a column. PyTorch
+# compares a row with a column each with each, which gives a table:
 
 # %%
-real = torch.arange(max_length) < torch.tensor(lengths.tolist())[:, None]
-in_order = torch.tensor(lengths.sort_values().index.tolist())
+small = torch.tensor([2, 4, 1])
+print(torch.arange(4) < small[:, None])  # arange(4): the positions 0, 1, 2, 3
+
+# %% [markdown]
+# The same for one epoch: one row per message, sorted by length, blue where a token is
+# real. The book's rectangle is as wide as the longest message:
+
+# %%
+real = torch.arange(max_length) < torch.tensor(sorted(lengths))[:, None]
 waste = 1 - real.float().mean().item()
 figure, axes = paper(
-    f"Two rectangles of all training messages; {waste:.0%} of the area is padding.", 7
+    f"A rectangle of all training messages; {waste:.0%} of the area is padding."
 )
-gap = torch.zeros(len(real), 6).bool()
-side_by_side = torch.cat([real, gap, real[in_order]], dim=1)
 colors = matplotlib.colors.ListedColormap(["#e4e4de", BLUE])
-axes.imshow(side_by_side, cmap=colors, aspect="auto", interpolation="nearest")
-axes.set_xlabel("position (tokens); left: as they come, right: sorted by length")
-axes.set_ylabel("message (number)")
+axes.imshow(real, cmap=colors, aspect="auto", interpolation="nearest")
+axes.set_title(f"{waste:.0%} of it is padding (grey)")
+axes.set_xlabel("position in the message (tokens)")
+axes.set_ylabel("messages, the shortest first")
 axes.grid(visible=False)
 figure
 
 # %% [markdown]
-# The grey is padding. The model computes all of it: for a matrix product a padding
-# token is as much work as any.
+# The model computes all of it: for a matrix product a padding token is as much work as
+# any.
 #
 # There are two remedies. Pad only to the longest *of the batch*, as we do without
 # `fixed_width` (Hugging Face: *dynamic padding*, `DataCollatorWithPadding`). Or put
-# messages of similar length together first, called *bucketing*; then a batch has as
-# many messages as fit into 1,024 tokens, not always 8. Count the tokens that the model
+# messages of similar length together first, called *bucketing*. Then a batch is not 8
+# messages: it is filled up to 1,024 tokens, padding included, with many short messages
+# or a few long ones. Count the tokens that the model
 # computes per epoch, beside those of the SMS collection in GPT-2's tokens
 # (`results/README.md` says where these come from):
 
@@ -270,6 +285,7 @@ work = {
 
 # %%
 both = pd.read_csv("results/batches.csv", index_col="counted")
+both = both.rename(columns={"SMS collection": "SMS collection, GPT-2's tokens"})
 both["your data"] = [max_length, *work.values(), *batches]
 both
 
@@ -277,12 +293,9 @@ both
 # > **You should see** that bucketing computes hardly more than the real tokens. On the
 # > SMS collection three quarters of the book's rectangle is padding.
 #
-# Bucketing is used to evaluate, to classify, and to run frozen blocks once (notebook
-# 7). Training keeps its shuffled batches of 8; a question below asks why.
-#
-# Is it allowed, though? Does a message with less padding beside it get the same answer?
-# Yes, nearly to the last digit, if tokens look only to the left and the last real token
-# is read. Notebook 5 shows that.
+# Bucketing is for measuring, not for training, which keeps its shuffled batches of 8; a
+# question below asks why. Does a message with less padding beside it get the same
+# answer? Notebook 5 shows that it does.
 #
 # ## What just happened
 #
@@ -292,9 +305,8 @@ both
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Answer in the cell below
-# each: a letter in place of the first `...`, and in place of the second how sure you
-# are, from 0.33 (no idea) to 1 (certain).
+# Answer in the cell below each question: a letter in place of the first `...`, and in
+# place of the second the chance that you are right, from 0.33 (a blind guess) to 1.
 
 # %%
 ask("3.q1")
@@ -323,8 +335,8 @@ guess("3.q3", ..., sure=...)
 # %% [markdown]
 # ## Exercises
 #
-# Guess, then compute. A number that you guess counts as right within a tenth. The cell
-# with `check` says whether you are right, and why. Solutions:
+# Guess, then compute. A number that you guess counts as right within a tenth; one that
+# you compute must not be rounded. `check` says whether you are right. Solutions:
 # `src/solutions/03_batches.py`.
 #
 # **1.** *Guess:* how many batches of 32 does your training part give, if the last one

@@ -23,7 +23,7 @@ def lost_rows() -> Diagram:
     lines = ("see you", '"I said no', "where are you", 'WIN "a car"')
     drawing.note(LEFT, 58, "the file: a label, a tab, a text")
     for i, text in enumerate(lines):
-        color = "orange" if '"' in text else "grey"
+        color = "orange" if i else "grey"  # the mark takes three lines
         drawing.box(LEFT, 72 + 28 * i, 64, 28, ("ham", "spam")[i == 3], radius=0)
         drawing.box(80, 72 + 28 * i, 152, 28, text, color=color, radius=0)
     drawing.note(250, 86, "no quotation mark")

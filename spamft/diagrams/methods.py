@@ -18,12 +18,12 @@ def finetuning_kinds() -> Diagram:
     """From a pretrained GPT to what it is to say, and to how much of it trains."""
     drawing = Diagram(
         "finetuning_kinds",
-        "Two kinds of task, four methods",
+        "Two kinds of task, five methods",
         "A pretrained GPT is finetuned to one of two kinds of task: classification, "
         "which gives one of a set of labels, or instructions, which gives an answer in "
-        "words. For either, one of four methods: all parameters, the last block or the "
-        "head, LoRA, or QLoRA.",
-        432,
+        "words. For either, one of five methods: all parameters, the last block, the "
+        "head alone, LoRA, or QLoRA.",
+        476,
     )
     drawing.box(130, 54, 220, 34, "pretrained GPT", color="grey")
     kinds = ("classification\nanswers: spam", "instructions\nanswers: It is spam.")
@@ -33,12 +33,13 @@ def finetuning_kinds() -> Diagram:
         drawing.line((x + 108, 182), (x + 108, 198))
     drawing.line((240, 88), (240, 104))
     drawing.line((124, 104), (356, 104))
-    drawing.line((124, 198), (356, 198))
-    drawing.arrow((240, 198), (240, 240))
-    drawing.note(254, 224, "either, by one of these")
+    drawing.line((LEFT + 60, 198), (356, 198))
+    drawing.arrow((LEFT + 60, 198), (LEFT + 60, 240))
+    drawing.note(150, 224, "either, by one of these")
     methods = (
         ("full", "all parameters train"),
         ("last block", "it, the last norm and the head"),
+        ("head", "the new last layer alone"),
         ("LoRA", "thin matrices beside frozen ones"),
         ("QLoRA", "the same, frozen ones in 4 bits"),
     )
