@@ -55,7 +55,7 @@ def test_shares_are_those_of_transformers(three_blocks, tokenizer, tmp_path, pla
             torch.testing.assert_close(
                 torch.tensor(shares), expected, atol=1e-5, rtol=1e-4
             )
-            assert where == f"block {block + 1}, head {head + 1}"
+            assert where == f"block {block}, head {head}"
 
 
 def test_shares_can_be_asked_of_any_architecture(any_gpt, tokenizer):

@@ -4,13 +4,14 @@
 # - **You will** see what a GPT consists of, count its parameters, and compute one of
 #   its blocks, and then the whole model, by hand.
 # - **You need** tokens and batches (notebook 3).
-# - **It takes** 25 minutes to read and 10 for the questions and exercises. It runs in
+# - **It takes** 30 minutes to read, 15 for the questions and exercises. It runs in
 #   seconds.
 #
-# The 25-minute lecture takes what a GPT is made of from earlier parts of its series.
-# The book, Sebastian Raschka's *Build a Large Language Model (From Scratch)*, builds it
-# in chapters 3 and 4. The numbers inside it were found by pretraining; where they come
-# from is notebook 4b.
+# The lecture takes what a GPT is made of from earlier parts of its series. In the book:
+# chapters 3 and 4; its `GPTModel` and `TransformerBlock` are our `GPT` and `Block`
+# ([all names](../docs/lecture.md)). If you know them, read "Where are the parameters?"
+# and go on to notebook 4b. In a hurry, run the cells of attention without reading their
+# code.
 
 # %%
 import inspect
@@ -35,10 +36,12 @@ DEVICE = "auto"  # or "cuda", "mps", "cpu"
 # ## From ids to vectors
 #
 # A token id says which token it is, and nothing about it. So each id is replaced by a
-# vector of C numbers, its [embedding](../docs/glossary.md#embedding), which is a row of
-# a table. The C numbers are its [channels](../docs/glossary.md#channel). A second table
-# has a vector for each position. It is added, so that the model knows the order. Open
-# the model, and do so by hand:
+# vector, a list of C numbers, its [embedding](../docs/glossary.md#embedding), which is
+# a row of a table. The C numbers are its [channels](../docs/glossary.md#channel). A
+# second table has a vector for each position. It is added, so that the model knows the
+# order. On this page T is the number of tokens of the text, C that of channels, D that
+# of the channels of one attention head, V that of tokens in the vocabulary and L that
+# of blocks. Open the model, and look up the vectors by hand:
 
 # %%
 device = pick_device(DEVICE)
@@ -53,20 +56,27 @@ ids = torch.tensor([ids], device=device)
 T, C = ids.shape[1], gpt.config.emb_dim
 with torch.no_grad():
     x = gpt.embed(ids)
-    torch.testing.assert_close(x, gpt.tok_emb.weight[ids] + gpt.pos_emb.weight[:T])
+    by_hand = gpt.tok_emb.weight[ids] + gpt.pos_emb.weight[:T]  # the row of each id
+torch.testing.assert_close(x, by_hand)  # an error, if they differ
 print(tuple(ids.shape), "->", tuple(x.shape))
 
 # %% [markdown]
+# The first 1 is one text: the model reads several at once, and their number is called
+# B. `no_grad` says that nothing is trained, so nothing is kept for it.
+#
 # The sizes are in the config: the vocabulary, the
 # [context](../docs/glossary.md#context) (the most tokens that one input may have), the
 # number of channels, of blocks, and of attention heads. GPT-2's are 50257, 1024, 768,
-# 12 and 12.
+# 12 and 12. Its larger relatives, `MODEL = "gpt2-medium"`, `"gpt2-large"` and
+# `"gpt2-xl"`, have 1,024, 1,280 and 1,600 channels.
 #
 # ## The whole model in a few lines
 #
 # The vectors pass through a stack of [blocks](../docs/glossary.md#block), all built
 # alike, and a final normalisation. The result is multiplied with the embedding of every
-# token of the vocabulary: the larger the product, the likelier that token comes next.
+# token of the vocabulary: number by number, and added up. This product is large if the
+# two vectors point the same way; the larger, the likelier that token comes next. (In
+# the code `F.linear(a, W)` makes all these products, and `...` stands for (B, T).)
 
 # %%
 print(inspect.getsource(GPT.hidden))
@@ -82,10 +92,11 @@ block
 
 # %% [markdown]
 # A `Linear` multiplies a vector by a matrix and adds a second vector, the bias.
+# `out_features` of `qkv` is 3 C: three vectors of C numbers, used below.
 # [Dropout](../docs/glossary.md#dropout) sets random numbers to zero while training, so
 # that the model does not learn its examples by heart
 # ([overfitting](../docs/glossary.md#overfitting)). `p=0.0` means off, as in the book's
-# chapter on classification.
+# chapter 6; when the book pretrains, it is 0.1. Ignore `eps` and the other options.
 #
 # ## Where are the parameters?
 #
@@ -103,9 +114,17 @@ ledger = pd.DataFrame(
 plot_ledger(ledger.assign(trains=False))
 
 # %% [markdown]
-# All blocks have the same number, which can be worked out. With C channels a block has
-# two normalisations (2 · 2C), the two linear layers of attention (C to 3C, C to C) and
-# those of the MLP (C to 4C and back). Together that is 12 C² + 13 C:
+# All blocks have the same number, which can be worked out. A linear layer from C to 3C
+# channels has 3C² numbers in its matrix and 3C in its bias:
+#
+# | layers of a block | parameters |
+# |---|---|
+# | two normalisations | 4C |
+# | `qkv`, C to 3C | 3C² + 3C |
+# | `out`, C to C | C² + C |
+# | `up`, C to 4C | 4C² + 4C |
+# | `down`, 4C to C | 4C² + C |
+# | together | 12C² + 13C |
 
 
 # %%
@@ -120,8 +139,9 @@ print(f"this model {count(gpt.config):,}, GPT-2 {count(GPTConfig()):,}")
 
 # %% [markdown]
 # > **You should see** 124,439,808 for GPT-2: the "124M" in its name. The book's chapter
-# > 4 counts 163,009,536, because its model has an output layer of its own (50,257 ·
-# > 768) and no biases for query, key and value.
+# > 4 has 163,009,536, with an output layer of its own (50,257 · 768) and no biases for
+# > query, key and value (12 · 3 · 768); without that layer it has 124,412,160. Its
+# > chapters 5 and 6 have both the layer and the biases: 163,037,184.
 #
 # ## A block, and its two additions
 #
@@ -143,18 +163,37 @@ diagrams.block(gpt.config)
 # %%
 norm = block.norm_1
 with torch.no_grad():
+    # -1: over the last direction, the channels; keepdim: the mean fits x's shape
     centred = x - x.mean(-1, keepdim=True)
     normal = centred / (centred.pow(2).mean(-1, keepdim=True) + norm.eps).sqrt()
     normal = normal * norm.weight + norm.bias
-    torch.testing.assert_close(normal, norm(x), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(normal, norm(x), atol=1e-4, rtol=1e-4)  # but rounding
+print("equal")
 
 # %% [markdown]
 # ## Attention: what each token gathers, and from where
 #
 # The layer `qkv` makes three vectors of each token: a [query, a key and a
 # value](../docs/glossary.md#query-key-value), which are what it looks for, what it
-# offers, and what it hands over. The channels are divided among several *heads*, which
-# work independently, each on D channels:
+# offers, and what it hands over. A query times a key is a score: how well the two fit.
+# [Softmax](../docs/glossary.md#softmax) makes e^score of each score and divides by
+# their sum, so they become shares that add up to 1. The token gathers that share of
+# each value. With made-up numbers, three tokens and D = 2, seen from the third token:
+
+# %%
+query = torch.tensor([1.0, 2.0])  # of the third token
+keys = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # a row per token
+values = torch.tensor([[10.0, 0.0], [0.0, 10.0], [0.0, 0.0]])
+fit = keys @ query / math.sqrt(2)  # @: each row times the query
+share = fit.softmax(0)
+print("scores", fit, "\nshares", share, "\ngathers", share @ values)
+
+# %% [markdown]
+# The second token fits better than the first, so more of its value is gathered.
+#
+# The next two cells do this for all tokens at once. The channels are divided among
+# several *heads*, which work independently, each on D channels. (You may skip the code:
+# `split` takes query, key and value apart, `view` and `transpose` sort them by head.)
 
 # %%
 heads, D = gpt.config.n_heads, C // gpt.config.n_heads
@@ -164,24 +203,23 @@ with torch.no_grad():
 print(tuple(q.shape), "is (1, heads, tokens, D)")
 
 # %% [markdown]
-# A query times a key is a score: how well the two fit. Dividing by the root of D keeps
-# scores moderate. The [causal mask](../docs/glossary.md#causal-mask) hides later tokens
-# by setting their scores to minus infinity. [Softmax](../docs/glossary.md#softmax)
-# turns each row into shares that add up to 1. Here they are for the first head, in
+# Dividing by the root of D keeps scores moderate. The [causal
+# mask](../docs/glossary.md#causal-mask) hides later tokens by setting their scores to
+# minus infinity, so their shares are 0. Here are the shares of the first head, in
 # percent, one row per token:
 
 # %%
 with torch.no_grad():
     scores = q @ k.transpose(2, 3) / math.sqrt(D)  # (1, heads, T, T)
-    future = torch.ones(T, T, device=device).triu(1).bool()
+    future = torch.ones(T, T, device=device).triu(1).bool()  # right of the diagonal
     shares = scores.masked_fill(future, -math.inf).softmax(-1)
 pd.DataFrame((shares[0, 0] * 100).round().int().cpu(), index=words, columns=words)
 
 # %% [markdown]
 # Everything above the diagonal is 0. The first column is large: trained GPTs often
-# leave on the first token the attention that nothing else calls for. Few heads are as
-# easy to read as this one of the bundled GPT, which has found out whom "his" means in
-# another sentence (the picture counts blocks from 1, the code from 0):
+# leave on the first token the attention that nothing else calls for. Most heads are
+# hard to read. The picture shows the easiest of the bundled GPT's 25, on another
+# sentence. There "his" looks most at "man", which is plausible, and no proof:
 
 # %%
 diagrams.attention()
@@ -191,9 +229,9 @@ diagrams.attention()
 #
 # Each token takes that mixture of values; the layer `out` follows, then the first
 # addition. The MLP has two linear layers with [GELU](../docs/glossary.md#gelu) between
-# them, a curve that keeps large numbers and makes negative ones nearly 0. Without it,
-# two linear layers could do no more than one. Then the second addition. The library's
-# block, with PyTorch's fused attention, must give the same numbers:
+# them, a curve that keeps large numbers and makes very negative ones nearly 0. Without
+# it, two linear layers could do no more than one. Then the second addition. The
+# library's block, with PyTorch's fused attention, must give the same numbers:
 
 # %%
 with torch.no_grad():
@@ -202,6 +240,7 @@ with torch.no_grad():
     up = F.gelu(block.mlp.up(block.norm_2(by_hand)), approximate="tanh")
     by_hand = by_hand + block.mlp.down(up)
     torch.testing.assert_close(by_hand, block(x), atol=1e-4, rtol=1e-4)
+print("equal")
 
 # %% [markdown]
 # ## The whole way, with the shapes
@@ -224,15 +263,16 @@ print("-> logits", tuple(logits.shape))
 
 # %% [markdown]
 # The last position's largest logit belongs to the token that the model holds likeliest
-# to come next; so does that of every other position. No token sees the future, so a
-# model can be trained on every position of a text at once. Change the last token, and
-# the outputs before it stay:
+# to come next; so does that of every other position. Each position must name its next
+# token without having seen it, so one text of T tokens gives T − 1 exercises at once.
+# Change the last token, and the outputs before it stay:
 
 # %%
 other = ids.clone()
 other[0, -1] = (ids[0, -1] + 1) % gpt.config.vocab_size
 with torch.no_grad():
     assert torch.allclose(gpt(ids)[0, :-1], gpt(other)[0, :-1], atol=1e-4)
+print("equal")
 
 # %% [markdown]
 # ## What just happened
@@ -245,9 +285,9 @@ with torch.no_grad():
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
-# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1. Your answer is kept in `guesses.json`, and then explained.
+# Three questions. Replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
+# the chance that you are right, from 0.33 (a blind guess among three) to 1. Your answer
+# is kept in `guesses.json`, and then explained.
 
 # %%
 ask("4.q1")
@@ -285,7 +325,7 @@ guess("4.q3", ..., sure=...)
 guess("4.1", ..., sure=...)
 
 # %% [markdown]
-# Compute it from `GPTConfig()`:
+# Compute it from `GPTConfig()`, without rounding:
 
 # %% tags=["exercise-1"]
 share_of_embedding = ...
@@ -300,7 +340,8 @@ check("4.1", share_of_embedding)
 guess("4.2", ..., sure=...)
 
 # %% [markdown]
-# Give that number, and what its shares add up to:
+# Give that number, and what the shares in its row of `shares` add up to (the table
+# above is in percent, `shares` is not):
 
 # %% tags=["exercise-2"]
 attends_to, adds_up_to = ..., ...

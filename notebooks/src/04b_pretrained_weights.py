@@ -4,11 +4,12 @@
 # - **You will** see what a GPT writes before and after its weights are loaded, measure
 #   the difference, train a few steps yourself, and draw the next token by hand.
 # - **You need** the GPT of notebook 4.
-# - **It takes** 20 minutes to read and 10 for the questions and exercises. It runs in
+# - **It takes** 25 minutes to read, 20 for the questions and exercises. It runs in
 #   seconds with the small GPT.
 #
-# The 25-minute lecture announces this at 26:06: *how can we load* the pretrained
-# weights. The book pretrains and loads them in its chapter 5.
+# The lecture ends with a look ahead at this, at 26:08: how can we load the pretrained
+# weights. In the book: chapter 5 and section 6.4; its `load_weights_into_gpt` is our
+# `pretrained.load_gpt2` ([all names](../docs/lecture.md)).
 
 # %%
 import json
@@ -45,7 +46,8 @@ untrained = GPT(gpt.config, seed=SEED).to(device)
 print(opened.source)
 
 # %% [markdown]
-# Let both continue a text, one token at a time, always with the likeliest one:
+# Let both continue a text, one token at a time, always with the likeliest one.
+# (`**options` hands further settings on to `generate`; they come at the page's end.)
 
 
 # %%
@@ -69,14 +71,15 @@ sentence = "I will see you at the end of the week"
 diagrams.next_token(next_tokens(gpt, tokenizer, sentence))
 
 # %% [markdown]
-# The loss of a text is the mean of −ln(p) over its tokens, in *nats* per token, where p
-# is the probability that the model gave to the token that did come. It is the
-# [cross-entropy](../docs/glossary.md#cross-entropy) of notebook 6, with the tokens of
-# the vocabulary as classes. By hand, and with PyTorch:
+# The loss of a text is the mean of −ln(p) over its tokens. Here p is the probability
+# that the model gave to the token that did come, and ln is the natural logarithm,
+# `math.log`; its unit is called a *nat*. A loss of 0 is certain and right. It is the
+# [cross-entropy](../docs/glossary.md#cross-entropy) of notebook 6, which takes its time
+# over it, with the tokens of the vocabulary as classes. By hand, and with PyTorch:
 
 
 # %%
-@torch.no_grad()
+@torch.no_grad()  # the whole function, without training
 def loss(model, text):
     ids = torch.tensor([tokenizer.encode_ordinary(text)], device=device)
     logits = model(ids)[0, :-1]  # each predicts the token after it
@@ -90,9 +93,10 @@ print(f"{by_hand:.2f} nats per token")
 
 # %% [markdown]
 # Is that good? A model that knows nothing gives each of the V tokens probability 1/V;
-# its loss is ln V. Random weights do a little worse: their guesses are uneven, and
-# wrong. e to the power of the loss is the [perplexity](../docs/glossary.md#perplexity):
-# among how many equally likely tokens the model hesitates.
+# its loss is ln V. Random weights do a little worse here: they prefer some tokens,
+# without a reason. e to the power of the loss is the
+# [perplexity](../docs/glossary.md#perplexity): among how many equally likely tokens the
+# model hesitates.
 
 # %%
 text = "I will be home late tonight, so please feed the cat and do not wait for me."
@@ -167,9 +171,17 @@ for ours, theirs, transposed in pretrained.LAYOUT.block:
     print(f"{theirs:14s} -> {ours:14s} {'transposed' if transposed else ''}")
 
 # %% [markdown]
-# In the book `attention.qkv` is three layers, `W_query`, `W_key` and `W_value`; its
-# `norm1`, `norm2` and `ff` are our `norm_1`, `norm_2` and `mlp`, and its `trf_blocks`
-# our `blocks`. By hand, for one array of the first block:
+# The book has names of its own:
+#
+# | the book's | ours |
+# |---|---|
+# | `trf_blocks` | `blocks` |
+# | `att.W_query`, `W_key`, `W_value`: three layers | `attention.qkv`: one |
+# | `att.out_proj` | `attention.out` |
+# | `norm1`, with `scale` and `shift` | `norm_1`, with `weight` and `bias` |
+# | `ff.layers[0]`, `ff.layers[2]` | `mlp.up`, `mlp.down` |
+#
+# By hand, for one array of the first block (`.T` transposes it):
 
 # %%
 exported = pretrained.to_hf(gpt)  # by their names
@@ -181,8 +193,9 @@ print(tuple(theirs.shape), "there,", tuple(ours.shape), "here")
 # %% [markdown]
 # `open_model` above called `load_gpt2`. It finds the file or downloads it, checks the
 # fingerprint of a fresh GPT-2 download, fills our model by the table, and refuses a
-# file that lacks a weight or has an unknown one. Exporting and loading again must
-# change nothing:
+# file that lacks a weight or has an unknown one. (With GPT-2 you can repeat the book's
+# check: `write(gpt, "Every effort moves you")` should go on in good English.) Exporting
+# and loading again must change nothing:
 
 # %%
 again = pretrained.from_hf(GPT(gpt.config, seed=SEED), exported)
@@ -194,15 +207,15 @@ print(len(exported), "arrays, for example", list(exported)[2:5])
 # ## How the next token is chosen
 #
 # The model gives probabilities; which token is written is a choice. These are the
-# likeliest after "See you at the". The blue line is the highest probability that the
-# random model gives to any token at all.
+# likeliest after "See you at the". The blue line, close to the left edge, is the
+# highest probability that the random model gives to any token at all.
 
 # %%
 ids = torch.tensor([tokenizer.encode_ordinary("See you at the")], device=device)
 with torch.no_grad():
     logits = gpt(ids)[0, -1].cpu()  # (V,)
     before = untrained(ids)[0, -1].softmax(-1).max().item() * 100
-after, likeliest = (logits.softmax(-1) * 100).topk(8)
+after, likeliest = (logits.softmax(-1) * 100).topk(8)  # the 8 largest, and their ids
 shown = [repr(tokenizer.decode([i])) for i in likeliest.tolist()]
 
 # %%
@@ -212,7 +225,8 @@ figure, axes = paper(
     height=3.2,
 )
 axes.barh(shown[::-1], after.flip(0), color=ORANGE, label="pretrained")
-axes.axvline(before, color=BLUE, label="random weights, its likeliest")
+words_for_it = f"random weights: never more than {before:.2f} %"
+axes.axvline(before, color=BLUE, linewidth=3, label=words_for_it)
 axes.set_xlabel("probability (%)")
 axes.set_ylabel("next token")
 axes.legend(frameon=False)
@@ -243,7 +257,7 @@ for temperature in (0.5, 1.0, 2.0):
 # %%
 generator = torch.Generator(device).manual_seed(SEED)
 mine = probabilities(logits.to(device), 0.8, top_k=40)
-mine = torch.multinomial(mine, 1, generator=generator)
+mine = torch.multinomial(mine, 1, generator=generator)  # one id, drawn by these
 theirs = generate(gpt, ids, 1, temperature=0.8, top_k=40, seed=SEED)[0, -1:]
 assert torch.equal(mine, theirs)
 print(write(gpt, "See you at the", temperature=0.8, top_k=40, seed=SEED))
@@ -253,15 +267,15 @@ print(write(gpt, "See you at the", temperature=0.8, top_k=40, seed=SEED))
 #
 # - Pretraining lowers one number, the mean of −ln(p) of the next token. The texts have
 #   the answers.
-# - Weights are arrays under other names. With the bundled GPT's, the loss of plain
-#   English is less than half of ln V.
+# - Weights are arrays under other names. With the bundled GPT's, the loss of a plain
+#   English sentence was less than half of ln V.
 # - The model gives probabilities; temperature and `top_k` say how one token is drawn.
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
-# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1. Your answer is kept in `guesses.json`, and then explained.
+# Three questions. Replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
+# the chance that you are right, from 0.33 (a blind guess among three) to 1. Your answer
+# is kept in `guesses.json`, and then explained.
 
 # %%
 ask("4b.q1")
@@ -316,7 +330,8 @@ check("4b.1", perplexity)
 guess("4b.2", ..., sure=...)
 
 # %% [markdown]
-# Write `jumbled`, the same words as `text` in another order; its loss is compared:
+# Write `jumbled`: the words of `text.split()` in another order, commas and full stop
+# included, joined by spaces. Its loss is compared:
 
 # %% tags=["exercise-2"]
 jumbled = ...

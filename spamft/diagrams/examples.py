@@ -114,7 +114,7 @@ def attention_shares(
         x = below(x)
     query, key, _ = (each[0, head] for each in gpt.blocks[block].project(x))  # (T, D)
     scores = key @ query[-1] / math.sqrt(len(query[-1]))
-    where = f"block {block + 1}, head {head + 1}"
+    where = f"block {block}, head {head}"
     return AttentionShares(pieces(ids, tokenizer), scores.softmax(0).tolist(), where)
 
 
@@ -123,7 +123,9 @@ def pronoun_shares() -> AttentionShares:
     gpt, tokenizer, *_ = small_gpt()
     text = "The old man gave the boy his coat"
     shown = attention_shares(gpt, tokenizer, text, 6, block=3, head=4)
-    return shown._replace(where=f"{shown.where} of a small GPT, the clearest of 25")
+    return shown._replace(
+        where=f"{shown.where} of a small GPT, counted from 0; the clearest of 25"
+    )
 
 
 @torch.no_grad()
