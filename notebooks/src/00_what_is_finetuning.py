@@ -326,10 +326,11 @@ figure
 #
 # ## What if?
 #
-# Answer in the cell below each question: replace the first `...` by `"a"`, `"b"` or
-# `"c"`, and the second by the chance that you are right, from 0.33 (a blind guess) to 1
-# (certain). Your answer is written into `guesses.json` and explained; notebook 14 shows
-# whether you are right as often as you are sure.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
+# Notebook 14 shows whether you are right as often as you are sure.
 
 # %%
 ask("0.q1")

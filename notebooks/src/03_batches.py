@@ -305,8 +305,10 @@ both
 #
 # ## What if?
 #
-# Answer in the cell below each question: a letter in place of the first `...`, and in
-# place of the second the chance that you are right, from 0.33 (a blind guess) to 1.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("3.q1")

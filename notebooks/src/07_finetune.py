@@ -342,9 +342,10 @@ for seed in (1, 2):
 #
 # ## What if?
 #
-# Three questions. Replace the first `...`
-# by `"a"`, `"b"` or `"c"`, and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1 (certain). Then each choice is explained.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("7.q1")

@@ -81,8 +81,8 @@ def curves(*numbers):
 # The curves first. What is above the axis is cut off.
 #
 # Then a run's report, the question, and your guess: `"a"`, `"b"` or `"c"` in place of
-# the first `...`, and how sure you are, from 0.33 (drawn by lot) to 1, in place of the
-# second. Your answer is kept in `guesses.json`, and then explained.
+# the first `...`, and the chance that you are right, from 0.33 (a blind guess) to 1, in
+# place of the second. Your answer is kept in `guesses.json`, and then explained.
 
 # %%
 curves(1, 2, 3)

@@ -407,9 +407,10 @@ except ValueError as reason:
 #
 # ## What if?
 #
-# Three questions. Replace the first `...`
-# by `"a"`, `"b"` or `"c"`, and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1 (certain). Then each choice is explained.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("8.q1")
@@ -440,7 +441,7 @@ guess("8.q3", ..., sure=...)
 #
 # Guess, then find or compute. Solutions: `src/solutions/08_use_it.py`.
 #
-# **1.** *Guess:* do you find a text of three words or fewer that is predicted spam,
+# **1.** *Guess:* do you find a text of five words or fewer that is predicted spam,
 # `"yes"` or `"no"`?
 
 # %% tags=["guess-1"]

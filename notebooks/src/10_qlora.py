@@ -271,10 +271,10 @@ for name in ("lora-16", "qlora-16"):
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Answer each in the cell
-# below it: `"a"`, `"b"` or `"c"` in place of the first `...`, and how sure you are,
-# from 0.33 (drawn by lot) to 1, in place of the second. Your answer is written down in
-# `guesses.json`, and then explained.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("10.q1")

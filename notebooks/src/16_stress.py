@@ -301,9 +301,10 @@ for name, each in {"before": run, "robust": robust}.items():
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
-# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("16.q1")

@@ -343,9 +343,10 @@ for what, accuracy in (("TF-IDF", tfidf), (f"after {deep} blocks", frozen)):
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
-# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1. Your answer is kept in `guesses.json`, and then explained.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("17.q1")
