@@ -31,7 +31,7 @@ HELD_OUT = {
     *("zero-width spaces", "soft hyphens"),
 }
 QUICK = {"epochs": 2, "lr": 1e-3}
-NOTICES = 4  # of the 1,262, so that the tests are quick
+NOTICES = 4  # of the 570, so that the tests are quick
 
 pytestmark = pytest.mark.usefixtures("small_scratch")
 
