@@ -8,7 +8,7 @@ from spamft.check import check
 
 TRIALS = {
     "6.1": ("coin_of_five", "coin_of_five = 3.3"),
-    "6.2": ("(unsure, sure)", "sure = torch.tensor([[0.0, 1.0]])"),
+    "6.2": ("(unsure, confident)", "confident = torch.tensor([[0.0, 1.0]])"),
     "6.3": ("(never_accuracy, never_recall)", "never_accuracy = 0.2"),
 }
 

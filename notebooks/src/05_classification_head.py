@@ -4,18 +4,18 @@
 # - **You will** replace a GPT's last layer, turn its outputs into probabilities, freeze
 #   what must not train, and find out at which token to read the answer.
 # - **You need** the GPT of notebook 4 and the batches of notebook 3.
-# - **It takes** 20 minutes to read and some seconds to run, or a few minutes with GPT-2
-#   on two cores.
+# - **It takes** 25 minutes to read, 15 for the questions and exercises. It runs in
+#   some seconds, or a few minutes with GPT-2 on two cores.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
 # - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
-# The 25-minute lecture ends with a look ahead at this, from 26:15: *we usually fit
+# The lecture ends with a look ahead at this, from 26:15: *we usually fit
 # another neural network at the end of this and that will have a softmax output ... so
-# that the output is either spam or no spam, which is zero or one*. The code is in the
-# book's section 6.5. There, as here, the "other network" is one linear layer, and it
-# ends a step before the softmax.
+# that the output is either spam or no spam, which is zero or one*. Here this
+# "other network" is one linear layer, and it ends a step before the softmax. In the
+# book: section 6.5; its `out_head` is our `head` ([all names](../docs/lecture.md)).
 
 # %%
 import copy
@@ -31,7 +31,7 @@ from spamft import diagrams
 from spamft.batches import SpamDataset, encode_splits, make_loader
 from spamft.check import ask, check, guess
 from spamft.classifier import GPTClassifier, set_trainable
-from spamft.plots import BLUE, ORANGE, paper, plot_ledger
+from spamft.plots import BLUE, GREY, ORANGE, paper, plot_ledger
 from spamft.plots.style import literal
 from spamft.plumbing.device import pick_device
 from spamft.reading.layout import Layout
@@ -61,19 +61,20 @@ print(data, opened.source, sep="\n")
 #
 # A GPT's last layer turns a token's vector into one number for every token of the
 # vocabulary. To classify, one number per class is enough, so that layer is replaced by
-# a small new one, the [head](../docs/glossary.md#head) (the book's `out_head`, Hugging
-# Face's `score`):
+# a small new one, the [head](../docs/glossary.md#head) (Hugging Face's `score`):
 
 # %%
 diagrams.head_swap(gpt.config, names)
 
 # %% [markdown]
-# The old layer is the token embedding itself (notebook 4). It stays, because it still
-# turns ids into vectors; only its second use ends. So the model grows by the head
-# alone: for GPT-2 and two classes by 2 · 768 + 2 = 1,538 parameters. (The book's model
-# has an output layer of its own, which is thrown away.) By hand: run the blocks, take
-# the last token's vector, its [hidden state](../docs/glossary.md#hidden-state), and put
-# a fresh linear layer on it:
+# The old layer was the token embedding, used a second time (notebook 4). At the bottom
+# this table stays, to turn ids into vectors; at the top the head takes its place. So
+# GPT-2 grows by the head alone, with two classes by 2 · 768 + 2 = 1,538 parameters:
+# from 124,439,808 to 124,441,346. The book's model has an output layer of its own,
+# which is thrown away, so it shrinks to the same number: from 163,037,184.
+#
+# By hand: run the blocks, put a fresh linear layer on each token's vector, its [hidden
+# state](../docs/glossary.md#hidden-state), and take what comes out at the last token:
 
 # %%
 message = "You have won! Text CLAIM to 80085 now"
@@ -83,20 +84,23 @@ torch.manual_seed(SEED)
 head = torch.nn.Linear(C, len(names)).to(device)
 with torch.no_grad():
     hidden = gpt.hidden(ids)  # (1, T, C)
-    logits = head(hidden[:, -1])
-print(tuple(hidden.shape), "->", tuple(logits.shape), logits)
+    each = head(hidden)  # (1, T, classes): logits for every token
+    logits = each[:, -1]  # of every text (here one) the last token's
+print(tuple(hidden.shape), "->", tuple(each.shape), "->", tuple(logits.shape), logits)
 
 # %% [markdown]
-# `GPTClassifier` does the same as a module: the GPT, and the head beside it. With our
-# head's numbers it must give our logits. `eval()` switches dropout off, where a model
-# has any:
+# (The book prints (1, 4, 2) for a text of four tokens.) `GPTClassifier` does the same
+# as a module: the GPT, and the head beside it. With our head's numbers it must give our
+# logits. `eval()` switches [dropout](../docs/glossary.md#dropout) off, where a model
+# has any; `train()` switches it on, and trains nothing by itself:
 
 # %%
 model = GPTClassifier(gpt, names, seed=SEED).to(device)
-model.head.load_state_dict(head.state_dict())
+model.head.load_state_dict(head.state_dict())  # copy our head's numbers into its own
 model.eval()
 with torch.no_grad():
     torch.testing.assert_close(model(ids), logits, atol=1e-5, rtol=1e-5)
+print("equal")
 
 # %% [markdown]
 # ## Softmax: from logits to probabilities
@@ -124,12 +128,15 @@ dict(zip(model.label_names, by_hand, strict=True))
 pair = logits[0, :2]
 sigmoid = 1 / (1 + math.exp(-(pair[1] - pair[0]).item()))
 assert abs(pair.softmax(-1)[1].item() - sigmoid) < 1e-6
+print("equal")
 
 # %% [markdown]
 # ## What it predicts before training
 #
 # The head is random, so its answers mean nothing yet. On the lecture's messages class 0
-# is ham and class 1 is spam. Look at the logits of eight messages:
+# is ham and class 1 is spam. Look at the logits of eight messages, and do not trust the
+# number of right answers: if most of the eight happen to be of one class, a head that
+# nearly always gives that answer looks good.
 
 # %%
 encoded = encode_splits(data.splits, tokenizer, gpt.config.context_length)
@@ -143,16 +150,17 @@ table["true"] = [names[i] for i in batch.labels]
 table
 
 # %% [markdown]
-# Do not trust eight messages. If most of them happen to be of one class, a head that
-# nearly always gives that answer looks good. On the whole validation part such heads
-# are right about half of the time on average (notebook 6).
+# On the whole validation part random heads are right about half of the time on average
+# (notebook 6).
 #
 # ## Freeze: what trains and what stays
 #
 # The book trains the last block, the final norm, and the new head. The layers below
 # have learned English already, and the task is small, so they are
-# [frozen](../docs/glossary.md#frozen). PyTorch freezes by a flag on every parameter. By
-# hand, as in the book:
+# [frozen](../docs/glossary.md#frozen). Training the head alone would be enough in
+# principle; with the last block it can learn more (exercise 3 of notebook 7 compares).
+# PyTorch freezes by a flag on every parameter. By hand (the book freezes before it adds
+# the head, which then trains by default):
 
 # %%
 by_hand = copy.deepcopy(model)
@@ -193,14 +201,16 @@ plot_ledger(pd.DataFrame(rows, columns=["part", "parameters", "trains"]))
 # every token in turn:
 
 # %%
-others = ids.repeat(T, 1)  # one row per token that is replaced
-others.diagonal().add_(1).remainder_(gpt.config.vocab_size)
-with torch.no_grad():
-    moved = (gpt.hidden(others) - gpt.hidden(ids)).abs().amax(-1)  # (T, T)
-knows = (moved > 1e-4).T.cpu()  # row t: the tokens that its vector depends on
+knows = torch.zeros(T, T, dtype=torch.bool)  # row: a vector, column: a token
+for replaced in range(T):
+    other = ids.clone()
+    other[0, replaced] = (ids[0, replaced] + 1) % gpt.config.vocab_size  # the next id
+    with torch.no_grad():
+        moved = (gpt.hidden(other) - gpt.hidden(ids))[0].abs()  # (T, C)
+    knows[:, replaced] = moved.max(dim=1).values.cpu() > 1e-4  # its largest change
 for token, row in zip(ids[0].tolist(), knows.tolist(), strict=True):
     print(f"{tokenizer.decode([token]).strip():10s}", *("■" if k else "·" for k in row))
-assert knows.equal(torch.ones_like(knows).tril())
+assert knows.equal(torch.ones_like(knows).tril())  # all ■ on and below the diagonal
 
 # %% [markdown]
 # Row by row, ■ is a token that this vector depends on. The first token's vector knows
@@ -217,6 +227,7 @@ assert one[0, 0] == two[0, 0]
 with torch.no_grad():
     first = gpt.hidden(one)[:, 0]
     torch.testing.assert_close(first, gpt.hidden(two)[:, 0], atol=1e-4, rtol=1e-4)
+print("equal")
 
 # %% [markdown]
 # ## The last token, or the last column?
@@ -230,10 +241,11 @@ diagrams.padding()
 # %% [markdown]
 # The book reads the last column, `[:, -1, :]`, padding or not. That works: padding
 # comes after the message and has seen it. But the answer then depends on how much
-# padding there happens to be. To see how much, a head must have learned something. A
-# linear head alone, trained by cross-entropy, is a logistic regression, which
-# scikit-learn fits in a moment. Two of them, on some 200 training messages padded to
-# one width: one reads the last column, the other the last real token.
+# padding there happens to be. To see how much, a head must have learned something. So
+# let scikit-learn fit two heads (`LogisticRegression` is a linear layer with softmax),
+# on some 200 training messages padded to one width. One reads the last column, the
+# other the last real token. You may skip the code: `read` gives the vectors that a head
+# would read.
 
 # %%
 few = data.splits.train.groupby("Label").head(1 + 200 // len(names))
@@ -257,15 +269,18 @@ for pooling in ("last", "last_real"):
     heads[pooling] = head.fit(vectors, batch.labels.numpy())
 
 # %% [markdown]
-# Now ask both about one message, with more and more padding behind it:
+# Now ask both about one spam message, with more and more padding behind it:
 
 # %%
-room = gpt.config.context_length - T
+prize = "Congratulations! Claim your free prize now at www.prize.example"
+prize_ids = torch.tensor([tokenizer.encode_ordinary(prize)], device=device)
+tokens = prize_ids.shape[1]
+room = gpt.config.context_length - tokens
 paddings = range(0, min(60, room) + 1, 4)
 chances = {pooling: [] for pooling in heads}
 for padding in paddings:
     end = torch.full((1, padding), tokenizer.eot_token, device=device)
-    padded, length = torch.cat([ids, end], dim=1), torch.tensor([T])
+    padded, length = torch.cat([prize_ids, end], dim=1), torch.tensor([tokens])
     for pooling, head in heads.items():
         chance = head.predict_proba(read(pooling, padded, length))[0, 1]
         chances[pooling].append(chance * 100)
@@ -280,6 +295,7 @@ figure, axes = paper(
 )
 for (pooling, values), color in zip(chances.items(), (BLUE, ORANGE), strict=True):
     axes.plot(paddings, values, marker="o", color=color, label=f'pooling="{pooling}"')
+axes.axhline(100 / len(names), color=GREY, linestyle=":")
 axes.set_xlabel("padding behind the message (tokens)")
 axes.set_ylabel(f"probability of {literal(names[1])} (%)")
 axes.set_ylim(-3, 103)
@@ -288,13 +304,14 @@ figure
 
 # %% [markdown]
 # > **You should see** one level line, `last_real`, and one that wanders: the same
-# > message gets another answer for its padding alone. Tokens attend to the left and
-# > padding is on the right, so a real token never sees any. (Neither head is good yet:
-# > a linear layer alone, trained on some 200 messages.)
+# > message gets another answer for its padding alone (with two classes, another verdict
+# > where it crosses the dotted line). Tokens attend to the left and padding is on the
+# > right, so a real token never sees any. With padding 0 both heads read the same
+# > token and still disagree: the blue one learned nearly always from padding, and does
+# > not know the end of a message. Where a line lies says little, since each head
+# > learned from few messages; what counts is that the orange one is level.
 #
-# From here on we read the last real token; `batch.lengths` says where it is. In the
-# table of experiments beside the book's chapter this change raised the test accuracy
-# from 95.00 % to 98.33 %, one run each, on another split than the chapter's. Notebook 8
+# From here on we read the last real token; `batch.lengths` says where it is. Notebook 8
 # counts the verdicts that change when whole models are trained in both ways.
 #
 # ## What just happened
@@ -308,9 +325,9 @@ figure
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Replace the first `...`
-# by `"a"`, `"b"` or `"c"` and the second by how sure you are, from 0.33 (drawn by lot)
-# to 1. Your answer is kept in `guesses.json`, and then explained.
+# Three questions. Replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
+# the chance that you are right, from 0.33 (a blind guess among three) to 1. Your answer
+# is kept in `guesses.json`, and then explained.
 
 # %%
 ask("5.q1")

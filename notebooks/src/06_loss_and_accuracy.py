@@ -5,15 +5,15 @@
 #   confusion matrix, and learn what an untrained classifier scores, so that you know
 #   what training has to beat.
 # - **You need** logits and softmax (notebook 5).
-# - **It takes** 15 minutes to read and some seconds to run, or a minute or two with
-#   GPT-2 on two cores.
+# - **It takes** 25 minutes to read, 15 for the questions and exercises. It runs in
+#   some seconds, or a minute or two with GPT-2 on two cores.
 # - **A file of your own** works, too: `DATA = "mine.csv"`, with two or more classes and
 #   at least 100 messages of each; TEXT and LABEL name its columns, if they are not Text
 #   and Label.
 # - **The outputs stored here** were made on the SMS collection with the small GPT.
 #
-# In the book that the lecture series follows this is the step before training:
-# *calculating the classification loss and accuracy*.
+# In the book: section 6.6, the step before training; its `calc_accuracy_loader` and
+# `calc_loss_loader` are our `evaluate` ([all names](../docs/lecture.md)).
 
 # %%
 import math
@@ -66,8 +66,9 @@ for chance in (0.99, 0.9, 0.5, 0.1, 0.01):
     print(f"the true class had {chance:4.0%}: loss {-math.log(chance):.3f}")
 
 # %% [markdown]
-# Being right and sure costs next to nothing, and being wrong and sure costs without
-# limit. That is what makes it a good teacher: it punishes false certainty.
+# Right and sure: the loss is near 0. Wrong and sure: it has no upper limit. That is
+# what makes it a good teacher: it punishes false certainty. (Accuracy is what we want.
+# Why it cannot be trained on, notebook 7b shows.)
 
 # %%
 chances = torch.linspace(0.005, 1, 200)
@@ -96,10 +97,12 @@ logits.shape, labels.shape
 # %% [markdown]
 # The loss of many is the mean of their losses. By hand: softmax, pick the true
 # class's probability, minus logarithm, mean. PyTorch's `cross_entropy` does it in
-# one, and more exactly, because it never computes the probability itself:
+# one, and more exactly, because it never computes the probability itself. It is called
+# [cross-entropy](../docs/glossary.md#cross-entropy):
 
 # %%
 probabilities = logits.softmax(-1)
+# from row 0 the column labels[0], from row 1 the column labels[1], and so on
 of_the_true = probabilities[range(len(labels)), labels]
 by_hand = -of_the_true.log().mean()
 torch.testing.assert_close(by_hand, F.cross_entropy(logits, labels))
@@ -120,49 +123,60 @@ print(f"accuracy {accuracy:.1%}")
 before = evaluate(model, loader)
 assert abs(before.accuracy - accuracy) < 1e-6
 assert abs(before.loss - by_hand.item()) < 1e-4
-print(before.describe(names))
+print(f"accuracy {before.accuracy:.1%}, loss {before.loss:.3f}")
 
 # %% [markdown]
-# > **You should see** something around a half, because classes are equal and the head
-# > knows nothing; how far it may be off is counted below. The first line has accuracy
-# > and loss, and an interval that is explained below. MCC is 0 for guessing and 1 for
-# > all right. Then a line for each class: precision and recall come below, F1 is their
-# > harmonic mean, and after "predicted" stands how many of its messages were predicted
-# > ham and how many spam. The book reports, for GPT-2 before training, 46.25 %, 45.00 %
-# > and 48.75 % on training, validation and test (10 batches of 8 of each), and losses
-# > of 2.453, 2.583 and 2.322.
+# > **You should see** something around a half, because the head knows nothing and the
+# > classes are about equally large; how far it may be off is counted below. The book
+# > reports, for GPT-2 before training, 46.25 %, 45.00 % and 48.75 % on training,
+# > validation and test (10 batches of 8 of each), and losses of 2.453, 2.583 and 2.322
+# > (5 batches).
 #
-# ## Why is the first loss not ln 2?
+# ## Why is the book's first loss above 2, and ours near ln 2?
 #
-# A coin pays ln 2 = 0.693. Your number may be a little above or below: this random
-# head was lucky or not. The book's model pays more than 2. It is right about half of
-# the time, as a coin is, but sure of every answer: its logits are large, and each
-# wrong one is expensive. A head of zeros says 50 : 50 to everything, and pays exactly
-# ln 2:
+# A coin pays ln 2 = 0.693. Ours pays a little more or less: this random head was lucky
+# or not. The book's model is right about half of the time, too, but sure of every
+# answer: its logits are large, and each wrong one is expensive. Here are those that it
+# prints for one text in section 6.5:
+
+# %%
+large = torch.tensor([[-3.5983, 3.9902]])
+for true in (0, 1):
+    print(
+        f"class {true} is true: loss {F.cross_entropy(large, torch.tensor([true])):.4f}"
+    )
+
+# %% [markdown]
+# If half of such answers are wrong, the mean is half of the first number. At the other
+# end, a head of zeros says 50 : 50 to everything, and pays exactly ln 2:
 
 # %%
 with torch.no_grad():
-    model.head.weight.zero_()
+    model.head.weight.zero_()  # a name that ends in _ changes the numbers in place
     model.head.bias.zero_()
 coin, K = evaluate(model, loader), len(names)
 assert abs(coin.loss - math.log(K)) < 1e-5
 print(f"loss {coin.loss:.6f}, ln {K} = {math.log(K):.6f}")
 
 # %% [markdown]
-# Does the start matter? One random head is one draw. The body is the same for all, so
-# run it once, and try a thousand heads on what it said:
+# How much luck is in a score before training? One random head is one draw. The body is
+# the same for all, so run it once, keep the vectors that a head would read (`pool`
+# gives them), and try a thousand random heads on them:
 
 # %%
+vectors, truth, right = [], [], []
+torch.manual_seed(SEED)
 with torch.no_grad():
-    batches = list(loader)
-    embedded = [model.gpt.embed(b.ids.to(device)) for b in batches]
-    lengths = [b.lengths.to(device) for b in batches]
-    vectors = torch.cat(list(map(model.pool, embedded, lengths))).cpu()  # (N, C)
-    truth = torch.cat([b.labels for b in batches])
-    generator = torch.Generator().manual_seed(SEED)
-    C = vectors.shape[1]
-    heads = (torch.rand(1000, C, K, generator=generator) * 2 - 1) * C**-0.5
-    right = ((vectors @ heads).argmax(-1) == truth).float().mean(1)  # (1000,)
+    for batch in loader:
+        embedded = model.gpt.embed(batch.ids.to(device))
+        vectors.append(model.pool(embedded, batch.lengths.to(device)).cpu())
+        truth.append(batch.labels)
+    vectors, truth = torch.cat(vectors), torch.cat(truth)  # (N, C), (N,)
+    for _ in range(1000):
+        random_head = torch.nn.Linear(vectors.shape[1], K)
+        right.append((random_head(vectors).argmax(-1) == truth).float().mean())
+right = torch.stack(right)
+print(f"from {right.min():.0%} to {right.max():.0%}, on average {right.mean():.0%}")
 
 # %%
 figure, axes = paper(
@@ -177,14 +191,15 @@ axes.set_ylabel("heads (number)")
 figure
 
 # %% [markdown]
-# The average is a coin's, single heads are luckier or less so, some of them by a lot.
-# An untrained "46 %" or "64 %" is the head's luck.
+# The average is a coin's. Single heads are luckier or less so, some by a lot: an
+# untrained score is the head's luck. (A head that is far below a half separates the
+# classes well, with their names exchanged.)
 #
 # ## Sums, not means of means
 #
-# Many training programs average the batches' accuracies. If the last batch is
-# smaller, its messages count more than the others. Nine messages, all right but the
-# last, in batches of eight:
+# Many training programs average over batches, as the book does for its loss. If the
+# last batch is smaller, its messages count more than the others. Nine messages, all
+# right but the last, in batches of eight:
 
 # %%
 right_or_not = torch.tensor([1.0] * 8 + [0.0])
@@ -203,12 +218,14 @@ one_by_one = evaluate(model, make_loader(encoded.validation, 1))
 by_sevens = evaluate(model, make_loader(encoded.validation, 7))
 assert one_by_one.accuracy == by_sevens.accuracy
 assert abs(one_by_one.loss - by_sevens.loss) < 1e-5
+print("equal")
 
 # %% [markdown]
 # ## Which mistakes? The confusion matrix
 #
 # Accuracy hides *which* class suffers. Count for each true class what the model
-# predicted. By hand for one random head, then drawn:
+# predicted: the [confusion matrix](../docs/glossary.md#confusion-matrix). By hand, with
+# another random head and the test part, then drawn:
 
 # %%
 model = GPTClassifier(opened.gpt, names, max_length=longest, seed=SEED + 1).to(device)
@@ -225,33 +242,46 @@ assert matrix == [list(row) for row in result.confusion]
 plot_confusion(result, names)
 
 # %% [markdown]
-# Two numbers are read off for a class. **Precision**: of the messages predicted spam,
-# how many are? **Recall**: of the spam, how much was predicted spam? A filter that
-# loses your mail has low precision, and one that lets spam through low recall.
+# Two numbers are read off for a class, here spam.
+# **[Precision](../docs/glossary.md#precision)**: of the messages predicted spam, how
+# many are? **[Recall](../docs/glossary.md#recall)**: of the spam, how much was
+# predicted spam?
 
 # %%
 as_spam, true, both = sum(row[1] for row in matrix), sum(matrix[1]), matrix[1][1]
 spam = result.classes[1]
 assert abs(spam.recall - both / max(true, 1)) < 1e-9
 assert abs(spam.precision - both / max(as_spam, 1)) < 1e-9
-print(f"precision {spam.precision:.1%}, recall {spam.recall:.1%}")
+print(f"precision: {both} of {as_spam} predicted so are: {spam.precision:.1%}")
+print(f"recall: {both} of {true} were found: {spam.recall:.1%}")
+
+# %% [markdown]
+# A filter that loses your mail has low precision, and one that lets spam through low
+# recall. The whole report has both for each class, and their harmonic mean,
+# [F1](../docs/glossary.md#f1). After "predicted" stands a row of the matrix.
+# [MCC](../docs/glossary.md#mcc), Matthews' correlation coefficient, is 0 for guessing
+# and 1 for all right:
+
+# %%
+print(result.describe(names))
 
 # %% [markdown]
 # ## How sure is a score?
 #
-# The test part is a sample, so its accuracy is one draw as well. The report has
-# Wilson's 95 % interval. The more messages, the narrower; for 285 right answers out
-# of 300, 95 %:
+# The test part is a sample, so its accuracy is one draw as well. The report has a 95 %
+# interval, by Wilson's formula: if the test were repeated with other messages of the
+# same kind, such intervals would hold the true accuracy 95 times in 100. The more
+# messages, the narrower. For 285 right answers out of 300, 95 %:
 
 # %%
-perfect = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-answers = torch.cat([perfect[torch.zeros(285).long()], perfect[torch.ones(15).long()]])
+answers = torch.tensor([[1.0, 0.0]] * 285 + [[0.0, 1.0]] * 15)  # 285 say class 0
 low, high = report(answers, torch.zeros(300).long()).interval
 print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 
 # %% [markdown]
 # Two models that are a point apart on 300 messages have not been told apart. Remember
-# it when tables give four digits. The remedy is more test messages, not more digits:
+# it when a table gives four digits: they tell single messages apart, not models. The
+# remedy is more test messages, not more digits:
 # four times as many make the interval half as wide.
 #
 # ## What just happened
@@ -264,11 +294,10 @@ print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 #
 # ## What if?
 #
-# Three questions that the page does not answer word for word. Read one, then answer in
-# the cell below it: replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
-# how sure you are, from 0.33 (drawn by lot) to 1. Your answer is written down in
-# `guesses.json`, so that you can see later whether you are right as often as you are
-# sure, and then explained.
+# Three questions. Replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
+# the chance that you are right, from 0.33 (a blind guess among three) to 1. Your answer
+# is kept in `guesses.json`, so that you can see later whether you are right as often as
+# you are sure, and then explained.
 
 # %%
 ask("6.q1")
@@ -307,7 +336,7 @@ guess("6.q3", ..., sure=...)
 guess("6.1", ..., sure=...)
 
 # %% [markdown]
-# Compute it:
+# Compute it, without rounding:
 
 # %% tags=["exercise-1"]
 coin_of_five = ...
@@ -324,13 +353,13 @@ guess("6.2", ..., sure=...)
 
 # %% [markdown]
 # Make two logits tensors of shape (1, 2) for one message of class 0, both right:
-# `unsure` with the higher loss, `sure` with the lower.
+# `unsure` with the higher loss, `confident` with the lower.
 
 # %% tags=["exercise-2"]
-unsure, sure = ..., ...
+unsure, confident = ..., ...
 
 # %% tags=["check-2"]
-check("6.2", (unsure, sure))
+check("6.2", (unsure, confident))
 
 # %% [markdown]
 # **3.** *Guess:* with 13 % spam, as in the whole collection, which accuracy has a

@@ -105,7 +105,7 @@ def head_swap(
         f"Left, the pretrained GPT: after its blocks a layer gives {vocabulary:,} "
         "logits, one per token of the vocabulary. Right, the classifier: the same "
         f"blocks, and a new head that gives {classes} logits, one per class.",
-        430,
+        440,
     )
     sides = (
         (120, "pretrained", "predicts the next token", "grey", vocabulary, 0),
@@ -129,7 +129,9 @@ def head_swap(
         drawing.note(x, 378, does, "middle")
     drawing.line((240, 52), (240, 388), dashed=True)
     drawing.note(
-        LEFT, 408, "GPT-2's output layer is its embedding, used twice: it stays."
+        *(LEFT, 400),
+        "The output layer is the embedding, used a second time.\n"
+        "As the embedding it stays; above, the head takes its place.",
     )
     return drawing
 

@@ -123,8 +123,12 @@ def plot_ledger(ledger: pd.DataFrame) -> Picture:
         chosen = ledger["parameters"].where(ledger["trains"] == train, 0)
         if chosen.any():
             axes.barh(range(len(ledger)), chosen, color=color, label=label)
-    for place, count in enumerate(ledger["parameters"]):
-        axes.text(count, place, f" {count:,}", va="center", fontsize=8)
+    for place, (count, train) in enumerate(
+        zip(ledger["parameters"], ledger["trains"], strict=True)
+    ):
+        # a small part's bar cannot be seen, so its number tells whether it trains
+        shown = {"color": ORANGE, "fontweight": "bold"} if train else {}
+        axes.text(count, place, f" {count:,}", va="center", fontsize=8, **shown)
     axes.xaxis.set_major_formatter(lambda count, _: f"{count / 1e6:g}")
     axes.set_xlabel("parameters (millions)")
     more = f" of {PARTS}; {left:,} more" if left > 0 else ""

@@ -14,10 +14,10 @@ coin_of_five = math.log(2)
 # **2.** Yes: accuracy asks only which one is larger, the loss asks by how much.
 
 # %% tags=["exercise-2"]
-unsure, sure = torch.tensor([[0.1, 0.0]]), torch.tensor([[5.0, 0.0]])
+unsure, confident = torch.tensor([[0.1, 0.0]]), torch.tensor([[5.0, 0.0]])
 
 # %% tags=["wrong-2"]
-unsure, sure = torch.tensor([[0.0, 0.1]]), torch.tensor([[5.0, 0.0]])
+unsure, confident = torch.tensor([[0.0, 0.1]]), torch.tensor([[5.0, 0.0]])
 
 # %% [markdown]
 # **3.** 87 %, and nothing caught.
