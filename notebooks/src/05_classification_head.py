@@ -325,9 +325,10 @@ figure
 #
 # ## What if?
 #
-# Three questions. Replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
-# the chance that you are right, from 0.33 (a blind guess among three) to 1. Your answer
-# is kept in `guesses.json`, and then explained.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("5.q1")

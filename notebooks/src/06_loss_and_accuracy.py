@@ -294,10 +294,10 @@ print(f"95 % measured on 300 messages: {low:.1%} to {high:.1%}")
 #
 # ## What if?
 #
-# Three questions. Replace the first `...` by `"a"`, `"b"` or `"c"` and the second by
-# the chance that you are right, from 0.33 (a blind guess among three) to 1. Your answer
-# is kept in `guesses.json`, so that you can see later whether you are right as often as
-# you are sure, and then explained.
+# Three questions. Answer each in the cell below it: a letter in place of the first
+# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
+# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# explained.
 
 # %%
 ask("6.q1")
