@@ -219,7 +219,8 @@ pd.DataFrame((shares[0, 0] * 100).round().int().cpu(), index=words, columns=word
 # Everything above the diagonal is 0. The first column is large: trained GPTs often
 # leave on the first token the attention that nothing else calls for. Most heads are
 # hard to read. The picture shows the easiest of the bundled GPT's 25, on another
-# sentence. There "his" looks most at "man", which is plausible, and no proof:
+# sentence (blocks and heads are counted from 0). There "his" looks most at "man", which
+# is plausible, and no proof:
 
 # %%
 diagrams.attention()

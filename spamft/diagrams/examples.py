@@ -123,9 +123,7 @@ def pronoun_shares() -> AttentionShares:
     gpt, tokenizer, *_ = small_gpt()
     text = "The old man gave the boy his coat"
     shown = attention_shares(gpt, tokenizer, text, 6, block=3, head=4)
-    return shown._replace(
-        where=f"{shown.where} of a small GPT, counted from 0; the clearest of 25"
-    )
+    return shown._replace(where=f"{shown.where} of a small GPT, the clearest of 25")
 
 
 @torch.no_grad()
