@@ -99,7 +99,7 @@ def _flipped(n: dict) -> float:
 
 ROWS = (
     Row(
-        "whole job, GPT-2's shape, int8, over the lecture's loop",
+        "whole job, GPT-2's shape, int8, over the book's loop",
         *("17.4 x in float32", "at least 35 x", "finetune-int8", _over("a_lecture")),
     ),
     Row(
@@ -108,7 +108,7 @@ ROWS = (
         *("finetune-int8", _over("b_transformers")),
     ),
     Row(
-        "the same in float32, same losses, over the lecture's loop",
+        "the same in float32, same losses, over the book's loop",
         *("17.4 x", "at least 17 x", "finetune", _over("a_lecture")),
     ),
     Row(

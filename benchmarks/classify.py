@@ -93,7 +93,7 @@ def _show(n: dict) -> str:
     theirs = {int(size): rate for size, rate in n["transformers"].items()}
     best = max(theirs, key=theirs.get)
     rows = [
-        ["the lecture's classify_review", n["lecture"]],
+        ["the book's classify_review", n["lecture"]],
         [f"transformers' pipeline, best batch size ({best})", theirs[best]],
         ["spamft", n["spamft"]],
     ]

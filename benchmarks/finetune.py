@@ -1,6 +1,6 @@
 """The whole finetuning job at GPT-2's size, 5 epochs of the last block, four times.
 
-(a) the lecture's loop, written plainly; (b) transformers' GPT2ForSequenceClassification
+(a) the book's loop, written plainly; (b) transformers' GPT2ForSequenceClassification
 with dynamic padding; (c) spamft, last real token; (d) spamft in the lecture's mode.
 All in one run, on the same messages; the weights are random, those of (a), (c) and (d)
 the same. (a) and (b) are timed on some steps, after one that is not, and extrapolated,
@@ -122,7 +122,7 @@ def _transformers(encoded: Splits, args: argparse.Namespace) -> dict:
 def _show(n: dict) -> str:
     a, b = n["a_lecture"]["seconds"], n["b_transformers"]["seconds"]
     names = {
-        "a_lecture": "(a) the lecture's loop",
+        "a_lecture": "(a) the book's loop",
         "b_transformers": "(b) transformers, dynamic padding",
         "c_spamft": "(c) spamft, last real token",
         "d_spamft_lecture_mode": "(d) spamft, lecture mode",
