@@ -28,7 +28,9 @@ def test_every_diagram_has_a_place_in_the_course():
     drawn = [place.draw.__name__ for place in PLACES]
     assert sorted(drawn) == sorted(diagrams.__all__)
     for place in PLACES:
-        assert (DOCS.parent / "notebooks" / f"{place.notebook}.ipynb").exists()
+        page = DOCS.parent / "notebooks" / f"{place.notebook}.ipynb"
+        shown = f"diagrams.{place.draw.__name__}("
+        assert shown in page.read_text(encoding="utf-8"), f"{shown} in {page.name}"
 
 
 def test_every_core_notebook_has_a_diagram():

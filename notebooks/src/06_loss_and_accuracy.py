@@ -21,6 +21,7 @@ import math
 import torch
 from torch.nn import functional as F
 
+from spamft import diagrams
 from spamft.batches import encode_splits, make_bucketed_loader, make_loader
 from spamft.check import ask, check, guess
 from spamft.classifier import GPTClassifier
@@ -245,7 +246,13 @@ plot_confusion(result, names)
 # Two numbers are read off for a class, here spam.
 # **[Precision](../docs/glossary.md#precision)**: of the messages predicted spam, how
 # many are? **[Recall](../docs/glossary.md#recall)**: of the spam, how much was
-# predicted spam?
+# predicted spam? Two questions about one number, here of a model that has learned:
+
+# %%
+diagrams.precision_recall()
+
+# %% [markdown]
+# And of this untrained one, by hand:
 
 # %%
 as_spam, true, both = sum(row[1] for row in matrix), sum(matrix[1]), matrix[1][1]
