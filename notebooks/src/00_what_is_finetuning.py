@@ -326,11 +326,11 @@ figure
 #
 # ## What if?
 #
-# Three questions. Answer each in the cell below it: a letter in place of the first
-# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
-# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# Three questions. Below each put a letter for the first `...`, and for the second the
+# chance that you are right, from 0.33 (a blind guess) to 1. Then each choice is
 # explained.
-# Notebook 14 shows whether you are right as often as you are sure.
+# Your answer is kept in `guesses.json`; notebook 14 shows whether you are right as
+# often as you are sure.
 
 # %%
 ask("0.q1")

@@ -67,7 +67,7 @@ print("pretrained:", write(gpt, "See you at the"))
 # anything, because the text has the answers.
 
 # %%
-sentence = "I will see you at the end of the week"
+sentence = "He left the keys on the table in the hall"
 diagrams.next_token(next_tokens(gpt, tokenizer, sentence))
 
 # %% [markdown]
@@ -126,7 +126,7 @@ for step in range(20):
 
 # %%
 print(f"{loss(learner, sentence):.2f} this sentence, {loss(learner, text):.2f} another")
-print(write(learner, "I will", tokens=8))
+print(write(learner, "He left", tokens=8))
 
 # %% [markdown]
 # It knows one sentence by heart, and little else. Pretraining takes the same steps on
@@ -273,9 +273,8 @@ print(write(gpt, "See you at the", temperature=0.8, top_k=40, seed=SEED))
 #
 # ## What if?
 #
-# Three questions. Answer each in the cell below it: a letter in place of the first
-# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
-# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# Three questions. Below each put a letter for the first `...`, and for the second the
+# chance that you are right, from 0.33 (a blind guess) to 1. Then each choice is
 # explained.
 
 # %%

@@ -130,7 +130,7 @@ for text, verdict in zip(tried, run.classify(tried), strict=True):
 # > the sample 218 of 552 spam have a web address, and more ham than spam says *free*,
 # > *win*, *prize* or *congratulations*.
 #
-# Now your own: write into the box and press Enter. Try a friendly message, too, that is
+# Now yours: write into the box and press Enter. Try a friendly one, too, that is
 # predicted spam.
 
 # %%
@@ -407,9 +407,8 @@ except ValueError as reason:
 #
 # ## What if?
 #
-# Three questions. Answer each in the cell below it: a letter in place of the first
-# `...`, and in place of the second the chance that you are right, from 0.33 (a blind
-# guess among three) to 1. Your answer is kept in `guesses.json`, and each choice is
+# Three questions. Below each put a letter for the first `...`, and for the second the
+# chance that you are right, from 0.33 (a blind guess) to 1. Then each choice is
 # explained.
 
 # %%
