@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from spamft.experiments.finetune import finetune
 from spamft.insight.baselines import words_and_pieces
 from spamft.methods.method import METHODS
-from spamft.plots.style import Picture, colors, in_percent, paper
+from spamft.plots.style import BLUE, Picture, paper
 from spamft.sources import open_model, open_splits
 from spamft.sources.splits import PreparedData
 
@@ -96,20 +96,22 @@ def _spamft(pretrained, method, precision, data: PreparedData, seed: int) -> flo
 
 
 def plot_minute(found: Mapping[str, Mapping[str, list[float]]]) -> Picture:
-    """A dot per contender, its range over the splits, and a line at one minute."""
+    """A row per contender: a dot at its seconds, its accuracy beside, one minute."""
     figure, axes = paper(_in_words(found))
-    for (name, each), color in zip(found.items(), colors(len(found)), strict=True):
-        accuracies, seconds = each["accuracies"], statistics.median(each["seconds"])
-        middle = statistics.mean(accuracies)
-        axes.vlines(seconds, min(accuracies), max(accuracies), color=color, alpha=0.4)
-        axes.plot(seconds, middle, "o", color=color, label=NAMES.get(name, name))
+    for place, each in enumerate(found.values()):
+        low, high = (100 * f(each["accuracies"]) for f in (min, max))
+        middle = 100 * statistics.mean(each["accuracies"])
+        seconds = statistics.median(each["seconds"])
+        axes.plot(seconds, place, "o", color=BLUE)
+        shown = f"  {middle:.1f} % ({low:.1f} to {high:.1f})"
+        axes.text(seconds, place, shown, va="center", fontsize="small")
     axes.axvline(MINUTE, color="gray", linestyle=":")
-    axes.text(MINUTE, axes.get_ylim()[0], " one minute", ha="left", va="bottom")
     axes.set_xscale("log")
-    axes.set_xlabel("seconds to learn from the training part and read the test part")
-    axes.set_ylabel("test accuracy (% of messages)")
-    in_percent(axes)
-    axes.legend(frameon=False, loc="lower right", fontsize="small")
+    axes.set_xlim(0.1, 60 * MINUTE)  # room for what stands beside a dot
+    axes.set_xticks([0.1, 1, 10, MINUTE, 600], ["0.1", "1", "10", "60", "600"])
+    axes.set_yticks(range(len(found)), [NAMES.get(name, name) for name in found])
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds; beside each: test accuracy and its range")
     return figure
 
 
