@@ -183,20 +183,20 @@ def phrases_only_in(archive: Path) -> set[tuple[str, ...]]:
     return phrases_of(theirs) - runs_in(ours)
 
 
-def phrases_of(messages: Iterable[str]) -> set[tuple[str, ...]]:
-    """What gives a message away: FEW words in a row, or the whole of a shorter one."""
+def phrases_of(messages: Iterable[str], few: int = FEW) -> set[tuple[str, ...]]:
+    """What gives a message away: few words in a row, or the whole of a shorter one."""
     found = set()
     for words in map(_words, messages):
-        found |= _runs(words, min(FEW, len(words)))
+        found |= _runs(words, min(few, len(words)))
     return {phrase for phrase in found if len(phrase) > 1}
 
 
-def runs_in(texts: Iterable[str]) -> set[tuple[str, ...]]:
-    """Every run of two to FEW words, with HTML tags between them and without."""
+def runs_in(texts: Iterable[str], few: int = FEW) -> set[tuple[str, ...]]:
+    """Every run of two to few words, with HTML tags between them and without."""
     found = set()
     for text in texts:
         for way in (text, re.sub("<[^<>]*>", " ", text)):
-            for length in range(2, FEW + 1):
+            for length in range(2, few + 1):
                 found |= _runs(_words(way), length)
     return found
 

@@ -42,6 +42,7 @@ UCI_ZIP = Path(
     os.environ.get("SPAMFT_UCI_ZIP", SHARED / "uci_sms" / "sms+spam+collection.zip")
 )
 VOCABULARY = Path(os.environ.get("TIKTOKEN_CACHE_DIR", SHARED / "tiktoken_cache"))
+QUOTE = 7  # words in a row; fewer, two people may well write
 HEADLINES = {  # patterns of what the lecture's data gives, and the book's loaders
     "01": [r"5572 +5572", r"5574 +5574", r"4825 +4825", r"747 +747", r"86\.6%"],
     "02": [
@@ -252,6 +253,21 @@ def test_no_output_holds_words_of_a_message_of_the_collection_that_are_not_ours(
     for path in BUILT:
         for output in outputs_of(read(path)):
             assert not theirs & runs_in(texts_of(output)), path.name
+
+
+@pytest.mark.skipif(not UCI_ZIP.exists(), reason="needs SPAMFT_UCI_ZIP")
+def test_no_file_of_the_project_quotes_a_message_of_the_collection():
+    quotes = phrases_of(open_messages(UCI_ZIP).df["Text"], QUOTE)
+    quotes = {words for words in quotes if len(words) == QUOTE and not numbers(words)}
+    tops = ("spamft", "notebooks/src", "docs", "tests", "benchmarks", "examples")
+    files = [each for top in tops for each in (ROOT / top).rglob("*")]
+    for path in [*files, *ROOT.glob("*.md")]:
+        if path.suffix in (".py", ".md", ".tsv", ".jsonl", ".json", ".js", ".html"):
+            assert not quotes & runs_in([path.read_text("utf-8")], QUOTE), path
+
+
+def numbers(words) -> bool:
+    return all(word.isdigit() for word in words)
 
 
 def test_words_of_a_message_are_found_in_html_in_a_tables_row_and_in_a_cut_text():

@@ -108,13 +108,12 @@ verdict
 # %% [markdown]
 # ## Your own messages
 #
-# First the book's two messages, the spam of notebook 0, and two that are shorter (only
-# the beginnings are printed):
+# First two such as the book tries, then the spam of notebook 0, and two that are
+# shorter (only the beginnings are printed):
 
 # %%
 tried = [
-    "You are a winner you have been specially selected to receive $1000 cash or a "
-    "$2000 award.",
+    "Great news, your number was drawn! Take $1000 in cash or a $2000 voucher.",
     "Hey, just wanted to check if we're still on for dinner tonight? Let me know!",
     "You have been chosen as a WINNER! Claim your cash prize now.",
     "Call 08001234567",
@@ -127,8 +126,7 @@ for text, verdict in zip(tried, run.classify(tried), strict=True):
 # > **You should see**, with the bundled GPT, that words such as *winner* and *prize*
 # > are not enough: the third is predicted ham. The model knows the spam that it has
 # > read. In the SMS collection 585 of 747 spam have five digits in a row, and 3 ham; in
-# > the sample 218 of 552 spam have a web address, and more ham than spam says *free*,
-# > *win*, *prize* or *congratulations*.
+# > the sample 218 of 552 spam have a web address, and 36 say *free*.
 #
 # Now yours: write into the box and press Enter. Try a friendly one, too, that is
 # predicted spam.
