@@ -10,7 +10,7 @@ from spamft.methods.lora import LoRAConfig, LoRALinear, add_lora, lora_layers
 TRIALS = {
     "9.1": ("with_rank_4", "with_rank_4 = 7"),
     "9.2": ("gradient_of_B", "dead = LoRALinear(linear, LoRAConfig(rank=4))"),
-    "9.3": ("rank_of_update", "rank_of_update = 7"),
+    "9.3": ("two_ranks", "two_ranks = (7, 8)"),
 }
 
 

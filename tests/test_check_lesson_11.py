@@ -6,7 +6,7 @@ from spamft.evaluate import IGNORED
 
 TRIALS = {
     "11.1": ("tokens_counted", "tokens_counted = 3"),
-    "11.2": ("two_results", "two_results = [0, 0]"),
+    "11.2": ("three_results", "three_results = [0, 0, 0]"),
     "11.3": ("logs_of", "logs_of = lambda n, V: (1.0, 2.0)"),
 }
 

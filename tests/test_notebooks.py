@@ -188,18 +188,16 @@ def test_it_has_the_frame_of_a_lesson(path):
     happened = text.split("## What just happened")[1].split("## ")[0]
     assert happened.count("\n- ") == 3
     assert 4 <= text.count("\n## ") - 2 <= 9  # sections beside these two
-    guesses = text.count("*Guess:*")
-    assert text.count("*Predict:*") + guesses == 3 and "**Next:**" in text
-    if guesses:
-        for place in ("1", "2", "3", "q1", "q2", "q3"):
-            waiting = f'guess("{number}.{place}", ..., sure=...)'
-            assert tagged(notebook, f"guess-{place}") == waiting
-        for place in ("q1", "q2", "q3"):
-            assert f'ask("{number}.{place}")' in [c.source for c in code_of(notebook)]
-        for place in ("1", "2", "3"):
-            assert tagged(notebook, f"check-{place}").startswith(
-                f'check("{number}.{place}", '
-            )
+    assert text.count("*Guess:*") == 3 and "**Next:**" in text
+    for place in ("1", "2", "3", "q1", "q2", "q3"):
+        waiting = f'guess("{number}.{place}", ..., sure=...)'
+        assert tagged(notebook, f"guess-{place}") == waiting
+    for place in ("q1", "q2", "q3"):
+        assert f'ask("{number}.{place}")' in [c.source for c in code_of(notebook)]
+    for place in ("1", "2", "3"):
+        assert tagged(notebook, f"check-{place}").startswith(
+            f'check("{number}.{place}", '
+        )
     assert f"src/solutions/{path.stem}.py" in text
     tagged(notebook, "parameters")
     for link in re.findall(r"\]\(([^)#]+\.ipynb)\)", text):

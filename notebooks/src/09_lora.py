@@ -404,20 +404,21 @@ gradient_of_B = ...
 check("9.2", gradient_of_B, dead=dead)
 
 # %% [markdown]
-# **3.** *Guess:* what is the rank of the update of a trained layer?
+# **3.** *Guess:* after merging, W + alpha / r · B A, is the new matrix of rank r, too,
+# `"yes"` or `"no"`?
 
 # %% tags=["guess-3"]
 guess("9.3", ..., sure=...)
 
 # %% [markdown]
-# Compute the rank of B A in `layer`:
+# Compute two ranks in `layer`, as a pair: of B A, and of the sum, `layer.weight`:
 
 # %% tags=["exercise-3"]
 layer = model.gpt.blocks[0].mlp.up
-rank_of_update = ...
+two_ranks = ...
 
 # %% tags=["check-3"]
-check("9.3", rank_of_update, layer=layer)
+check("9.3", two_ranks, layer=layer)
 
 # %% [markdown]
 # **Next:** [10 · QLoRA](10_qlora.ipynb) stores the frozen matrices in 4 bits.

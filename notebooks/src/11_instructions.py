@@ -368,22 +368,22 @@ tokens_counted = ...
 check("11.1", tokens_counted, labels=labels)
 
 # %% [markdown]
-# **2.** *Guess:* does `parse_answer` take " spammy" for the name spam, `"yes"` or
-# `"no"`?
+# **2.** *Guess:* the model answers " not spam". Does `parse_answer` count that as the
+# name spam, `"yes"` or `"no"`?
 
 # %% tags=["guess-2"]
 guess("11.2", ..., sure=...)
 
 # %% [markdown]
-# It gives the place of the name that a text begins with, or `None`. What does it give
-# for " Spam, I am afraid" and for " spammy", if the names are ham (0) and spam (1)?
-# Write both as a list.
+# It gives the place of a name, or `None`. What would you count? The names are ham (0)
+# and spam (1). Write what it gives for " Spam, I am afraid", " not spam" and " spammy"
+# as a list:
 
 # %% tags=["exercise-2"]
-two_results = ...
+three_results = ...
 
 # %% tags=["check-2"]
-check("11.2", two_results)
+check("11.2", three_results)
 
 # %% [markdown]
 # **3.** *Guess:* a model knows nothing and finds all tokens equally likely. Which name

@@ -56,27 +56,29 @@ def dead_gradient(answer, dead) -> Law:
     )
 
 
-def rank_of_update(answer, layer) -> Law:
-    """What is the rank of the update of a trained layer?"""
+def two_ranks(answer, layer) -> Law:
+    """After merging W + alpha / r · B A, is the new matrix of rank r, too?"""
+    update = torch.linalg.matrix_rank(layer.B @ layer.A).item()
+    whole = torch.linalg.matrix_rank(layer.weight).item()
     return Law(
-        torch.linalg.matrix_rank(layer.B @ layer.A).item(),
-        "The product of two thin matrices has at most their rank, r.",
-        "torch.linalg.matrix_rank(layer.B @ layer.A).item()",
+        (update, whole),
+        "B A goes through r numbers, so it is of rank r at most. W keeps its own rank: "
+        "only the change is thin, not what the layer can do.",
+        "torch.linalg.matrix_rank of layer.B @ layer.A, and of layer.weight.",
         [
-            (
-                min(layer.base.weight.shape),
-                "That is the rank that a full update could have. B·A goes through "
-                f"{layer.rank} numbers.",
-            ),
-            (1, "One column times one row would have rank 1; A has several rows."),
+            ((update, update), "The second is of the sum, and W is not thin."),
+            ((whole, whole), "The first is of B A alone: two thin matrices."),
+            ((whole, update), "You have them the other way round."),
         ],
+        given=tuple(answer),
+        guess="no",
     )
 
 
 EXERCISES = {
     "1": Exercise(with_rank_4),
     "2": Exercise(dead_gradient, YES_NO),
-    "3": Exercise(rank_of_update),
+    "3": Exercise(two_ranks, YES_NO),
 }
 QUESTIONS = {
     "q1": Question(

@@ -24,17 +24,21 @@ def tokens_counted(answer, labels) -> Law:
     )
 
 
-def two_results(answer) -> Law:
-    """Does " spammy" count as the name spam?"""
-    texts, names = (" Spam, I am afraid", " spammy"), ("ham", "spam")
+def three_results(answer) -> Law:
+    """Does the answer " not spam" count as the name spam?"""
+    texts, names = (" Spam, I am afraid", " not spam", " spammy"), ("ham", "spam")
     return Law(
         [parse_answer(text, names) for text in texts],
-        "The first begins with a name that ends there, the second with another word.",
+        "The first begins with a name that ends there, the others with another word. "
+        "A name further on could as well be denied.",
         "0, 1 or None each: the text begins with a name, and the name ends there.",
         [
-            ([1, 1], '" spammy" begins with the letters, but is another word.'),
-            ([None, None], "A capital and a comma do not make it another word."),
-            (["spam", None], "It gives the place of the name, not the name."),
+            ([1, 1, 1], "Each has the letters of spam in it, and two do not mean it."),
+            ([1, 1, None], '" not spam" says the opposite.'),
+            ([1, 0, None], "Nothing here understands a not: it looks for a name."),
+            ([1, None, 1], '" spammy" begins with the letters, but is another word.'),
+            ([None] * 3, "A capital and a comma do not make it another word."),
+            (["spam", None, None], "It gives the place of the name, not the name."),
         ],
         given=list(answer),
         guess="no",
@@ -63,7 +67,7 @@ def logs_of(answer) -> Law:
 
 EXERCISES = {
     "1": Exercise(tokens_counted),
-    "2": Exercise(two_results, YES_NO),
+    "2": Exercise(three_results, YES_NO),
     "3": Exercise(logs_of, ("short", "long")),
 }
 QUESTIONS = {

@@ -99,21 +99,23 @@ QUESTIONS = {
         ),
     ),
     "q2": Question(
-        """Trained with five seeds, one method has the test accuracies 94.7, 95.0, 95.7,
-        96.0 and 96.3 %. Another one, trained once, has 96.2 %. Which is better?""",
-        right="a",
+        """Twenty tasks get a classifier each, all on one LLM of 538 MB. Full finetuning
+        is 0.5 points ahead of LoRA, whose trained part has 5 MB; the paired test says
+        p = 0.4. What do you do?""",
+        right="b",
         a=(
-            "One cannot say yet.",
-            """Seeds alone move the first from 94.7 to 96.3 %, and 96.2 % lies in there.
-            Train the other with five seeds, too.""",
+            "Full finetuning: it is better.",
+            """With p = 0.4 that is not shown, and you would keep twenty times 538 MB,
+            11 GB.""",
         ),
         b=(
-            "The other: the first has 95.5 % on average.",
-            "A mean of five is compared with a single draw, which may be a lucky one.",
+            "LoRA: one base and twenty times 5 MB.",
+            """That is 0.6 GB instead of 11, and no difference is shown. If half a point
+            matters to you, first get more test messages.""",
         ),
         c=(
-            "The first: its best run has 96.3 %.",
-            "The best of five is partly luck, and the other had one try.",
+            "LoRA: it also classifies faster.",
+            "Merged, it multiplies by matrices of the same sizes: as fast as before.",
         ),
     ),
     "q3": Question(

@@ -27,11 +27,16 @@ dead(x).sum().backward()
 gradient_of_B = dead.B.grad.abs().max().item()
 
 # %% [markdown]
-# **3.** 16, as many as LoRA was allowed.
+# **3.** The update has the rank that LoRA was allowed, the sum that of W: only the
+# change is thin.
 
 # %% tags=["exercise-3"]
 layer = model.gpt.blocks[0].mlp.up
-rank_of_update = torch.linalg.matrix_rank(layer.B @ layer.A).item()
+two_ranks = tuple(
+    torch.linalg.matrix_rank(each).item() for each in (layer.B @ layer.A, layer.weight)
+)
 
 # %% tags=["wrong-3"]
-rank_of_update = min(model.gpt.blocks[0].mlp.up.base.weight.shape)
+layer = model.gpt.blocks[0].mlp.up
+rank = torch.linalg.matrix_rank(layer.B @ layer.A).item()
+two_ranks = (rank, rank)

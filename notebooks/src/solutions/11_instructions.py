@@ -11,13 +11,14 @@ tokens_counted = len(tokenizer.encode_ordinary(f" {names[1]}")) + 1
 tokens_counted = len(ids)
 
 # %% [markdown]
-# **2.** The first begins with a name, the second with another word.
+# **2.** The first begins with a name, the others with another word. What is found
+# further on could as well be denied.
 
 # %% tags=["exercise-2"]
-two_results = [1, None]
+three_results = [1, None, None]
 
 # %% tags=["wrong-2"]
-two_results = [1, 1]
+three_results = [1, 1, None]
 
 # %% [markdown]
 # **3.** The shorter one: each further token subtracts another ln V. Per token they are
