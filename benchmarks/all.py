@@ -45,7 +45,7 @@ class Part(NamedTuple):
         """Why it cannot be run."""
         if not (FOLDER / self.program).exists():
             return f"there is no {self.program}"
-        if self.precision and "--precision" not in _help(self.program):
+        if self.precision and "--precision " not in _help(self.program):
             return f"{self.program} has no --precision"
         return None
 

@@ -21,6 +21,19 @@ def test_the_peak_is_what_was_held_at_most_and_not_what_is_held_in_the_end():
     assert 150e6 < large.bytes - small.bytes < 400e6
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /proc")
+def test_what_was_freed_before_does_not_count():
+    with PeakMemory() as before:
+        pass
+    pieces = [torch.ones(25_000) for _ in range(3000)]  # 300 MB, on the heap
+    last = pieces.pop()  # the heap's end is in use, so nothing below it goes back alone
+    del pieces
+    with PeakMemory() as after:
+        pass
+    assert last.sum() == 25_000
+    assert after.bytes - before.bytes < 100e6
+
+
 def test_only_what_trains_counts():
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     model[0].requires_grad_(False)

@@ -168,8 +168,9 @@ plot_comparison(whole)
 
 # %% [markdown]
 # Each row is a method, the best at the top. The bar is its interval, the stroke its
-# mean, and each dot a seed; the number is the mean again. An arrow means that a method is too low for the axis. The vertical line is
-# the best baseline. On the right are the time and the number of parameters that train.
+# mean, and each dot a seed; the number is the mean again. An arrow means that a method
+# is too low for the axis. The vertical line is the best baseline. On the right are the
+# time and the number of parameters that train.
 #
 # The majority class is below 50 % because the larger class in training is the smaller
 # one in the test part. For six methods the book's repository has a number, too (GPT-2
@@ -206,10 +207,10 @@ print("below it:", *whole["method"][~inside], sep="\n  ")
 # can only weigh what the frozen blocks happen to give.
 #
 # What does each accuracy cost? In parameters that train, in the file to keep for each
-# task, in time, and in memory. `peak_MB` is the whole process, in which the rows ran one
-# after the other; it did not fall again after full finetuning. QLoRA saves nothing
-# visible here: the frozen matrices of the small GPT are only 25 MB, and restoring full
-# numbers costs time. It pays for large models, as notebook 10 shows.
+# task, in time, and in memory. `peak_MB` is the whole process; in this run it still
+# held what the rows above had freed, so from full finetuning on it says little. QLoRA
+# saves nothing visible here: the frozen matrices of the small GPT are only 25 MB, and
+# restoring full numbers costs time. It pays for large models, as notebook 10 shows.
 
 # %%
 price = whole.set_index("method")[["trained", "file_bytes", "seconds", "peak_bytes"]]

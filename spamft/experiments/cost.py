@@ -1,5 +1,7 @@
 """What a run takes: memory of the process, numbers that train, bytes of a file."""
 
+import ctypes
+import gc
 import pickle
 import threading
 from contextlib import suppress
@@ -22,6 +24,7 @@ class PeakMemory:
     STATUS = Path("/proc/self/status")
 
     def __enter__(self) -> "PeakMemory":
+        _return_freed()
         self.bytes: int | None = None
         self._done = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -40,6 +43,16 @@ class PeakMemory:
     def __exit__(self, *error) -> None:
         self._done.set()
         self._watcher.join()
+
+
+def _return_freed() -> None:
+    """Give memory back that the process has freed: earlier runs must not count.
+
+    glibc, Linux's usual C library, keeps much of it for what comes next.
+    """
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another library, another system
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def trained_size(model: nn.Module) -> tuple[int, int]:
