@@ -156,7 +156,13 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--shape", choices=SHAPES, help="of random weights, else gpt2")
     made.add_argument("--layers", type=int, help="of the random weights")
     made.add_argument("--steps", type=int, default=24, help="to time, of one epoch")
-    made.add_argument("--precisions", nargs="*", default=_at_hand(), metavar="NAME")
+    made.add_argument(
+        "--precisions",
+        nargs="*",
+        default=_at_hand(),
+        metavar="NAME",
+        help="of frozen products, beside float32; default: what the processor has",
+    )
     args = made.parse_args()
     if args.model and (args.layers or args.shape):
         made.error("--shape and --layers do not go with --model: its size is given")

@@ -18,7 +18,8 @@ class PeakMemory:
     """The most memory that the process holds in a `with` block, 20 samples per second.
 
     Anonymous memory: pages of mapped files, which the system drops when it needs room,
-    do not count. `bytes` is None where the system does not say (not Linux).
+    do not count, nor does what was freed before the block, where the C library is
+    glibc. `bytes` is None where the system does not say (not Linux).
     """
 
     STATUS = Path("/proc/self/status")
